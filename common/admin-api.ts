@@ -1,0 +1,42 @@
+/**
+ * The storage node's admin port (8087): JSON over HTTP/1.1 over TLS 1.2 or 1.3, where the caller must present the
+ * identity `holdfast://<installation id>/operator` and every request carries the organization's id.
+ *
+ * | request | answer |
+ * |---|---|
+ * | `GET /admin/state` | 200 NodeState |
+ * | `PUT /admin/state`, If-Match: "<digest the node reported>" (`""` for none), body StateDocument | 200 NodeState; 412 NodeState when the digest is another; 422 AdminError when the document is refused |
+ * | `DELETE /admin/databases/<database id>` | 204: its data is gone, also when there was none; 409 while the state document still holds it |
+ * | `GET /admin/health` | 200 {status: "pass"} |
+ * | `GET /admin/metrics` | 200, Prometheus text format |
+ *
+ * A request without `Holdfast-Organization: <id>`, or with another organization's id, is answered 421.
+ */
+export const adminPort = 8087
+export const clientPort = 8086
+export const organizationHeader = 'holdfast-organization'
+
+export const adminPaths = {
+  state: '/admin/state',
+  databases: '/admin/databases/',
+  health: '/admin/health',
+  metrics: '/admin/metrics',
+} as const
+
+/** What a node says of the state document that it serves. */
+export interface NodeState {
+  readonly organizationId: string
+  /** Digest of the document in force, or "" while the node has never had one. */
+  readonly digest: string
+  /** State document format versions that this node reads. */
+  readonly formatVersions: readonly number[]
+  /** The program's own version. */
+  readonly version: string
+  /** Ids of databases that have data on this node, attached or not. */
+  readonly databasesWithData: readonly string[]
+}
+
+export interface AdminError {
+  readonly code: string
+  readonly message: string
+}

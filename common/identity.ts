@@ -1,0 +1,22 @@
+/**
+ * Who a component is, as a URI in its certificate's subject alternative names: `holdfast://<id>/<role>`. A storage
+ * node carries its organization's id; the gateway and the operator that of the installation they belong to. Every
+ * listener demands exactly the identities that may call it, and every caller the one it means to reach.
+ */
+export type Role = 'node' | 'gateway' | 'operator'
+
+export function identity(id: string, role: Role): string {
+  return `holdfast://${id}/${role}`
+}
+
+/**
+ * The Holdfast identities of a peer's certificate. The caller must have checked the chain before.
+ * @param subjectAltName as Node gives it, for example `DNS:a, URI:holdfast://0123456789abcdef/node`
+ */
+export function identitiesOf(subjectAltName: string | undefined): readonly string[] {
+  // Node quotes entries that hold a comma or a quote; none of ours does, so a quoted one is not ours.
+  return (subjectAltName ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith('URI:holdfast://'))
+    .map((entry) => entry.slice('URI:'.length))
+}

@@ -1,0 +1,64 @@
+/**
+ * The seam between the engine and the query languages: what can be read, and the form in which it comes. The engine
+ * has merged buffer and files and has applied last-write-wins and deletes; a query sees each point once.
+ */
+export type FieldType = 'float' | 'integer' | 'unsigned' | 'string' | 'boolean'
+
+export interface MeasurementSchema {
+  readonly name: string
+  /** Sorted by key. */
+  readonly tagKeys: readonly string[]
+  readonly fields: ReadonlyMap<string, FieldType>
+}
+
+export interface Series {
+  readonly id: number
+  readonly measurement: string
+  /** Sorted by key; a tag that the series lacks is not there. */
+  readonly tags: ReadonlyMap<string, string>
+}
+
+/** One field's values, one for each time of the block. */
+export type Column =
+  | { readonly type: 'float'; readonly values: Float64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'integer'; readonly values: BigInt64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'unsigned'; readonly values: BigUint64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'string'; readonly values: readonly string[]; readonly present: Uint8Array | null }
+  | { readonly type: 'boolean'; readonly values: Uint8Array; readonly present: Uint8Array | null }
+
+/**
+ * Some points of one series. `times` are nanoseconds, strictly ascending. `columns` stand in the order of the
+ * requested fields; null where no point of the block has the field. `present` holds 1 where the value is there and 0
+ * where the point lacks the field; null means that every point has it.
+ */
+export interface Block {
+  readonly seriesId: number
+  readonly times: BigInt64Array
+  readonly columns: readonly (Column | null)[]
+}
+
+export interface ReadRequest {
+  readonly databaseId: string
+  readonly retentionPolicy: string
+  readonly measurement: string
+  readonly seriesIds: readonly number[]
+  readonly fields: readonly string[]
+  /** Inclusive, nanoseconds. */
+  readonly minTimeNs: bigint
+  /** Inclusive, nanoseconds. */
+  readonly maxTimeNs: bigint
+  readonly signal: AbortSignal
+}
+
+export interface Reader {
+  /** Sorted by name; only measurements that hold points in some retention policy. */
+  measurements(databaseId: string): readonly MeasurementSchema[]
+  /** Every series of a measurement that the index knows, in no particular order. */
+  series(databaseId: string, measurement: string): readonly Series[]
+  /**
+   * Points of the requested series, in the order of `seriesIds`; blocks of one series follow each other in time.
+   * A series without points in the range, or none with a requested field, yields nothing.
+   * @throws AppError corrupt, naming file and range, rather than leave anything out
+   */
+  read(request: ReadRequest): AsyncIterable<Block>
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+/** One project for each layer of tests; `scripts/test.ts` runs them in the order cheap to dear. */
+const layer = (name: string, include: string[], more: object = {}) => ({
+  test: { name, include, environment: 'node', ...more },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      layer('unit', ['{common,operator,gateway,storage-node,local-kubernetes,scripts}/**/*.test.ts']),
+      layer('tidy', ['test/tidy/**/*.test.ts']),
+      layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      layer('control-plane', ['test/integration/**/*.test.ts'], {
+        testTimeout: 120_000,
+        hookTimeout: 900_000,
+        fileParallelism: false,
+      }),
+      layer('e2e', ['test/e2e/**/*.test.ts'], {
+        testTimeout: 600_000,
+        hookTimeout: 1_800_000,
+        fileParallelism: false,
+        maxWorkers: 1,
+      }),
+    ],
+  },
+})
