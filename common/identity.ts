@@ -14,8 +14,10 @@ export function identity(id: string, role: Role): string {
  * @param subjectAltName as Node gives it, for example `DNS:a, URI:holdfast://0123456789abcdef/node`
  */
 export function identitiesOf(subjectAltName: string | undefined): readonly string[] {
-  // Node quotes entries that hold a comma or a quote; none of ours does, so a quoted one is not ours.
+  // Node writes a name that holds a comma or a quote as a JSON string. None of ours does, so what is quoted is cut out
+  // before the list is split: a quoted name must not be able to smuggle an entry in.
   return (subjectAltName ?? '')
+    .replaceAll(/"(?:[^"\\]|\\.)*"/g, '')
     .split(', ')
     .filter((entry) => entry.startsWith('URI:holdfast://'))
     .map((entry) => entry.slice('URI:'.length))
