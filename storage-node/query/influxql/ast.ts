@@ -1,0 +1,3 @@
+export interface Statement {
+  readonly kind: string
+}

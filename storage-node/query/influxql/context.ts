@@ -1,0 +1,81 @@
+import type { DatabaseState } from '../../../common/state-document.ts'
+import type { Reader } from '../../engine/reader.ts'
+
+/** A database as queries see it. */
+export type QueryDatabase = Pick<
+  DatabaseState,
+  'id' | 'name' | 'retentionPolicies' | 'defaultRetentionPolicy'
+>
+
+/** The databases that the caller may know of. */
+export interface Catalog {
+  databases(): readonly QueryDatabase[]
+}
+
+export interface RetentionPolicyOptions {
+  /** Nanoseconds, 0 for ever; null where the statement does not say. */
+  readonly durationNs: bigint | null
+  readonly shardDurationNs: bigint | null
+  readonly replication: number | null
+}
+
+/**
+ * What statements that change the catalogue call. Each throws an AppError whose message becomes the statement's
+ * error: on a cluster, where databases are resources, all of them do.
+ */
+export interface CatalogCommands {
+  /** Succeeds when the database is there already. `policy` is null without a WITH clause. */
+  createDatabase(
+    database: string,
+    policy: ({ readonly name: string | null } & RetentionPolicyOptions) | null,
+  ): Promise<void>
+  /** Succeeds when there is no such database. */
+  dropDatabase(database: string): Promise<void>
+  createRetentionPolicy(
+    database: string,
+    policy: { readonly name: string; readonly isDefault: boolean } & RetentionPolicyOptions,
+  ): Promise<void>
+  alterRetentionPolicy(
+    database: string,
+    policy: { readonly name: string; readonly isDefault: boolean } & RetentionPolicyOptions,
+  ): Promise<void>
+  /** Succeeds when there is no such policy. */
+  dropRetentionPolicy(database: string, policy: string): Promise<void>
+}
+
+/** What a statement needs to be allowed to do. `text` is the statement in its normal form, without passwords. */
+export interface StatementNeeds {
+  readonly kind: 'read' | 'write' | 'admin' | 'none'
+  readonly database: string | null
+  readonly text: string
+}
+
+/** Limits of one statement; passing one is an error of the statement. */
+export interface QueryLimits {
+  /** Series that a SELECT may read. */
+  readonly maxSeries: number
+  /** Points that a SELECT may read. */
+  readonly maxPoints: number
+  /** Windows of GROUP BY time() that one output series may have. */
+  readonly maxBuckets: number
+  /** Rows that a statement may answer with. */
+  readonly maxRows: number
+}
+
+export interface QueryContext {
+  readonly reader: Reader
+  readonly catalog: Catalog
+  /** The database and policy of the request, for names that say none. */
+  readonly database: string | null
+  readonly retentionPolicy: string | null
+  readonly nowNs: bigint
+  /** The request came by GET: statements that change something answer with a warning. */
+  readonly readOnly: boolean
+  /** Rows in a part before it is cut; null for no cut. */
+  readonly chunkSize: number | null
+  /** @returns null, or the text of the refusal, which becomes the statement's error */
+  authorize(needs: StatementNeeds): string | null
+  readonly commands: CatalogCommands
+  readonly limits: QueryLimits
+  readonly signal: AbortSignal
+}
