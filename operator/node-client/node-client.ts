@@ -1,0 +1,292 @@
+import { Client, type Dispatcher } from 'undici'
+import { z } from 'zod'
+import {
+  adminPaths,
+  adminPort,
+  organizationHeader,
+  type AdminError,
+  type NodeState,
+} from '../../common/admin-api.ts'
+import type { Clock } from '../../common/clock.ts'
+import { AppError, messageOf } from '../../common/errors.ts'
+import { isId } from '../../common/ids.ts'
+import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
+import { identityError, type ClientIdentity } from './peer.ts'
+
+/** One storage node: a pod that runs, at the address that its status shows. */
+export interface NodeAddress {
+  readonly organizationId: string
+  /** A pod that is made anew has another uid, so nothing learnt of the old one is held for the new one. */
+  readonly podUid: string
+  readonly host: string
+}
+
+export type PushOutcome =
+  /** The document is in force. */
+  | { readonly outcome: 'accepted'; readonly state: NodeState }
+  /** The node's document is another than the one that was to be replaced: look again. */
+  | { readonly outcome: 'changed'; readonly state: NodeState }
+
+/** What the reconciler needs of storage nodes. All methods throw AppError. */
+export interface Nodes {
+  getState(node: NodeAddress, signal?: AbortSignal): Promise<NodeState>
+  /** @param replaces the digest that the node reported; "" if it had no document */
+  pushState(
+    node: NodeAddress,
+    document: StateDocument,
+    replaces: string,
+    signal?: AbortSignal,
+  ): Promise<PushOutcome>
+  /** Drops a detached database's data. @throws AppError conflict, while the node's document still holds it */
+  deleteDatabase(node: NodeAddress, databaseId: string, signal?: AbortSignal): Promise<void>
+}
+
+const requestTimeoutMs = 3_000
+/** Dropping files takes longer than answering. */
+const deleteTimeoutMs = 10_000
+/** 10,000 database ids take 190 kB. */
+const bodyLimitBytes = 1024 * 1024
+const connectionsLimit = 256
+const idleLimitMs = 60_000
+
+const nodeStateSchema = z.object({
+  organizationId: z.string(),
+  digest: z.string().regex(/^([0-9a-f]{64})?$/),
+  formatVersions: z.array(z.int()).min(1).max(100),
+  version: z.string().max(100),
+  databasesWithData: z.array(z.string().refine(isId)).max(100_000),
+})
+
+const adminErrorSchema = z.object({ code: z.string().max(200), message: z.string().max(2_000) })
+
+interface Connection {
+  readonly client: Client
+  readonly identity: ClientIdentity
+  usedAtMs: number
+}
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/**
+ * Speaks to the admin ports of storage nodes by pod address: presents the operator's identity and demands of the
+ * peer a certificate of the installation's authority that carries the organization's node identity and no other.
+ * Keeps at most one connection per pod, and few pods at a time.
+ */
+export class NodeClient implements Nodes {
+  readonly #identity: () => ClientIdentity
+  readonly #clock: Clock
+  readonly #port: number
+  /** By pod uid; the one that was not used for longest comes first. */
+  readonly #connections = new Map<string, Connection>()
+
+  constructor(options: {
+    readonly identity: () => ClientIdentity
+    readonly clock: Clock
+    readonly port?: number
+  }) {
+    this.#identity = options.identity
+    this.#clock = options.clock
+    this.#port = options.port ?? adminPort
+  }
+
+  async getState(node: NodeAddress, signal?: AbortSignal): Promise<NodeState> {
+    const answer = await this.#request(
+      node,
+      { method: 'GET', path: adminPaths.state },
+      requestTimeoutMs,
+      signal,
+    )
+    if (answer.status !== 200) throw unexpected(node, 'GET', adminPaths.state, answer)
+    return stateOf(node, answer)
+  }
+
+  async pushState(
+    node: NodeAddress,
+    document: StateDocument,
+    replaces: string,
+    signal?: AbortSignal,
+  ): Promise<PushOutcome> {
+    const request = {
+      method: 'PUT',
+      path: adminPaths.state,
+      headers: { 'if-match': `"${replaces}"`, 'content-type': 'application/json' },
+      body: canonicalJson(document),
+    } as const
+    const answer = await this.#request(node, request, requestTimeoutMs, signal)
+    if (answer.status === 200) return { outcome: 'accepted', state: stateOf(node, answer) }
+    if (answer.status === 412) return { outcome: 'changed', state: stateOf(node, answer) }
+    if (answer.status === 422) {
+      const { code, message } = adminErrorOf(answer)
+      throw new AppError('invalid', 'ERR_NODE_REFUSED', `node refused the state document: ${message}`, {
+        details: { podUid: node.podUid, code },
+      })
+    }
+    throw unexpected(node, 'PUT', adminPaths.state, answer)
+  }
+
+  async deleteDatabase(node: NodeAddress, databaseId: string, signal?: AbortSignal): Promise<void> {
+    if (!isId(databaseId)) throw new TypeError('databaseId: 16 lower-case hex digits expected')
+    const path = adminPaths.databases + databaseId
+    const answer = await this.#request(node, { method: 'DELETE', path }, deleteTimeoutMs, signal)
+    if (answer.status === 204) return
+    if (answer.status === 409) {
+      throw new AppError('conflict', 'ERR_NODE_DATABASE_ATTACHED', 'node still serves the database', {
+        details: { podUid: node.podUid, databaseId },
+      })
+    }
+    throw unexpected(node, 'DELETE', path, answer)
+  }
+
+  /** Ends all connections, and the requests on them. */
+  async close(): Promise<void> {
+    const connections = [...this.#connections.values()]
+    this.#connections.clear()
+    await Promise.all(connections.map(({ client }) => client.destroy()))
+  }
+
+  /** Open connections, for the metrics. */
+  get size(): number {
+    return this.#connections.size
+  }
+
+  async #request(
+    node: NodeAddress,
+    request: Omit<Dispatcher.RequestOptions, 'signal'>,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const timeout = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await this.#connection(node).request({
+        ...request,
+        headers: {
+          ...(request.headers as Record<string, string>),
+          [organizationHeader]: node.organizationId,
+        },
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      })
+      return { status: response.statusCode, text: await boundedText(response.body) }
+    } catch (error) {
+      if (error instanceof AppError) throw error
+      // A connection in an unknown state is not used again.
+      this.#drop(node.podUid)
+      throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', `node at ${node.host}: ${messageOf(error)}`, {
+        cause: error,
+        details: { podUid: node.podUid, organizationId: node.organizationId },
+      })
+    }
+  }
+
+  #connection(node: NodeAddress): Client {
+    const nowMs = this.#clock.monotonicMs()
+    const identity = this.#identity()
+    const found = this.#connections.get(node.podUid)
+    // Moving what is used to the end keeps the map in order of last use.
+    this.#connections.delete(node.podUid)
+    if (found && found.identity === identity) {
+      found.usedAtMs = nowMs
+      this.#connections.set(node.podUid, found)
+      return found.client
+    }
+    if (found) void found.client.close()
+    const client = openClient(node, identity, this.#port)
+    this.#connections.set(node.podUid, { client, identity, usedAtMs: nowMs })
+    this.#closeUnused(nowMs)
+    return client
+  }
+
+  #closeUnused(nowMs: number): void {
+    for (const [podUid, connection] of this.#connections) {
+      const idle = nowMs - connection.usedAtMs > idleLimitMs
+      if (!idle && this.#connections.size <= connectionsLimit) return
+      this.#connections.delete(podUid)
+      // Gracefully: a request that is under way on it ends first.
+      void connection.client.close()
+    }
+  }
+
+  #drop(podUid: string): void {
+    const connection = this.#connections.get(podUid)
+    this.#connections.delete(podUid)
+    if (connection) void connection.client.destroy()
+  }
+}
+
+function openClient(node: NodeAddress, identity: ClientIdentity, port: number): Client {
+  const host = node.host.includes(':') ? `[${node.host}]` : node.host
+  return new Client(`https://${host}:${port}`, {
+    pipelining: 1,
+    headersTimeout: deleteTimeoutMs,
+    bodyTimeout: requestTimeoutMs,
+    keepAliveTimeout: idleLimitMs,
+    keepAliveMaxTimeout: idleLimitMs,
+    connect: {
+      ca: identity.authorityPem,
+      cert: identity.certificatePem,
+      key: identity.privateKeyPem,
+      minVersion: 'TLSv1.2',
+      timeout: requestTimeoutMs,
+      rejectUnauthorized: true,
+      // A resumed session skips the check of the peer's identity, and pod addresses are used again by others.
+      maxCachedSessions: 0,
+      checkServerIdentity: (_host, certificate) =>
+        identityError(certificate.subjectaltname, node.organizationId),
+    },
+  })
+}
+
+async function boundedText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length
+    if (sizeBytes > bodyLimitBytes) {
+      body.destroy()
+      throw new AppError(
+        'too-large',
+        'ERR_NODE_ANSWER',
+        `node's answer is larger than ${bodyLimitBytes} bytes`,
+      )
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function stateOf(node: NodeAddress, answer: Answer): NodeState {
+  const parsed = nodeStateSchema.safeParse(jsonOf(answer))
+  if (!parsed.success) throw unexpected(node, 'state', adminPaths.state, answer)
+  if (parsed.data.organizationId !== node.organizationId) {
+    throw new AppError('forbidden', 'ERR_NODE_IDENTITY', 'node speaks for another organization', {
+      details: { podUid: node.podUid, organizationId: node.organizationId, said: parsed.data.organizationId },
+    })
+  }
+  return parsed.data
+}
+
+function adminErrorOf(answer: Answer): AdminError {
+  const parsed = adminErrorSchema.safeParse(jsonOf(answer))
+  return parsed.success ? parsed.data : { code: 'unknown', message: 'no reason given' }
+}
+
+function jsonOf(answer: Answer): unknown {
+  try {
+    return JSON.parse(answer.text)
+  } catch {
+    return null
+  }
+}
+
+function unexpected(node: NodeAddress, method: string, path: string, answer: Answer): AppError {
+  return new AppError(
+    'unavailable',
+    'ERR_NODE_ANSWER',
+    `node answered ${method} ${path} with ${answer.status}`,
+    {
+      details: { podUid: node.podUid, organizationId: node.organizationId, status: answer.status },
+    },
+  )
+}
