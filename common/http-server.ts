@@ -1,0 +1,163 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from './clock.ts'
+import { messageOf } from './errors.ts'
+import type { Component } from './lifecycle.ts'
+import type { Logger } from './log.ts'
+import { tlsOptions, type TlsDirectory } from './tls.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `host:port`, with an IPv6 host in brackets; port 0 lets the system choose. @returns null for anything else */
+export function parseListenAddress(text: string): ListenAddress | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):([0-9]{1,5})$/.exec(text)
+  if (!match || Number(match[3]) > 65_535) return null
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port: Number(match[3]) }
+}
+
+/** Addresses that never leave the machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.[0-9]{1,3}){3}$/.test(host)
+}
+
+/**
+ * Answers one request. It deals with its own errors; one that escapes ends the connection. It must call
+ * `response.writeContinue()` before it reads the body of a request with `Expect: 100-continue`, so that a refusal
+ * can come before the body is sent.
+ */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+export interface HttpServerSettings {
+  readonly name: string
+  readonly listen: ListenAddress
+  readonly handler: RequestHandler
+  readonly clock: Clock
+  readonly log: Logger
+  readonly tls?: {
+    readonly directory: TlsDirectory
+    /** required: who does not present a certificate of the authority is refused by TLS itself. */
+    readonly clientCertificate: 'none' | 'optional' | 'required'
+    /** Looks at a connection that TLS accepted. @returns false to end it */
+    readonly accept?: (socket: TLSSocket) => boolean
+  }
+  readonly maxConnections?: number
+  /** A request must have arrived whole within this time. */
+  readonly requestTimeoutMs?: number
+  /** Must be longer than the idle time of the clients' pools, so that it is they who close. */
+  readonly keepAliveTimeoutMs?: number
+  /** How long running requests may take to end when the server stops. */
+  readonly drainMs?: number
+}
+
+const statusOfClientError = (code: string | undefined): string =>
+  code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    ? '408 Request Timeout'
+    : code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : '400 Bad Request'
+
+function onClientError(error: Error, socket: Socket): void {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (!socket.writable || code === 'ECONNRESET') return void socket.destroy()
+  socket.end(`HTTP/1.1 ${statusOfClientError(code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/** An HTTP/1.1 listener, plain or TLS, with limits on time, headers and connections, that stops gracefully. */
+export class HttpServer implements Component {
+  readonly name: string
+  readonly #settings: HttpServerSettings
+  readonly #server: Server
+  readonly #running = new Set<ServerResponse>()
+  #draining = false
+
+  constructor(settings: HttpServerSettings) {
+    this.name = settings.name
+    this.#settings = settings
+    this.#server = this.#create()
+  }
+
+  /** Where it listens; with port 0, the port that the system chose. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async start(): Promise<void> {
+    const { tls, listen, log } = this.#settings
+    if (tls && 'setSecureContext' in this.#server) {
+      const server = this.#server as ReturnType<typeof createHttpsServer>
+      server.setSecureContext(tlsOptions(tls.directory.material))
+      tls.directory.onChange((material) => server.setSecureContext(tlsOptions(material)))
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(listen.port, listen.host, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    log.info({ listener: this.name, host: listen.host, port: this.port, tls: tls !== undefined }, 'listening')
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return
+    this.#draining = true
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    for (const response of this.#running) {
+      if (!response.headersSent) response.setHeader('connection', 'close')
+    }
+    const { clock } = this.#settings
+    const deadlineMs = clock.monotonicMs() + (this.#settings.drainMs ?? 30_000)
+    while (this.#running.size > 0 && clock.monotonicMs() < deadlineMs) {
+      this.#server.closeIdleConnections()
+      await clock.sleep(20)
+    }
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  #create(): Server {
+    const { tls, maxConnections, requestTimeoutMs, keepAliveTimeoutMs } = this.#settings
+    const limits = {
+      maxHeaderSize: 32_768,
+      headersTimeout: 15_000,
+      requestTimeout: requestTimeoutMs ?? 120_000,
+      keepAliveTimeout: keepAliveTimeoutMs ?? 75_000,
+      connectionsCheckingInterval: 5_000,
+    }
+    const listener = (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response)
+    const server = tls
+      ? createHttpsServer({
+          ...limits,
+          handshakeTimeout: 10_000,
+          requestCert: tls.clientCertificate !== 'none',
+          rejectUnauthorized: tls.clientCertificate === 'required',
+        })
+      : createHttpServer(limits)
+    server.on('request', listener)
+    server.on('checkContinue', listener)
+    server.on('clientError', onClientError)
+    if (tls?.accept) {
+      const { accept } = tls
+      server.on('secureConnection', (socket: TLSSocket) => {
+        if (!accept(socket)) socket.destroy()
+      })
+    }
+    server.maxConnections = maxConnections ?? 4_096
+    return server
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    this.#running.add(response)
+    response.once('close', () => this.#running.delete(response))
+    if (this.#draining) response.setHeader('connection', 'close')
+    this.#settings.handler(request, response).catch((error: unknown) => {
+      this.#settings.log.error({ err: error, listener: this.name }, 'request handler failed')
+      response.destroy(new Error(messageOf(error)))
+    })
+  }
+}
