@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { AppError } from '../common/errors.ts'
+
+const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be a Kubernetes name')
+
+const listen = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[0-9a-zA-Z.-]+):[0-9]{1,5}$/, 'must be <address>:<port>, for example 0.0.0.0:9090')
+  .transform((text) => {
+    const colon = text.lastIndexOf(':')
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
+  })
+  .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
+
+const workers = z
+  .string()
+  .regex(/^[0-9]{1,3}$/, 'must be a whole number from 1 to 64')
+  .transform(Number)
+  .refine((count) => count >= 1 && count <= 64, 'must be a whole number from 1 to 64')
+
+const environmentSchema = z.object({
+  HOLDFAST_NAMESPACE: name.describe('namespace of the operator, its lease and the authority'),
+  HOLDFAST_POD_NAME: name.describe('who holds the lease'),
+  HOLDFAST_PLATFORM_FILE: z.string().min(1).describe('YAML: classes, limits, gateway, isolation'),
+  HOLDFAST_WATCH_NAMESPACES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((part) => part !== ''))
+    .pipe(z.array(name).max(1_000))
+    .describe('comma list of tenant namespaces; empty = all'),
+  HOLDFAST_KUBECONFIG: z.string().min(1).optional().describe('to run outside of a cluster'),
+  HOLDFAST_METRICS_LISTEN: listen.prefault('0.0.0.0:9090').describe('/metrics, /healthz and /readyz'),
+  HOLDFAST_WORKERS: workers.prefault('4').describe('tenants that are settled at the same time'),
+  HOLDFAST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+})
+
+export interface OperatorConfig {
+  readonly namespace: string
+  readonly podName: string
+  readonly platformFile: string
+  /** Empty: all namespaces. */
+  readonly watchNamespaces: readonly string[]
+  /** null: the service account of the pod. */
+  readonly kubeconfig: string | null
+  readonly metricsListen: { readonly host: string; readonly port: number }
+  readonly workers: number
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
+}
+
+/** @throws AppError invalid, ERR_CONFIG, that names every variable that is wrong */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): OperatorConfig {
+  const parsed = environmentSchema.safeParse(environment)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const variable = String(issue.path[0])
+      return `${variable} ${environment[variable] === undefined ? 'is missing' : issue.message}`
+    })
+    throw new AppError('invalid', 'ERR_CONFIG', problems.join('; '))
+  }
+  const found = parsed.data
+  return Object.freeze({
+    namespace: found.HOLDFAST_NAMESPACE,
+    podName: found.HOLDFAST_POD_NAME,
+    platformFile: found.HOLDFAST_PLATFORM_FILE,
+    watchNamespaces: found.HOLDFAST_WATCH_NAMESPACES,
+    kubeconfig: found.HOLDFAST_KUBECONFIG ?? null,
+    metricsListen: found.HOLDFAST_METRICS_LISTEN,
+    workers: found.HOLDFAST_WORKERS,
+    logLevel: found.HOLDFAST_LOG_LEVEL,
+  })
+}
