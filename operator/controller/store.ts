@@ -1,0 +1,131 @@
+import { compareResourceVersions, type KubeObject } from '../kube/object.ts'
+
+/** What others may do with a cache of one resource. Objects in it are shared: nobody may change one. */
+export interface Store {
+  get(namespace: string | undefined, name: string): KubeObject | undefined
+  /** @param namespace absent: all of them */
+  list(namespace?: string): readonly KubeObject[]
+  /**
+   * Puts the answer to our own write in, unless the cache has the same or something newer, so that the next pass does
+   * not decide upon the past. Tells no listener: who wrote knows.
+   */
+  observe(object: KubeObject): void
+}
+
+/** One difference between the cache and the world. A new object under an old name is a removal, then an addition. */
+export interface Change {
+  readonly before: KubeObject | undefined
+  readonly after: KubeObject | undefined
+}
+
+const versionOf = (object: KubeObject): string => object.metadata.resourceVersion ?? '0'
+const isNewer = (a: string, b: string): boolean => compareResourceVersions(a, b) > 0
+
+/** The objects of one resource as the watch has told them so far. No I/O. */
+export class ObjectStore implements Store {
+  readonly #byNamespace = new Map<string, Map<string, KubeObject>>()
+  readonly #transform: (object: KubeObject) => KubeObject
+  #resourceVersion = '0'
+  #size = 0
+
+  constructor(transform: (object: KubeObject) => KubeObject) {
+    this.#transform = transform
+  }
+
+  /** Up to where the cache has seen the world. */
+  get resourceVersion(): string {
+    return this.#resourceVersion
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#byNamespace.get(namespace ?? '')?.get(name)
+  }
+
+  list(namespace?: string): readonly KubeObject[] {
+    if (namespace !== undefined) return [...(this.#byNamespace.get(namespace)?.values() ?? [])]
+    return [...this.#byNamespace.values()].flatMap((objects) => [...objects.values()])
+  }
+
+  observe(object: KubeObject): void {
+    const known = this.get(object.metadata.namespace, object.metadata.name)
+    // Without a known object, what the stream has passed already may be an addition whose removal came since.
+    const seen = known ? versionOf(known) : this.#resourceVersion
+    if (isNewer(versionOf(object), seen)) this.#set(this.#transform(object))
+  }
+
+  /** Takes one event of a watch in. What repeats or precedes what was seen already changes nothing. */
+  accept(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): readonly Change[] {
+    const version = versionOf(object)
+    if (!isNewer(version, this.#resourceVersion)) return []
+    this.#resourceVersion = version
+    const known = this.get(object.metadata.namespace, object.metadata.name)
+    if (type === 'DELETED') {
+      if (!known || isNewer(versionOf(known), version)) return []
+      this.#remove(known)
+      return [{ before: known, after: undefined }]
+    }
+    if (known && isNewer(versionOf(known), version)) return []
+    const after = this.#transform(object)
+    this.#set(after)
+    return changesBetween(known, after)
+  }
+
+  /** Nothing happened up to here. */
+  bookmark(resourceVersion: string): void {
+    if (isNewer(resourceVersion, this.#resourceVersion)) this.#resourceVersion = resourceVersion
+  }
+
+  /**
+   * Takes a full list in, already transformed.
+   * @returns what the watch had missed: additions, updates, removals
+   */
+  replace(items: readonly KubeObject[], resourceVersion: string): readonly Change[] {
+    const changes: Change[] = []
+    const listed = new Map(items.map((item) => [keyOf(item), item]))
+    for (const known of this.list()) {
+      // What we wrote after the list was taken is not in it.
+      if (listed.has(keyOf(known)) || isNewer(versionOf(known), resourceVersion)) continue
+      this.#remove(known)
+      changes.push({ before: known, after: undefined })
+    }
+    for (const item of items) {
+      const known = this.get(item.metadata.namespace, item.metadata.name)
+      if (known && !isNewer(versionOf(item), versionOf(known))) continue
+      this.#set(item)
+      changes.push(...changesBetween(known, item))
+    }
+    this.bookmark(resourceVersion)
+    return changes
+  }
+
+  #set(object: KubeObject): void {
+    const namespace = object.metadata.namespace ?? ''
+    const objects = this.#byNamespace.get(namespace) ?? new Map<string, KubeObject>()
+    this.#byNamespace.set(namespace, objects)
+    if (!objects.has(object.metadata.name)) this.#size += 1
+    objects.set(object.metadata.name, object)
+  }
+
+  #remove(object: KubeObject): void {
+    const namespace = object.metadata.namespace ?? ''
+    const objects = this.#byNamespace.get(namespace)
+    if (objects?.delete(object.metadata.name)) this.#size -= 1
+    if (objects?.size === 0) this.#byNamespace.delete(namespace)
+  }
+}
+
+const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+
+function changesBetween(before: KubeObject | undefined, after: KubeObject): readonly Change[] {
+  if (before && before.metadata.uid !== after.metadata.uid) {
+    return [
+      { before, after: undefined },
+      { before: undefined, after },
+    ]
+  }
+  return [{ before, after }]
+}
