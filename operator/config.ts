@@ -1,16 +1,15 @@
 import { z } from 'zod'
 import { AppError } from '../common/errors.ts'
+import { parseListenAddress, type ListenAddress } from '../common/http-server.ts'
 
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be a Kubernetes name')
 
-const listen = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[0-9a-zA-Z.-]+):[0-9]{1,5}$/, 'must be <address>:<port>, for example 0.0.0.0:9090')
-  .transform((text) => {
-    const colon = text.lastIndexOf(':')
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
-  })
-  .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
+const listen = z.string().transform((text, context) => {
+  const address = parseListenAddress(text)
+  if (address) return address
+  context.addIssue({ code: 'custom', message: 'must be <address>:<port>, for example 0.0.0.0:9090' })
+  return z.NEVER
+})
 
 const workers = z
   .string()
@@ -42,7 +41,7 @@ export interface OperatorConfig {
   readonly watchNamespaces: readonly string[]
   /** null: the service account of the pod. */
   readonly kubeconfig: string | null
-  readonly metricsListen: { readonly host: string; readonly port: number }
+  readonly metricsListen: ListenAddress
   readonly workers: number
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../common/clock.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { isId } from '../../common/ids.ts'
 import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
+import { tlsPolicy } from '../../common/tls.ts'
 import { identityError, type ClientIdentity } from './peer.ts'
 
 /** One storage node: a pod that runs, at the address that its status shows. */
@@ -227,13 +228,12 @@ function openClient(node: NodeAddress, identity: ClientIdentity, port: number): 
       ca: identity.authorityPem,
       cert: identity.certificatePem,
       key: identity.privateKeyPem,
-      minVersion: 'TLSv1.2',
+      ...tlsPolicy,
       timeout: requestTimeoutMs,
       rejectUnauthorized: true,
       // A resumed session skips the check of the peer's identity, and pod addresses are used again by others.
       maxCachedSessions: 0,
-      checkServerIdentity: (_host, certificate) =>
-        identityError(certificate.subjectaltname, node.organizationId),
+      checkServerIdentity: (_host, certificate) => identityError(certificate, node.organizationId),
     },
   })
 }
