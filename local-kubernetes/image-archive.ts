@@ -120,19 +120,11 @@ async function addFolder(layer: Pack, folder: string, prefix: string): Promise<v
     const inside = `${prefix}${name}`
     if (info.isDirectory()) {
       const mode = (info.mode & 0o1000) === 0 ? 0o755 : 0o1777
-      await addEntry(layer, { name: `${inside}/`, type: 'directory', mode, mtime: EPOCH, uid: 0, gid: 0 })
+      await addEntry(layer, header({ name: `${inside}/`, type: 'directory', mode }))
       await addFolder(layer, path, `${inside}/`)
     } else if (info.isSymbolicLink()) {
       const linkname = await readlink(path)
-      await addEntry(layer, {
-        name: inside,
-        type: 'symlink',
-        linkname,
-        mode: 0o777,
-        mtime: EPOCH,
-        uid: 0,
-        gid: 0,
-      })
+      await addEntry(layer, header({ name: inside, type: 'symlink', linkname }))
     } else if (info.isFile()) {
       const { size, mode } = await stat(path)
       const header = fileHeader(inside, size, (mode & 0o100) === 0 ? 0o644 : 0o755)
@@ -143,8 +135,24 @@ async function addFolder(layer: Pack, folder: string, prefix: string): Promise<v
   }
 }
 
+/** Every field is given, so that nothing is taken from this machine or its clock. */
+function header(fields: Pick<Header, 'name' | 'type'> & Partial<Header>): Header {
+  const owner = { uid: 0, gid: 0, uname: '', gname: '' }
+  return {
+    mode: 0o777,
+    size: 0,
+    linkname: '',
+    devmajor: 0,
+    devminor: 0,
+    pax: null,
+    mtime: EPOCH,
+    ...owner,
+    ...fields,
+  }
+}
+
 function fileHeader(name: string, size: number, mode = 0o644): Header {
-  return { name, type: 'file', size, mode, mtime: EPOCH, uid: 0, gid: 0 }
+  return header({ name, type: 'file', size, mode })
 }
 
 function addEntry(archive: Pack, header: Header): Promise<void> {
