@@ -1,0 +1,196 @@
+import { z } from 'zod'
+
+/**
+ * Conditions of the three kinds. Ready, Reconciling and Stalled are kept to the letter of kstatus, so that
+ * `kubectl wait`, Flux, Argo CD and `helm --wait` need no custom health check.
+ */
+export const conditionTypes = {
+  Ready: 'True when the object does what its spec says.',
+  Reconciling: 'True while the operator is on its way to what the spec says.',
+  Stalled: 'True when only a change from outside can help; the message says which.',
+  NetworkIsolated:
+    'Organizations: True when closed paths were tried with packets and nothing got through, False when something did (the message names it), Unknown when it could not be tried.',
+  IntegrityVerified:
+    'Organizations: True when the files on disk were read back and matched, False when damage was found (the message names it), Unknown while nothing has checked.',
+  BackedUp:
+    'Organizations: True when the last scheduled backup succeeded, False when it failed, Unknown while there is none.',
+} as const
+export type ConditionType = keyof typeof conditionTypes
+
+interface ReasonEntry {
+  /** Condition types that carry it. */
+  readonly of: readonly ConditionType[]
+  readonly meaning: string
+}
+
+/** Every reason that the operator ever writes. They are API: they do not change their meaning. */
+export const reasons = {
+  Ready: { of: ['Ready'], meaning: 'All that the spec asks for is in force on every node.' },
+  Settled: { of: ['Reconciling', 'Stalled'], meaning: 'Nothing to report: the condition is False.' },
+  Progressing: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The operator is making what the spec asks for; the message names the step.',
+  },
+  StorageNodeStarting: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The storage node has been asked for and is not ready yet.',
+  },
+  StorageNodeNotReady: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'A storage node that was ready is not; the message says what its pod reports.',
+  },
+  VolumePending: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The volume of a storage node is not bound; the message names the claim and its storage class.',
+  },
+  AwaitingConfirmation: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The nodes have not all confirmed the state document that holds this object.',
+  },
+  OrganizationNotFound: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'spec.organization names no Organization of this namespace yet. It may come later.',
+  },
+  OrganizationNotReady: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The Organization is there and not ready; its own conditions say why.',
+  },
+  DatabaseNotFound: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'A permission names a database that the organization does not have yet. It may come later.',
+  },
+  Paused: {
+    of: ['Ready', 'Reconciling', 'Stalled'],
+    meaning: 'The annotation holdfast.dev/paused is "true": the operator looks and changes nothing.',
+  },
+  Deleting: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The object is being deleted; the message names the step.',
+  },
+  NotYetSupported: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'The spec uses a field that this release does not act on yet; the message names it.',
+  },
+  InvalidSpec: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'The spec breaks a rule; the message names the field and what is accepted. What runs is left running.',
+  },
+  ClassNotFound: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'spec.class names no class of this platform; the message lists those there are.',
+  },
+  VersionNotAllowed: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'spec.version is not among the versions of the class; the message lists them.',
+  },
+  LimitReached: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'A limit of the organization or the platform is used up; the message names it.',
+  },
+  NamespaceNotOurs: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'The runtime namespace exists and was not made for this organization. It is never adopted.',
+  },
+  SecretNotOurs: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'A Secret of the wanted name exists and does not belong to this Token. It is left alone.',
+  },
+  SecretUnusable: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'A Secret that the spec refers to is missing or does not hold what it must; the message names the key.',
+  },
+  DatabaseNameTaken: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'An older Database of the organization has this databaseName.',
+  },
+  TokenHashTaken: { of: ['Ready', 'Stalled'], meaning: 'An older Token of the organization has this hash.' },
+  RestoreRefused: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'spec.restoreFrom names data that this Organization may not take over, or that does not exist.',
+  },
+  Expired: { of: ['Ready', 'Stalled'], meaning: 'The Token has reached the end of spec.expiresAfter.' },
+  Revoked: { of: ['Ready', 'Stalled'], meaning: 'A node refuses this token for ever. Make another one.' },
+  NodeUnreachable: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'A storage node does not answer on its admin port; the operator goes on trying.',
+  },
+  NodeRefused: {
+    of: ['Ready', 'Stalled'],
+    meaning: 'A storage node refused the state document; the message says why.',
+  },
+  ApiRefused: {
+    of: ['Ready', 'Reconciling', 'Stalled'],
+    meaning: 'The API server refused an object that the operator asked for; the message names it.',
+  },
+  IsolationVerified: {
+    of: ['NetworkIsolated'],
+    meaning: 'Every closed path refused, every control path answered.',
+  },
+  TrafficPassed: {
+    of: ['NetworkIsolated', 'Ready'],
+    meaning: 'Traffic passed that must not; the message names it.',
+  },
+  IsolationNotChecked: {
+    of: ['NetworkIsolated', 'Ready'],
+    meaning: 'The paths have not been tried, or a control path did not answer, so the result says nothing.',
+  },
+  IntegrityMatched: {
+    of: ['IntegrityVerified'],
+    meaning: 'What was read back from disk is what was written.',
+  },
+  DamageFound: {
+    of: ['IntegrityVerified', 'Ready'],
+    meaning: 'Stored data does not match what was written; the message names the file and the range.',
+  },
+  IntegrityNotChecked: { of: ['IntegrityVerified'], meaning: 'Nothing has checked the stored data yet.' },
+  BackupSucceeded: { of: ['BackedUp'], meaning: 'The last backup is complete at its destination.' },
+  BackupFailed: { of: ['BackedUp'], meaning: 'The last backup did not complete; the message says why.' },
+  BackupNotConfigured: { of: ['BackedUp'], meaning: 'spec.backup is not set.' },
+} as const satisfies Record<string, ReasonEntry>
+export type Reason = keyof typeof reasons
+
+export const reasonNames = Object.keys(reasons) as Reason[]
+
+export const conditionSchema = z
+  .object({
+    type: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z]+$/)
+      .describe('Which condition.'),
+    status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
+    observedGeneration: z
+      .int()
+      .min(0)
+      .max(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe('metadata.generation of the spec that this condition speaks of.'),
+    lastTransitionTime: z.iso.datetime().describe('When status last changed.'),
+    reason: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z]+$/)
+      .describe('One word, from the catalogue of reasons.'),
+    message: z.string().max(4096).describe('For people: the field or object, and what would help.'),
+  })
+  .describe('One condition.')
+
+export type Condition = z.infer<typeof conditionSchema>
+
+/** The part of status that all kinds share. */
+export const commonStatus = {
+  observedGeneration: z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('metadata.generation that the operator has last acted on.'),
+  conditions: z
+    .array(conditionSchema)
+    .max(16)
+    .default([])
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe('Ready, Reconciling and Stalled as kstatus defines them, and those of the kind itself.'),
+}

@@ -1,0 +1,203 @@
+import { z } from 'zod'
+import { commonStatus } from './conditions.ts'
+import {
+  apiVersion,
+  deletionPolicies,
+  duration,
+  id,
+  namespaceName,
+  optional,
+  quantity,
+  secretKeyRef,
+} from './fields.ts'
+import { metadataSchema } from './metadata.ts'
+
+const storage = z.object({
+  size: quantity()
+    .default('10Gi')
+    .describe(
+      'Size of the volume of each storage node. It can grow, and never falls below status.storage.size.',
+    ),
+  replicas: z.literal([1, 3]).default(1).describe('1, or 3 for replicated storage. 3 cannot become 1 again.'),
+})
+
+const labelValue = z
+  .string()
+  .max(63)
+  .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/)
+
+const accessPeer = z
+  .object({
+    namespace: optional(namespaceName()).describe('Pods of this namespace. Excludes cidr.'),
+    podLabels: z
+      .record(z.string().max(316), labelValue)
+      .default({})
+      .meta({ maxProperties: 16 })
+      .describe('Only pods of that namespace that carry all these labels; empty for all of its pods.'),
+    cidr: optional(z.string().max(43)).describe(
+      'Addresses in this range, for example 10.1.0.0/16. Excludes namespace.',
+    ),
+    except: z.array(z.string().max(43)).max(16).default([]).describe('Ranges within cidr that stay closed.'),
+  })
+  .describe(
+    'One place that may call the storage nodes directly: namespace and podLabels, or cidr and except.',
+  )
+
+const oidc = z.object({
+  issuerURL: z
+    .string()
+    .max(512)
+    .regex(/^https:\/\/[^\s]+$/)
+    .describe('Address of the OpenID Connect issuer, https.'),
+  audience: z.string().min(1).max(256).describe('What the aud claim must hold.'),
+  usernameClaim: z.string().min(1).max(64).default('sub').describe('Claim that names the user.'),
+  groupsClaim: optional(z.string().min(1).max(64)).describe('Claim that lists the groups.'),
+  requireMFA: z
+    .boolean()
+    .default(true)
+    .describe('Refuse tokens whose amr or acr says nothing of a second factor.'),
+  emailDomains: z
+    .array(z.string().min(1).max(253))
+    .max(32)
+    .default([])
+    .describe('Accept only verified addresses of these domains; empty for any.'),
+})
+
+const authentication = z.object({
+  oidc: optional(oidc).describe('Log in by tokens of an OpenID Connect issuer.'),
+  jwtSharedSecretRef: optional(secretKeyRef('the shared secret, at least 32 bytes')).describe(
+    'Accept JSON Web Tokens signed by HS256 with this secret, with the claims username and exp.',
+  ),
+  clientCertificates: optional(
+    z.object({
+      caSecretRef: secretKeyRef('the certificate authority, PEM'),
+    }),
+  ).describe('Accept client certificates of this authority.'),
+})
+
+const member = z
+  .object({
+    user: optional(z.string().min(1).max(256)).describe('A user of the issuer. Excludes group.'),
+    group: optional(z.string().min(1).max(256)).describe('A group of the issuer. Excludes user.'),
+    role: z.enum(['Owner', 'Editor', 'Viewer']).describe('What they may do.'),
+  })
+  .describe('Who has a role in the organization: a user or a group.')
+
+const limits = z.object({
+  databases: z.int().min(1).max(10_000).default(100).describe('Most databases.'),
+  series: z.int().min(1).max(1_000_000_000).default(1_000_000).describe('Most series over all databases.'),
+  writeBytesPerSecond: optional(z.int().min(1).max(1_000_000_000_000)).describe(
+    'Most bytes of line protocol written a second; none for no limit.',
+  ),
+  concurrentQueries: z.int().min(1).max(1000).default(10).describe('Most queries that run at one time.'),
+  queryTimeout: duration().default('60s').describe('Longest time that a query may run.'),
+})
+
+const backup = z.object({
+  schedule: z.string().min(9).max(128).describe('When: a cron expression of five fields, UTC.'),
+  destination: namespaceName().describe('Name of a destination that the platform defines.'),
+  keep: z.int().min(1).max(1000).default(14).describe('How many backups are kept.'),
+  keySecretRef: optional(secretKeyRef('the recovery key')).describe(
+    'Recovery key; none to have one generated.',
+  ),
+})
+
+export const organizationSpecSchema = z.object({
+  displayName: optional(z.string().min(1).max(128)).describe('Name for people; metadata.name if none.'),
+  description: optional(z.string().max(1024)).describe('What the organization is for.'),
+  class: namespaceName()
+    .default('standard')
+    .describe(
+      'Resources, storage class, scheduling and allowed versions, by a name that the platform defines.',
+    ),
+  storage: storage.prefault({}).describe('Volumes of the storage nodes.'),
+  version: optional(z.string().min(1).max(63)).describe(
+    'Version of the storage node, out of the list of the class; none keeps the one that was current at creation.',
+  ),
+  access: z
+    .object({
+      from: z
+        .array(accessPeer)
+        .max(32)
+        .default([])
+        .describe('Who may call the storage nodes directly, besides the gateway; empty for nobody.'),
+    })
+    .prefault({})
+    .describe('Direct ways to the storage nodes.'),
+  authentication: authentication.prefault({}).describe('Ways to log in besides tokens.'),
+  members: z
+    .array(member)
+    .max(1000)
+    .default([])
+    .describe('People and groups with a role in the organization.'),
+  encryption: z
+    .object({
+      keySecretRef: optional(secretKeyRef('a key of 32 bytes')).describe(
+        'Your own data key; none to have one generated.',
+      ),
+      rotateEvery: duration().default('2160h').describe('How often a new data key is taken into use.'),
+    })
+    .prefault({})
+    .describe('Encryption of the stored data.'),
+  limits: limits.prefault({}).describe('Bounds that the storage nodes enforce.'),
+  backup: optional(backup).describe('Scheduled backups.'),
+  hibernation: z
+    .enum(['Never', 'Now', 'WhenIdle'])
+    .default('Never')
+    .describe(
+      'Now: no pods, data kept, requests answered 503. WhenIdle: the same after idleAfter, until a valid request.',
+    ),
+  idleAfter: optional(duration()).describe('With hibernation WhenIdle: how long without a request.'),
+  restoreFrom: optional(
+    z.object({
+      organizationId: id().describe('Id of the organization whose retained data to take over.'),
+      pointInTime: optional(z.iso.datetime({ offset: true })).describe(
+        'Restore to this moment; none for all there is.',
+      ),
+    }),
+  ).describe('Start with the data of a deleted organization. Cannot be changed.'),
+  deletionPolicy: z
+    .enum(deletionPolicies)
+    .default('Retain')
+    .describe('Retain keeps volumes and keys when the Organization is deleted; Delete leaves nothing.'),
+})
+
+export const organizationStatusSchema = z.object({
+  ...commonStatus,
+  organizationId: id()
+    .optional()
+    .describe('Id of the organization: in its tokens, its namespace and its address.'),
+  runtimeNamespace: namespaceName().optional().describe('Namespace that holds the storage nodes.'),
+  version: z.string().max(63).optional().describe('Version of the storage node in force.'),
+  storage: z
+    .object({
+      size: quantity().optional().describe('Size of the smallest volume.'),
+      replicas: z.int().min(0).max(3).optional().describe('Storage nodes asked for.'),
+    })
+    .optional()
+    .describe('What the volumes are.'),
+  stateDigest: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('Digest of the state document that every storage node has confirmed.'),
+})
+
+/** An Organization as the API server stores it, defaults filled in. */
+export const organizationSchema = z.object({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal('Organization'),
+  metadata: metadataSchema,
+  spec: organizationSpecSchema.prefault({}),
+  status: organizationStatusSchema.optional(),
+})
+
+export type Organization = z.infer<typeof organizationSchema>
+export type OrganizationSpec = z.infer<typeof organizationSpecSchema>
+export type OrganizationStatus = z.infer<typeof organizationStatusSchema>
+export type AccessPeer = z.infer<typeof accessPeer>
+
+/** Its name for people. */
+export function displayName(organization: Organization): string {
+  return organization.spec.displayName ?? organization.metadata.name
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import { commonStatus } from './conditions.ts'
+import { apiVersion, duration, id, objectName, optional, organizationRef } from './fields.ts'
+import { metadataSchema } from './metadata.ts'
+
+const hash = () => z.string().regex(/^[0-9a-f]{64}$/)
+
+const permission = z
+  .object({
+    database: optional(z.string().min(1).max(64)).describe(
+      'A databaseName, or * for all databases of the organization. Excludes manage.',
+    ),
+    access: optional(
+      z
+        .array(z.enum(['read', 'write']))
+        .min(1)
+        .max(2),
+    ).describe('With database: what is allowed there.'),
+    manage: optional(
+      z
+        .array(z.enum(['databases', 'tokens', 'users']))
+        .min(1)
+        .max(3),
+    ).describe('Kinds of things that the token may manage. Excludes database and access.'),
+  })
+  .describe('One permission: database and access, or manage.')
+
+export const tokenSpecSchema = z.object({
+  organization: organizationRef(),
+  description: optional(z.string().max(1024)).describe('What the token is for.'),
+  permissions: z
+    .array(permission)
+    .min(1)
+    .max(64)
+    .describe('What the token allows. Cannot be changed: other permissions are another token.'),
+  expiresAfter: optional(duration()).describe(
+    'Ends the whole Token this long after its creation; none for a token that does not expire.',
+  ),
+  rotation: optional(
+    z.object({
+      every: duration().describe('How often a new token string is put in the Secret.'),
+      overlap: duration().default('24h').describe('How long the one before goes on being accepted.'),
+    }),
+  ).describe('Change the token string by itself; none to keep it.'),
+  secretName: optional(objectName()).describe(
+    'Name of the Secret that receives the token; metadata.name if none.',
+  ),
+  hash: optional(hash()).describe(
+    'SHA-256, 64 lower-case hex digits, of a token string minted elsewhere: no Secret is made. Excludes secretName and rotation. Cannot be changed.',
+  ),
+})
+
+const issuedToken = z
+  .object({
+    id: id().describe('Id of the token string: the first 16 digits of hash.'),
+    hash: hash().describe('SHA-256 of the token string.'),
+    createdAt: z.iso.datetime().describe('When it was made.'),
+    expiresAt: optional(z.iso.datetime()).describe('When it ends; none for never.'),
+  })
+  .describe('One token string that nodes accept.')
+
+export const tokenStatusSchema = z.object({
+  ...commonStatus,
+  organizationId: id().optional().describe('Id of the organization.'),
+  tokens: z
+    .array(issuedToken)
+    .max(16)
+    .default([])
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] })
+    .describe('The token strings in force, by hash.'),
+  binding: z
+    .object({ name: objectName().describe('Name of the Secret.') })
+    .optional()
+    .describe('The Secret with the token, as the Service Binding specification wants it.'),
+})
+
+/** A Token as the API server stores it, defaults filled in. */
+export const tokenSchema = z.object({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal('Token'),
+  metadata: metadataSchema,
+  spec: tokenSpecSchema,
+  status: tokenStatusSchema.optional(),
+})
+
+export type Token = z.infer<typeof tokenSchema>
+export type TokenSpec = z.infer<typeof tokenSpecSchema>
+export type TokenStatus = z.infer<typeof tokenStatusSchema>
+export type IssuedToken = z.infer<typeof issuedToken>
+
+/** Name of the Secret that receives the token string, or null when the string is minted elsewhere. */
+export function tokenSecretName(token: Token): string | null {
+  return token.spec.hash === null ? (token.spec.secretName ?? token.metadata.name) : null
+}

@@ -1,0 +1,59 @@
+import { version } from '../../common/version.ts'
+
+/** Labels and annotations. Labels are for selecting and for people; authority is never drawn from one. */
+export const labelKeys = {
+  name: 'app.kubernetes.io/name',
+  component: 'app.kubernetes.io/component',
+  managedBy: 'app.kubernetes.io/managed-by',
+  version: 'app.kubernetes.io/version',
+  organizationId: 'holdfast.dev/organization-id',
+  /** Set by the API server on every namespace, so that nobody else can carry it. */
+  namespaceName: 'kubernetes.io/metadata.name',
+} as const
+
+export const managedBy = 'holdfast-operator'
+export type ComponentLabel = 'operator' | 'gateway' | 'storage-node'
+
+export const annotationKeys = {
+  /** "true": the operator looks and changes nothing. */
+  paused: 'holdfast.dev/paused',
+  ownerNamespace: 'holdfast.dev/owner-namespace',
+  ownerName: 'holdfast.dev/owner-name',
+  ownerUid: 'holdfast.dev/owner-uid',
+  ownerMac: 'holdfast.dev/owner-mac',
+  /** On a retained namespace, by the platform: `<namespace>/<name>` of the Organization that may take it over. */
+  transferTo: 'holdfast.dev/transfer-to',
+} as const
+
+/** Labels of everything that the operator makes. */
+export const managedLabels: Readonly<Record<string, string>> = {
+  [labelKeys.name]: 'holdfast',
+  [labelKeys.managedBy]: managedBy,
+}
+
+/** Labels of everything that exists for one organization. */
+export function organizationLabels(organizationId: string): Readonly<Record<string, string>> {
+  return { ...managedLabels, [labelKeys.organizationId]: organizationId }
+}
+
+/** What selects an organization's storage nodes within its runtime namespace. */
+export const storageNodeSelector: Readonly<Record<string, string>> = componentSelector('storage-node')
+
+/** What selects the pods of a component. */
+export function componentSelector(component: ComponentLabel): Readonly<Record<string, string>> {
+  return { [labelKeys.name]: 'holdfast', [labelKeys.component]: component }
+}
+
+/** Labels of the storage nodes' StatefulSet and Service. */
+export function storageNodeLabels(organizationId: string): Readonly<Record<string, string>> {
+  return { ...organizationLabels(organizationId), [labelKeys.component]: 'storage-node' }
+}
+
+/** For the gateway's and the operator's own objects, as the chart labels them. */
+export function chartLabels(component: ComponentLabel): Readonly<Record<string, string>> {
+  return { ...componentSelector(component), [labelKeys.version]: version }
+}
+
+export function isPaused(metadata: { readonly annotations?: Readonly<Record<string, string>> }): boolean {
+  return metadata.annotations?.[annotationKeys.paused] === 'true'
+}
