@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -129,7 +134,8 @@ export class HttpServer implements Component {
       keepAliveTimeout: keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: 5_000,
     }
-    const listener = (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response)
+    const listener = (request: IncomingMessage, response: ServerResponse) =>
+      this.#onRequest(request, response)
     const server = tls
       ? createHttpsServer({
           ...limits,

@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createSecureContext, type DetailedPeerCertificate, type PeerCertificate, type TLSSocket } from 'node:tls'
+import {
+  createSecureContext,
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls'
 import type { Clock } from './clock.ts'
 import { AppError } from './errors.ts'
 import { identitiesOf } from './identity.ts'
@@ -131,7 +136,8 @@ export class TlsDirectory implements Component {
   }
 
   get material(): TlsMaterial {
-    if (!this.#material) throw new AppError('internal', 'ERR_TLS_NOT_STARTED', 'certificates are not read yet')
+    if (!this.#material)
+      throw new AppError('internal', 'ERR_TLS_NOT_STARTED', 'certificates are not read yet')
     return this.#material
   }
 

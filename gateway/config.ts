@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { AppError } from '../common/errors.ts'
+import { parseListenAddress, type ListenAddress } from '../common/http-server.ts'
+import { defaultPoolLimits, type PoolLimits } from './pools.ts'
+import type { Rate } from './rate-limit.ts'
+
+export interface GatewayConfig {
+  readonly listen: ListenAddress
+  readonly metricsListen: ListenAddress
+  /** tls.crt and tls.key of the public listener; null serves plain HTTP, for local clusters. */
+  readonly tlsDir: string | null
+  /** tls.crt, tls.key and ca.crt for calling the nodes. */
+  readonly identityDir: string
+  readonly clusterDomain: string
+  readonly baseDomain: string | null
+  readonly sourceRate: Rate
+  readonly credentialRate: Rate
+  readonly refusalCost: number
+  readonly pools: PoolLimits
+  readonly maxConnections: number
+  readonly logLevel: string
+}
+
+const address = z.string().transform((text, context): ListenAddress => {
+  const parsed = parseListenAddress(text)
+  if (parsed) return parsed
+  context.addIssue({ code: 'custom', message: 'host:port expected, for example 0.0.0.0:8086' })
+  return z.NEVER
+})
+const whole = z.coerce.number().int().positive()
+const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'a DNS name expected')
+
+const schema = z
+  .object({
+    HOLDFAST_LISTEN: address.default({ host: '0.0.0.0', port: 8086 }),
+    HOLDFAST_METRICS_LISTEN: address.default({ host: '0.0.0.0', port: 9090 }),
+    HOLDFAST_TLS_DIR: z.string().min(1).optional(),
+    HOLDFAST_INSECURE_HTTP: z.enum(['true', 'false']).default('false'),
+    HOLDFAST_IDENTITY_DIR: z.string().min(1),
+    HOLDFAST_CLUSTER_DOMAIN: domain.default('cluster.local'),
+    HOLDFAST_BASE_DOMAIN: domain.optional(),
+    HOLDFAST_SOURCE_REQUESTS_PER_SECOND: whole.default(500),
+    HOLDFAST_SOURCE_BURST: whole.default(2_000),
+    HOLDFAST_CREDENTIAL_REQUESTS_PER_SECOND: whole.default(1_000),
+    HOLDFAST_CREDENTIAL_BURST: whole.default(4_000),
+    HOLDFAST_REFUSAL_COST: whole.default(20),
+    HOLDFAST_MAX_CONNECTIONS: whole.default(10_000),
+    HOLDFAST_MAX_ORGANIZATIONS: whole.default(defaultPoolLimits.maxPools),
+    HOLDFAST_CONNECTIONS_PER_ORGANIZATION: whole.default(defaultPoolLimits.connectionsPerOrganization),
+    HOLDFAST_REQUESTS_PER_ORGANIZATION: whole.default(defaultPoolLimits.requestsPerOrganization),
+    HOLDFAST_UPSTREAM_TIMEOUT_MS: whole.default(defaultPoolLimits.responseTimeoutMs),
+    HOLDFAST_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  })
+  .superRefine((values, context) => {
+    const secure = values.HOLDFAST_TLS_DIR !== undefined
+    if (secure !== (values.HOLDFAST_INSECURE_HTTP === 'true')) return
+    context.addIssue({
+      code: 'custom',
+      path: ['HOLDFAST_TLS_DIR'],
+      message: secure
+        ? 'set, and HOLDFAST_INSECURE_HTTP=true as well: which of the two?'
+        : 'required: a folder with tls.crt and tls.key (or HOLDFAST_INSECURE_HTTP=true for plain HTTP)',
+    })
+  })
+
+/**
+ * The configuration from the environment.
+ * @throws AppError invalid, ERR_CONFIG, naming every variable that is wrong
+ */
+export function parseGatewayConfig(environment: Readonly<Record<string, string | undefined>>): GatewayConfig {
+  const parsed = schema.safeParse(environment)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new AppError('invalid', 'ERR_CONFIG', `configuration: ${problems.join('; ')}`)
+  }
+  const values = parsed.data
+  return {
+    listen: values.HOLDFAST_LISTEN,
+    metricsListen: values.HOLDFAST_METRICS_LISTEN,
+    tlsDir: values.HOLDFAST_TLS_DIR ?? null,
+    identityDir: values.HOLDFAST_IDENTITY_DIR,
+    clusterDomain: values.HOLDFAST_CLUSTER_DOMAIN,
+    baseDomain: values.HOLDFAST_BASE_DOMAIN ?? null,
+    sourceRate: {
+      perSecond: values.HOLDFAST_SOURCE_REQUESTS_PER_SECOND,
+      burst: values.HOLDFAST_SOURCE_BURST,
+    },
+    credentialRate: {
+      perSecond: values.HOLDFAST_CREDENTIAL_REQUESTS_PER_SECOND,
+      burst: values.HOLDFAST_CREDENTIAL_BURST,
+    },
+    refusalCost: values.HOLDFAST_REFUSAL_COST,
+    maxConnections: values.HOLDFAST_MAX_CONNECTIONS,
+    pools: {
+      ...defaultPoolLimits,
+      maxPools: values.HOLDFAST_MAX_ORGANIZATIONS,
+      connectionsPerOrganization: values.HOLDFAST_CONNECTIONS_PER_ORGANIZATION,
+      requestsPerOrganization: values.HOLDFAST_REQUESTS_PER_ORGANIZATION,
+      responseTimeoutMs: values.HOLDFAST_UPSTREAM_TIMEOUT_MS,
+    },
+    logLevel: values.HOLDFAST_LOG_LEVEL,
+  }
+}

@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Clock } from '../common/clock.ts'
+import { HttpServer } from '../common/http-server.ts'
+import { Lifecycle, type Component } from '../common/lifecycle.ts'
+import type { Logger } from '../common/log.ts'
+import { TlsDirectory } from '../common/tls.ts'
+import type { GatewayConfig } from './config.ts'
+import { createGatewayHandler } from './handler.ts'
+import { createGatewayMetrics } from './metrics.ts'
+import { OrganizationPools } from './pools.ts'
+import { RateLimit } from './rate-limit.ts'
+import type { TargetOf } from './target.ts'
+
+const sweepEveryMs = 15_000
+
+export interface Gateway {
+  /** The public port, once started. */
+  readonly port: number
+  readonly metricsPort: number
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** All of the gateway, put together; `targetOf` says where organizations' nodes are. */
+export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: Clock, log: Logger): Gateway {
+  const identity = new TlsDirectory({ directory: config.identityDir, withAuthority: true, clock, log })
+  const publicTls =
+    config.tlsDir === null
+      ? null
+      : new TlsDirectory({ directory: config.tlsDir, withAuthority: false, clock, log })
+  const pools = new OrganizationPools({ targetOf, material: null, limits: config.pools, clock })
+  const metrics = createGatewayMetrics(() => pools.size)
+  const server = new HttpServer({
+    name: 'clients',
+    listen: config.listen,
+    handler: createGatewayHandler({
+      pools,
+      bySource: new RateLimit(config.sourceRate, clock),
+      byCredential: new RateLimit(config.credentialRate, clock),
+      refusalCost: config.refusalCost,
+      baseDomain: config.baseDomain,
+      startedMs: clock.nowMs(),
+      metrics,
+      clock,
+      log,
+    }),
+    clock,
+    log,
+    maxConnections: config.maxConnections,
+    ...(publicTls && { tls: { directory: publicTls, clientCertificate: 'none' as const } }),
+  })
+  const metricsServer = new HttpServer({
+    name: 'metrics',
+    listen: config.metricsListen,
+    handler: metricsHandler(metrics.registry),
+    clock,
+    log,
+    maxConnections: 64,
+    drainMs: 1_000,
+  })
+  const lifecycle = new Lifecycle(
+    [
+      identity,
+      ...(publicTls ? [publicTls] : []),
+      poolsComponent(pools, identity, clock),
+      metricsServer,
+      server,
+    ],
+    log,
+  )
+  return {
+    get port() {
+      return server.port
+    },
+    get metricsPort() {
+      return metricsServer.port
+    },
+    start: () => lifecycle.start(),
+    stop: () => lifecycle.stop(),
+  }
+}
+
+function poolsComponent(pools: OrganizationPools, identity: TlsDirectory, clock: Clock): Component {
+  const stopped = new AbortController()
+  const sweepUntilStopped = async () => {
+    while (!stopped.signal.aborted) {
+      pools.sweep()
+      await clock.sleep(sweepEveryMs, stopped.signal).catch(() => undefined)
+    }
+  }
+  let sweeping: Promise<void> = Promise.resolve()
+  return {
+    name: 'pools',
+    async start() {
+      pools.renew(identity.material)
+      identity.onChange((material) => pools.renew(material))
+      sweeping = sweepUntilStopped()
+    },
+    async stop() {
+      stopped.abort()
+      await sweeping
+      await pools.closeAll()
+    },
+  }
+}
+
+function metricsHandler(registry: Registry) {
+  return async (request: IncomingMessage, response: ServerResponse) => {
+    const path = (request.url ?? '').split('?', 1)[0]
+    if (path === '/metrics') {
+      const text = await registry.metrics()
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text)
+    } else if (path === '/healthz' || path === '/readyz') {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n')
+    } else {
+      response.writeHead(404).end()
+    }
+  }
+}

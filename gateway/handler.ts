@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../common/clock.ts'
+import {
+  compatibleVersion,
+  dialectOf,
+  unauthorized,
+  v1Error,
+  v2Error,
+  type Dialect,
+  type WireError,
+} from '../common/dialect.ts'
+import { AppError, unreachable } from '../common/errors.ts'
+import type { RequestHandler } from '../common/http-server.ts'
+import type { Logger } from '../common/log.ts'
+import { version } from '../common/version.ts'
+import { requestIdOf } from './headers.ts'
+import type { GatewayMetrics } from './metrics.ts'
+import { routingOf } from './organization.ts'
+import type { OrganizationPools } from './pools.ts'
+import { forward, isWrongPeer } from './proxy.ts'
+import { sourceKey, type RateLimit } from './rate-limit.ts'
+import { answerProbe } from './probes.ts'
+
+export interface GatewayParts {
+  readonly pools: OrganizationPools
+  readonly bySource: RateLimit
+  readonly byCredential: RateLimit
+  /** Attempts that a refused one counts for. */
+  readonly refusalCost: number
+  readonly baseDomain: string | null
+  readonly startedMs: number
+  readonly metrics: GatewayMetrics
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+interface Visit {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly dialect: Dialect
+  readonly requestId: string
+  readonly source: string
+  organizationId: string | null
+  /** Why the gateway itself answered; null when a node did. */
+  refusal: string | null
+}
+
+const retryAfterSeconds = 2
+
+/** The public side: probes are the gateway's own, all else goes to the organization that the credentials name. */
+export function createGatewayHandler(parts: GatewayParts): RequestHandler {
+  return async (request, response) => {
+    const startMs = parts.clock.monotonicMs()
+    const visit = visitOf(request, response)
+    setCommonHeaders(visit)
+    await serve(parts, visit)
+    const durationMs = parts.clock.monotonicMs() - startMs
+    parts.metrics.durations.observe(durationMs / 1000)
+    parts.metrics.requests.inc({
+      status: String(response.statusCode),
+      by: visit.refusal === null ? 'node' : 'gateway',
+    })
+    if (visit.refusal !== null) parts.metrics.refusals.inc({ reason: visit.refusal })
+    parts.log.info(
+      {
+        method: request.method,
+        path: visit.path,
+        status: response.statusCode,
+        durationMs: Math.round(durationMs),
+        organizationId: visit.organizationId,
+        requestId: visit.requestId,
+        source: visit.source,
+        ...(visit.refusal !== null && { refusal: visit.refusal }),
+      },
+      'request',
+    )
+  }
+}
+
+function visitOf(request: IncomingMessage, response: ServerResponse): Visit {
+  const path = (request.url ?? '').split('?', 1)[0]!
+  const given = request.headers['request-id'] ?? request.headers['x-request-id']
+  return {
+    request,
+    response,
+    path,
+    query: new URLSearchParams((request.url ?? '').slice(path.length)),
+    dialect: dialectOf(path),
+    requestId: requestIdOf(Array.isArray(given) ? given[0] : given, randomUUID),
+    source: request.socket.remoteAddress ?? '',
+    organizationId: null,
+    refusal: null,
+  }
+}
+
+function setCommonHeaders({ response, requestId }: Visit): void {
+  response.setHeader('x-influxdb-version', compatibleVersion)
+  response.setHeader('x-influxdb-build', `holdfast-${version}`)
+  response.setHeader('request-id', requestId)
+  response.setHeader('x-request-id', requestId)
+}
+
+async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
+  const { request, response } = visit
+  const times = { startedMs: parts.startedMs, nowMs: parts.clock.nowMs() }
+  if (answerProbe(request, response, visit, times)) {
+    visit.refusal = 'probe'
+    return
+  }
+  if (!request.url?.startsWith('/')) return refuse(visit, 'malformed', 400, 'invalid', 'malformed request')
+
+  const source = sourceKey(visit.source)
+  const waitSeconds = parts.bySource.take(source)
+  if (waitSeconds > 0) return tooMany(visit, 'source-rate', waitSeconds)
+
+  const routing = routingOf(
+    {
+      authorization: request.headersDistinct['authorization'] ?? [],
+      host: request.headers.host,
+      query: visit.query,
+    },
+    parts.baseDomain,
+  )
+  if (routing.to === 'nobody') {
+    parts.bySource.charge(source, parts.refusalCost - 1)
+    return deny(visit, routing.reason)
+  }
+  visit.organizationId = routing.id
+  const credentialWaitSeconds = parts.byCredential.take(routing.credentialKey)
+  if (credentialWaitSeconds > 0) return tooMany(visit, 'credential-rate', credentialWaitSeconds)
+  return pass(parts, visit, routing.id, source)
+}
+
+async function pass(
+  parts: GatewayParts,
+  visit: Visit,
+  organizationId: string,
+  source: string,
+): Promise<void> {
+  const { request, response } = visit
+  const outcome = await forward(request, response, parts.pools, {
+    organizationId,
+    source: visit.source,
+    requestId: visit.requestId,
+    protocol: 'encrypted' in request.socket ? 'https' : 'http',
+  }).catch((error: unknown) => {
+    if (error instanceof AppError && error.kind === 'unavailable') {
+      return { kind: 'unavailable' as const, cause: error }
+    }
+    throw error
+  })
+  switch (outcome.kind) {
+    case 'answered':
+      return
+    case 'client-gone':
+      visit.refusal = 'client-gone'
+      return
+    case 'unknown-organization':
+      // No oracle: who guesses ids learns no more than who guesses tokens.
+      parts.pools.forget(organizationId)
+      parts.bySource.charge(source, parts.refusalCost - 1)
+      return deny(visit, 'unknown-organization')
+    case 'unauthorized':
+      parts.bySource.charge(source, parts.refusalCost - 1)
+      return deny(visit, 'unauthorized')
+    case 'unavailable': {
+      const level = isWrongPeer(outcome.cause) ? 'error' : 'warn'
+      parts.log[level]({ err: outcome.cause, organizationId, requestId: visit.requestId }, 'no storage node')
+      response.setHeader('retry-after', String(retryAfterSeconds))
+      return refuse(visit, 'unavailable', 503, 'unavailable', 'storage node unavailable')
+    }
+    default:
+      return unreachable(outcome)
+  }
+}
+
+function deny(visit: Visit, reason: string): void {
+  visit.refusal = reason
+  send(visit, 401, unauthorized(visit.dialect))
+}
+
+function tooMany(visit: Visit, reason: string, waitSeconds: number): void {
+  visit.response.setHeader('retry-after', String(waitSeconds))
+  refuse(visit, reason, 429, 'too many requests', 'too many requests')
+}
+
+function refuse(visit: Visit, reason: string, status: number, code: string, message: string): void {
+  visit.refusal = reason
+  send(visit, status, visit.dialect === 'v2' ? v2Error(code, message) : v1Error(status, message))
+}
+
+function send({ request, response }: Visit, status: number, error: WireError): void {
+  // A body that nobody is going to read is not worth keeping the connection for.
+  if (!request.complete) response.setHeader('connection', 'close')
+  response.writeHead(status, { ...error.headers, 'content-length': Buffer.byteLength(error.body) })
+  response.end(request.method === 'HEAD' ? undefined : error.body)
+}

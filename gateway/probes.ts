@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { healthBody, pingBody, readyBody } from '../common/probes.ts'
+
+export interface ProbeTimes {
+  readonly startedMs: number
+  readonly nowMs: number
+}
+
+/**
+ * `/ping`, `/health` and `/ready` are about the gateway itself and need no credentials: they say nothing of any
+ * organization.
+ * @returns whether the request was one of them, and has been answered
+ */
+export function answerProbe(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: { readonly path: string; readonly query: URLSearchParams },
+  times: ProbeTimes,
+): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false
+  const body = bodyOf(target.path, target.query, times)
+  if (body === null) return false
+  if (body === '') {
+    response.writeHead(204).end()
+    return true
+  }
+  response.writeHead(200, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+  return true
+}
+
+function bodyOf(path: string, query: URLSearchParams, times: ProbeTimes): string | null {
+  switch (path) {
+    case '/ping':
+      return ['', 'false', '0'].includes(query.get('verbose') ?? '') ? '' : pingBody()
+    case '/health':
+      return healthBody('pass', 'ready for queries and writes')
+    case '/ready':
+      return readyBody(times.startedMs, times.nowMs)
+    default:
+      return null
+  }
+}

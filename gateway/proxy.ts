@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import type { Dispatcher } from 'undici'
+import { requestHeaders, responseHeaders } from './headers.ts'
+import { wrongPeerCode, type OrganizationPools } from './pools.ts'
+
+/** What became of a request that was passed on. `answered` says that the client has the node's answer, or a part. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly status: number }
+  /** Nothing has been sent to the client yet. */
+  | { readonly kind: 'unauthorized' | 'unknown-organization' }
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+  | { readonly kind: 'client-gone' }
+
+export interface Forwarding {
+  readonly organizationId: string
+  readonly source: string
+  readonly requestId: string
+  readonly protocol: 'http' | 'https'
+}
+
+const hasBody = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+
+/**
+ * Passes a request on to the organization's nodes and their answer back, both as streams that wait for the slower
+ * side. When the client goes away, so does the request to the node.
+ */
+export async function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  pools: OrganizationPools,
+  forwarding: Forwarding,
+): Promise<Outcome> {
+  const lease = pools.lease(forwarding.organizationId)
+  const clientGone = new AbortController()
+  const onClose = () => clientGone.abort()
+  response.once('close', onClose)
+  try {
+    if (request.headers.expect !== undefined) response.writeContinue()
+    const answer = await lease.pool.request({
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.url!,
+      headers: requestHeaders(request.rawHeaders, request.headers.connection, forwarding),
+      body: hasBody(request) ? request : null,
+      signal: clientGone.signal,
+    })
+    if (answer.statusCode === 401) {
+      await answer.body.dump({ limit: 65_536 })
+      return { kind: 'unauthorized' }
+    }
+    response.writeHead(answer.statusCode, responseHeaders(answer.headers))
+    await pipeline(answer.body, response)
+    return { kind: 'answered', status: answer.statusCode }
+  } catch (error) {
+    if (clientGone.signal.aborted) return { kind: 'client-gone' }
+    if (response.headersSent) {
+      // The client must not take half an answer for a whole one.
+      response.destroy()
+      return { kind: 'answered', status: response.statusCode }
+    }
+    return isUnknownName(error) ? { kind: 'unknown-organization' } : { kind: 'unavailable', cause: error }
+  } finally {
+    response.off('close', onClose)
+    lease.release()
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
+/** There is no such Service, so no such organization; a resolver that gives no answer (EAI_AGAIN) does not say so. */
+const isUnknownName = (error: unknown): boolean => codeOf(error) === 'ENOTFOUND'
+
+export const isWrongPeer = (error: unknown): boolean => codeOf(error) === wrongPeerCode
