@@ -1,0 +1,41 @@
+import type { Clock } from '../../common/clock.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Disk } from '../disk/disk.ts'
+
+export interface QueryProcessOptions {
+  /** The program file of the query process. */
+  readonly program: string
+  /** DuckDB's httpfs extension, which holds its encryption. */
+  readonly extensionPath: string
+}
+
+export interface EngineOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly log: Logger
+  readonly organizationId: string
+  /** The organization's data key: 32 bytes. It wraps every other key. */
+  readonly dataKey: Uint8Array
+  readonly dataFolder: string
+  readonly queryProcess: QueryProcessOptions
+  /** The memory that buffers and the query process share, usually the pod's limit. */
+  readonly memoryLimitBytes: number
+  /** Called when the state on disk can no longer be known; it must end the process. */
+  readonly onFatal: (error: Error) => void
+}
+
+export interface EngineStats {
+  readonly bufferBytes: number
+  readonly bufferedRows: number
+  readonly logBytes: number
+  readonly files: number
+  readonly fileBytes: number
+  readonly series: number
+  readonly flushes: number
+  readonly failedFlushes: number
+  readonly pointsWritten: number
+  /** The newest log position that is durable and applied. */
+  readonly position: number
+  /** Everything up to this log position is in files. */
+  readonly checkpoint: number
+}

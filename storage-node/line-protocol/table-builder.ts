@@ -1,0 +1,177 @@
+import type { BatchColumn, BatchSeries, BatchTable, FieldType } from './batch.ts'
+import { assert, unreachable } from '../../common/errors.ts'
+
+const firstCapacity = 4
+/** Bounds on what one body may make of a measurement: room is taken for every row in every column. */
+const maxColumns = 4096
+const maxCells = 16_777_216
+
+export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${maxCells} values with the empty places between them`
+
+type Storage =
+  | { type: 'float'; values: Float64Array }
+  | { type: 'integer'; values: BigInt64Array; halves: Int32Array }
+  | { type: 'unsigned'; values: BigUint64Array; halves: Int32Array }
+  | { type: 'boolean'; values: Uint8Array }
+  | { type: 'string'; values: string[] }
+
+/** One field while it is being filled. `rawStart` and `rawEnd` find its key, as written, in the body. */
+export interface ColumnBuilder {
+  readonly name: string
+  readonly rawStart: number
+  readonly rawEnd: number
+  readonly storage: Storage
+  present: Uint8Array
+}
+
+/** The rows of one measurement while they are being filled; row `rowCount` is the one in hand until `commit`. */
+export class TableBuilder {
+  readonly measurement: string
+  readonly series: BatchSeries[] = []
+  readonly columns: ColumnBuilder[] = []
+  rowCount = 0
+  /** Set when the row in hand does not fit. */
+  full = false
+  readonly #indexes = new Map<string, number>()
+  #capacity = firstCapacity
+  #times = new BigInt64Array(firstCapacity)
+  #seriesOfRow = new Uint32Array(firstCapacity)
+  /** The times as 32-bit halves, the way in which digits become a time without a bigint. */
+  timeHalves = new Int32Array(this.#times.buffer)
+
+  constructor(measurement: string) {
+    this.measurement = measurement
+  }
+
+  /** The column's index, made where there is none yet; -1 where no more fit, and then the table is `full`. */
+  columnIndex(name: string, type: FieldType, rawStart: number, rawEnd: number): number {
+    const key = `${type} ${name}`
+    const known = this.#indexes.get(key)
+    if (known !== undefined) return known
+    const count = this.columns.length + 1
+    if (count > maxColumns || count * this.#capacity > maxCells) {
+      this.full = true
+      return -1
+    }
+    this.#indexes.set(key, this.columns.length)
+    const column: ColumnBuilder = {
+      name,
+      rawStart,
+      rawEnd,
+      storage: newStorage(type, this.#capacity),
+      present: new Uint8Array(this.#capacity),
+    }
+    return this.columns.push(column) - 1
+  }
+
+  setTime(timeNs: bigint): void {
+    this.#times[this.rowCount] = timeNs
+  }
+
+  /** Keeps the row in hand. */
+  commit(series: number): void {
+    this.#seriesOfRow[this.rowCount] = series
+    this.rowCount++
+    if (this.rowCount < this.#capacity) return
+    if (this.columns.length * this.#capacity * 2 > maxCells) this.full = true
+    else this.#grow()
+  }
+
+  /** Forgets what the row in hand was given. */
+  rollBack(): void {
+    for (const column of this.columns) column.present[this.rowCount] = 0
+    this.full = this.rowCount === this.#capacity
+  }
+
+  finish(): BatchTable {
+    const columns: BatchColumn[] = []
+    for (const column of this.columns) {
+      const finished = finishColumn(column, this.rowCount)
+      if (finished) columns.push(finished)
+    }
+    return {
+      measurement: this.measurement,
+      rowCount: this.rowCount,
+      series: this.series,
+      seriesOfRow: this.#seriesOfRow.subarray(0, this.rowCount),
+      times: this.#times.subarray(0, this.rowCount),
+      columns,
+    }
+  }
+
+  #grow(): void {
+    this.#capacity *= 2
+    const times = new BigInt64Array(this.#capacity)
+    times.set(this.#times)
+    this.#times = times
+    this.timeHalves = new Int32Array(times.buffer)
+    const seriesOfRow = new Uint32Array(this.#capacity)
+    seriesOfRow.set(this.#seriesOfRow)
+    this.#seriesOfRow = seriesOfRow
+    for (const column of this.columns) {
+      growStorage(column.storage, this.#capacity)
+      const present = new Uint8Array(this.#capacity)
+      present.set(column.present)
+      column.present = present
+    }
+  }
+}
+
+function newStorage(type: FieldType, capacity: number): Storage {
+  switch (type) {
+    case 'float':
+      return { type, values: new Float64Array(capacity) }
+    case 'integer': {
+      const values = new BigInt64Array(capacity)
+      return { type, values, halves: new Int32Array(values.buffer) }
+    }
+    case 'unsigned': {
+      const values = new BigUint64Array(capacity)
+      return { type, values, halves: new Int32Array(values.buffer) }
+    }
+    case 'boolean':
+      return { type, values: new Uint8Array(capacity) }
+    case 'string':
+      return { type, values: [] }
+    default:
+      return unreachable(type)
+  }
+}
+
+function growStorage(storage: Storage, capacity: number): void {
+  if (storage.type === 'string') return
+  const old = storage.values
+  const grown = newStorage(storage.type, capacity)
+  assert(grown.type !== 'string', 'only strings need no capacity')
+  new Uint8Array(grown.values.buffer).set(new Uint8Array(old.buffer))
+  Object.assign(storage, grown)
+}
+
+function finishColumn(column: ColumnBuilder, rowCount: number): BatchColumn | null {
+  const present = column.present.subarray(0, rowCount)
+  let count = 0
+  for (const flag of present) count += flag
+  if (count === 0) return null
+  const shared = { name: column.name, present: count === rowCount ? null : present }
+  const { storage } = column
+  switch (storage.type) {
+    case 'float':
+      return { ...shared, type: 'float', values: storage.values.subarray(0, rowCount) }
+    case 'integer':
+      return { ...shared, type: 'integer', values: storage.values.subarray(0, rowCount) }
+    case 'unsigned':
+      return { ...shared, type: 'unsigned', values: storage.values.subarray(0, rowCount) }
+    case 'boolean':
+      return { ...shared, type: 'boolean', values: storage.values.subarray(0, rowCount) }
+    case 'string':
+      return {
+        ...shared,
+        type: 'string',
+        values: Array.from({ length: rowCount }, (_, row) =>
+          present[row] === 1 ? storage.values[row]! : '',
+        ),
+      }
+    default:
+      return unreachable(storage)
+  }
+}
