@@ -60,7 +60,7 @@ export const secretKeyRef = (what: string) =>
   })
 
 export const organizationRef = () =>
-  namespaceName().describe('Name of the Organization, in the same namespace. Cannot be changed.')
+  objectName().describe('Name of the Organization, in the same namespace. Cannot be changed.')
 
 export const deletionPolicies = ['Retain', 'Delete'] as const
 export type DeletionPolicy = (typeof deletionPolicies)[number]

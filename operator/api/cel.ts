@@ -1,0 +1,285 @@
+import { BlockList, isIP } from 'node:net'
+import { durationMs } from '../../common/duration.ts'
+import { canonicalJson } from '../../common/state-document.ts'
+import { databaseName, type Database } from './database.ts'
+import type { AccessPeer, Organization } from './organization.ts'
+import { compareQuantities } from './quantity.ts'
+import type { Token } from './token.ts'
+
+/**
+ * A rule that a field's own type cannot say. The API server checks `cel`, reconcile checks `holds`: one row, so that
+ * neither can forget the other. A rule that speaks of `oldSelf` is checked on updates only.
+ */
+export interface Rule<Resource> {
+  /** What `self` is: the spec, or the whole object for rules that look at metadata or status. */
+  readonly at: 'spec' | 'object'
+  /** The field that is to blame, below `at`; "" for none that the schema declares. */
+  readonly field: string
+  readonly cel: string
+  /** What is accepted. */
+  readonly message: string
+  /** @param before the object as it was, or null at its creation or where that is not known */
+  readonly holds: (now: Resource, before: Resource | null) => boolean
+}
+
+export interface Violation {
+  /** For example `spec.storage.size`. */
+  readonly path: string
+  /** Names the field and what is accepted. */
+  readonly message: string
+}
+
+/** What of an object breaks its kind's rules. Works on parsed objects: types, patterns and limits hold already. */
+export function violations<Resource>(
+  rules: readonly Rule<Resource>[],
+  now: Resource,
+  before: Resource | null = null,
+): readonly Violation[] {
+  return rules
+    .filter((rule) => !rule.holds(now, before))
+    .map((rule) => {
+      const path = rule.at === 'spec' ? `spec${rule.field}` : rule.field.replace(/^\./, '')
+      return { path, message: `${path}: ${rule.message}` }
+    })
+}
+
+interface WithSpec<Spec> {
+  readonly spec: Spec
+}
+
+const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
+
+/** The field keeps its first value; where it is optional, it cannot be added or taken away either. */
+function immutable<Spec, Resource extends WithSpec<Spec>>(
+  name: keyof Spec & string,
+  presence: 'required' | 'optional',
+): Rule<Resource> {
+  const equal = `self.${name} == oldSelf.${name}`
+  return {
+    at: 'spec',
+    field: `.${name}`,
+    cel:
+      presence === 'required'
+        ? equal
+        : `has(self.${name}) == has(oldSelf.${name}) && (!has(self.${name}) || ${equal})`,
+    message: 'cannot be changed after creation; make another object instead',
+    holds: (now, before) => before === null || same(now.spec[name], before.spec[name]),
+  }
+}
+
+/** An optional or defaulted duration that must be above 0. @param field below spec, for example `.limits.queryTimeout` */
+function positive<Resource>(
+  field: string,
+  of: (resource: Resource) => string | null,
+  example: string,
+): Rule<Resource> {
+  const steps = field.slice(1).split('.')
+  const present = steps.map((_, index) => `has(self.${steps.slice(0, index + 1).join('.')})`).join(' && ')
+  return {
+    at: 'spec',
+    field,
+    cel: `!(${present}) || self${field}.matches('[1-9]')`,
+    message: `a duration above 0 expected, for example ${example}`,
+    holds: (now) => /[1-9]/.test(of(now) ?? '1'),
+  }
+}
+
+const smallestVolume = '100Mi'
+
+export const organizationRules: readonly Rule<Organization>[] = [
+  {
+    at: 'object',
+    field: '.spec.storage.size',
+    cel:
+      'self.spec.storage.size == oldSelf.spec.storage.size || !has(self.status) || !has(self.status.storage) || ' +
+      '!has(self.status.storage.size) || !isQuantity(self.spec.storage.size) || ' +
+      'quantity(self.spec.storage.size).compareTo(quantity(self.status.storage.size)) >= 0',
+    message: 'cannot fall below status.storage.size: volumes only grow',
+    holds: ({ spec, status }) =>
+      status?.storage?.size === undefined || compareQuantities(spec.storage.size, status.storage.size) >= 0,
+  },
+  {
+    at: 'spec',
+    field: '.storage.size',
+    cel:
+      '!isQuantity(self.storage.size) || ' +
+      `quantity(self.storage.size).compareTo(quantity('${smallestVolume}')) >= 0`,
+    message: `at least ${smallestVolume} expected, for example 10Gi`,
+    holds: ({ spec }) => compareQuantities(spec.storage.size, smallestVolume) >= 0,
+  },
+  {
+    at: 'object',
+    field: '.spec.storage.replicas',
+    cel:
+      'self.spec.storage.replicas >= oldSelf.spec.storage.replicas || (has(self.status) && ' +
+      'has(self.status.storage) && has(self.status.storage.replicas) && self.status.storage.replicas == 1)',
+    message: '3 cannot become 1: replicated storage stays replicated',
+    holds: ({ spec, status }) => spec.storage.replicas >= (status?.storage?.replicas ?? 1),
+  },
+  immutable('restoreFrom', 'optional'),
+  {
+    at: 'spec',
+    field: '.access.from',
+    cel:
+      'self.access.from.all(p, has(p.namespace) != has(p.cidr) && ' +
+      '(has(p.namespace) || p.podLabels.size() == 0) && (has(p.cidr) || p.except.size() == 0))',
+    message: 'each entry is either namespace with podLabels, or cidr with except',
+    holds: ({ spec }) => spec.access.from.every(isOneKindOfPeer),
+  },
+  {
+    at: 'spec',
+    field: '.access.from',
+    cel:
+      'self.access.from.all(p, !has(p.cidr) || (isCIDR(p.cidr) && p.except.all(e, ' +
+      'isCIDR(e) && e != p.cidr && cidr(p.cidr).containsCIDR(e))))',
+    message: 'cidr is a range such as 10.1.0.0/16, and except lists smaller ranges within it',
+    holds: ({ spec }) => spec.access.from.every(hasRanges),
+  },
+  {
+    at: 'spec',
+    field: '.members',
+    cel: 'self.members.all(m, has(m.user) != has(m.group))',
+    message: 'each entry has either user or group',
+    holds: ({ spec }) => spec.members.every(({ user, group }) => (user === null) !== (group === null)),
+  },
+  positive('.encryption.rotateEvery', ({ spec }) => spec.encryption.rotateEvery, '2160h'),
+  positive('.limits.queryTimeout', ({ spec }) => spec.limits.queryTimeout, '60s'),
+  positive('.idleAfter', ({ spec }) => spec.idleAfter, '30m'),
+  {
+    at: 'spec',
+    field: '.idleAfter',
+    cel: "self.hibernation != 'WhenIdle' || has(self.idleAfter)",
+    message: 'expected with hibernation WhenIdle, for example 30m',
+    holds: ({ spec }) => spec.hibernation !== 'WhenIdle' || spec.idleAfter !== null,
+  },
+]
+
+function isOneKindOfPeer(peer: AccessPeer): boolean {
+  if ((peer.namespace === null) === (peer.cidr === null)) return false
+  return peer.namespace === null ? Object.keys(peer.podLabels).length === 0 : peer.except.length === 0
+}
+
+function hasRanges({ cidr, except }: AccessPeer): boolean {
+  if (cidr === null) return true
+  const outer = parseRange(cidr)
+  return outer !== null && except.every((text) => text !== cidr && isWithin(parseRange(text), outer))
+}
+
+interface Range {
+  readonly address: string
+  readonly bits: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+function parseRange(text: string): Range | null {
+  const match = /^([0-9a-fA-F.:]+)\/(0|[1-9][0-9]{0,2})$/.exec(text)
+  if (!match) return null
+  const version = isIP(match[1]!)
+  const bits = Number(match[2])
+  if (version === 0 || bits > (version === 4 ? 32 : 128)) return null
+  return { address: match[1]!, bits, family: version === 4 ? 'ipv4' : 'ipv6' }
+}
+
+function isWithin(inner: Range | null, outer: Range): boolean {
+  if (inner === null || inner.family !== outer.family || inner.bits < outer.bits) return false
+  const list = new BlockList()
+  list.addSubnet(outer.address, outer.bits, outer.family)
+  return list.check(inner.address, inner.family)
+}
+
+const reservedNames = ['.', '..', '*']
+const reservedCel = `['.', '..', '*']`
+const hourMs = 3_600_000
+
+/** CEL's durations know no days and weeks: a number of hours, days or weeks will do, or else at least an hour's worth. */
+const atLeastAnHour = (cel: string): string =>
+  `(${cel}.matches('[1-9][0-9]*[hdw]') || (!${cel}.matches('[dw]') && duration(${cel}) >= duration('1h')))`
+const isAtLeastAnHour = (text: string): boolean => durationMs(text) >= hourMs
+const isForever = (text: string): boolean => !/[1-9]/.test(text)
+
+export const databaseRules: readonly Rule<Database>[] = [
+  immutable('organization', 'required'),
+  immutable('databaseName', 'optional'),
+  {
+    at: 'spec',
+    field: '.databaseName',
+    cel: `!has(self.databaseName) || !(self.databaseName in ${reservedCel})`,
+    message: 'a name other than ".", ".." and "*" expected',
+    holds: ({ spec }) => spec.databaseName === null || !reservedNames.includes(spec.databaseName),
+  },
+  {
+    at: 'object',
+    field: '.spec.databaseName',
+    cel: 'has(self.spec.databaseName) || self.metadata.name.size() <= 64',
+    message: 'expected, since metadata.name is longer than the 64 characters that a database name may have',
+    holds: (database) => databaseName(database).length <= 64,
+  },
+  {
+    at: 'spec',
+    field: '.retention',
+    cel: `!self.retention.matches('[1-9]') || ${atLeastAnHour('self.retention')}`,
+    message: 'at least 1h expected, for example 720h, or 0 for ever',
+    holds: ({ spec }) => isForever(spec.retention) || isAtLeastAnHour(spec.retention),
+  },
+  {
+    at: 'spec',
+    field: '.retentionPolicies',
+    cel: `self.retentionPolicies.all(p, !p.duration.matches('[1-9]') || ${atLeastAnHour('p.duration')})`,
+    message: 'each duration is at least 1h, for example 720h, or 0 for ever',
+    holds: ({ spec }) =>
+      spec.retentionPolicies.every(({ duration }) => isForever(duration) || isAtLeastAnHour(duration)),
+  },
+  {
+    at: 'spec',
+    field: '.retentionPolicies',
+    cel: `self.retentionPolicies.all(p, !has(p.shardDuration) || ${atLeastAnHour('p.shardDuration')})`,
+    message: 'each shardDuration is at least 1h, for example 24h',
+    holds: ({ spec }) =>
+      spec.retentionPolicies.every(
+        ({ shardDuration }) => shardDuration === null || isAtLeastAnHour(shardDuration),
+      ),
+  },
+  {
+    at: 'spec',
+    field: '.retentionPolicies',
+    cel: `self.retentionPolicies.all(p, p.name != 'autogen' && !(p.name in ${reservedCel}))`,
+    message: 'names other than "autogen" (its duration is spec.retention), ".", ".." and "*" expected',
+    holds: ({ spec }) =>
+      spec.retentionPolicies.every(({ name }) => name !== 'autogen' && !reservedNames.includes(name)),
+  },
+  {
+    at: 'spec',
+    field: '.defaultRetentionPolicy',
+    cel:
+      "self.defaultRetentionPolicy == 'autogen' || " +
+      'self.retentionPolicies.exists(p, p.name == self.defaultRetentionPolicy)',
+    message: 'autogen or the name of one of spec.retentionPolicies expected',
+    holds: ({ spec }) =>
+      ['autogen', ...spec.retentionPolicies.map(({ name }) => name)].includes(spec.defaultRetentionPolicy),
+  },
+]
+
+export const tokenRules: readonly Rule<Token>[] = [
+  immutable('organization', 'required'),
+  immutable('permissions', 'required'),
+  immutable('hash', 'optional'),
+  {
+    at: 'spec',
+    field: '.permissions',
+    cel: 'self.permissions.all(p, has(p.manage) ? !has(p.database) && !has(p.access) : has(p.database) && has(p.access))',
+    message: 'each entry is either database with access, or manage',
+    holds: ({ spec }) =>
+      spec.permissions.every(({ database, access, manage }) =>
+        manage === null ? database !== null && access !== null : database === null && access === null,
+      ),
+  },
+  {
+    at: 'spec',
+    field: '.hash',
+    cel: '!has(self.hash) || (!has(self.secretName) && !has(self.rotation))',
+    message: 'excludes secretName and rotation: the token string is minted elsewhere',
+    holds: ({ spec }) => spec.hash === null || (spec.secretName === null && spec.rotation === null),
+  },
+  positive('.expiresAfter', ({ spec }) => spec.expiresAfter, '8760h'),
+  positive('.rotation.every', ({ spec }) => spec.rotation?.every ?? null, '720h'),
+]
