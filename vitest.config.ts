@@ -22,6 +22,7 @@ export default defineConfig({
         fileParallelism: false,
         maxWorkers: 1,
       }),
+      layer('leaks', ['test/leaks/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 60_000 }),
     ],
   },
 })
