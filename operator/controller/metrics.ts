@@ -15,14 +15,12 @@ import {
 
 export function counterIn<L extends string>(registry: Registry, config: CounterConfiguration<L>): Counter<L> {
   const present = registry.getSingleMetric(config.name)
-  return present instanceof Counter
-    ? (present as Counter<L>)
-    : new Counter({ ...config, registers: [registry] })
+  return present instanceof Counter ? present : new Counter({ ...config, registers: [registry] })
 }
 
 export function gaugeIn<L extends string>(registry: Registry, config: GaugeConfiguration<L>): Gauge<L> {
   const present = registry.getSingleMetric(config.name)
-  return present instanceof Gauge ? (present as Gauge<L>) : new Gauge({ ...config, registers: [registry] })
+  return present instanceof Gauge ? present : new Gauge({ ...config, registers: [registry] })
 }
 
 export function histogramIn<L extends string>(
@@ -30,7 +28,5 @@ export function histogramIn<L extends string>(
   config: HistogramConfiguration<L>,
 ): Histogram<L> {
   const present = registry.getSingleMetric(config.name)
-  return present instanceof Histogram
-    ? (present as Histogram<L>)
-    : new Histogram({ ...config, registers: [registry] })
+  return present instanceof Histogram ? present : new Histogram({ ...config, registers: [registry] })
 }

@@ -1,0 +1,279 @@
+import type { Registry } from 'prom-client'
+import type { Clock } from '../../common/clock.ts'
+import { AppError, messageOf } from '../../common/errors.ts'
+import type { Component } from '../../common/lifecycle.ts'
+import type { Logger } from '../../common/log.ts'
+import type { KubeClient, WatchEvent } from '../kube/client.ts'
+import { statusError } from '../kube/errors.ts'
+import type { KubeObject } from '../kube/object.ts'
+import type { Resource } from '../kube/resource.ts'
+import { backoffMs, watchBackoff } from './backoff.ts'
+import { counterIn, gaugeIn } from './metrics.ts'
+import { ObjectStore, type Change, type Store } from './store.ts'
+import { WatchSession } from './watch-session.ts'
+
+export interface ReflectorOptions {
+  readonly resource: Resource
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** In [0, 1). */
+  readonly random?: () => number
+  /** Absent: all namespaces. */
+  readonly namespace?: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  /** Drops what no pass reads. `metadata.managedFields` are dropped in any case. */
+  readonly transform?: (object: KubeObject) => KubeObject
+  /** A full list at least this often repairs whatever a watch has lost. */
+  readonly relistMs?: number
+  readonly silenceMs?: number
+}
+
+/** Only enqueues keys. `before` and `after` never have different uids. */
+export type ChangeListener = (before: KubeObject | undefined, after: KubeObject | undefined) => void
+
+/** How long a watch lives before the next takes over, drawn so that the watches of a program do not move together. */
+const lifetimeMs = { shortest: 290_000, longest: 570_000 }
+
+/** A watch that ended sooner than this counts as a failure, or an eager server would be asked in a tight loop. */
+const shortLivedMs = 10_000
+
+/**
+ * A cache of one resource that follows the API server: a list, then watches from where it ended, each opened before
+ * its predecessor closes. A broken line is taken up again where it broke; after any other error everything is listed
+ * anew. Lists ask for the newest state, so that a restart never sees an older one than the process before it did.
+ */
+export class Reflector implements Component, Store {
+  readonly name: string
+  readonly #options: ReflectorOptions
+  readonly #random: () => number
+  readonly #log: Logger
+  readonly #metrics: ReturnType<typeof metricsOf>
+  readonly #transform: (object: KubeObject) => KubeObject
+  readonly #store: ObjectStore
+  readonly #listeners: ChangeListener[] = []
+  readonly #synced = Promise.withResolvers<void>()
+  readonly #stopping = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  #isSynced = false
+  #listedMs = 0
+  #bytesMs = 0
+
+  constructor(options: ReflectorOptions) {
+    const { resource, transform } = options
+    this.name = `${resource.plural} reflector`
+    this.#options = options
+    this.#random = options.random ?? Math.random
+    this.#log = options.log.child({ resource: resource.plural })
+    this.#metrics = metricsOf(options.registry)
+    this.#transform = (object) => {
+      const slim = withoutManagedFields(object)
+      return transform ? transform(slim) : slim
+    }
+    this.#store = new ObjectStore(this.#transform)
+    this.#synced.promise.catch(() => undefined)
+  }
+
+  /** The first list is in. From then on the cache is never empty again, however long the API server is away. */
+  get synced(): boolean {
+    return this.#isSynced
+  }
+
+  get size(): number {
+    return this.#store.size
+  }
+
+  get(namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#store.get(namespace, name)
+  }
+
+  list(namespace?: string): readonly KubeObject[] {
+    return this.#store.list(namespace)
+  }
+
+  observe(object: KubeObject): void {
+    this.#store.observe(object)
+  }
+
+  /** Before `start`: the first list reports every object as an addition. */
+  onChange(listener: ChangeListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Seconds since the last byte of a watch or the last list: what an alert looks at. */
+  lastEventAgeMs(): number {
+    return this.#options.clock.monotonicMs() - this.#bytesMs
+  }
+
+  /** Resolves once synced; rejects if stopped before. */
+  start(): Promise<void> {
+    this.#bytesMs = this.#options.clock.monotonicMs()
+    this.#running = this.#run(this.#stopping.signal)
+    return this.#synced.promise
+  }
+
+  /** From here on no listener is called. */
+  async stop(): Promise<void> {
+    const stopped = new AppError('unavailable', 'ERR_REFLECTOR_STOPPED', `${this.name} was stopped`)
+    this.#stopping.abort(stopped)
+    this.#synced.reject(stopped)
+    await this.#running
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    let failures = 0
+    let listDue = true
+    while (!signal.aborted) {
+      const startMs = this.#options.clock.monotonicMs()
+      try {
+        if (listDue) await this.#relist(signal)
+        listDue = await this.#follow(signal)
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) failures = 0
+        failures += 1
+        listDue ||= !canResume(error) || failures > 1
+        const retryMs = backoffMs(watchBackoff, failures, this.#random())
+        this.#metrics.failures.inc({ resource: this.#options.resource.plural })
+        this.#log.warn({ err: messageOf(error), failures, retryMs }, 'watch failed')
+        await this.#options.clock.sleep(retryMs, signal).catch(() => undefined)
+      }
+    }
+  }
+
+  async #relist(signal: AbortSignal): Promise<void> {
+    const { client, resource, clock, namespace, labelSelector, fieldSelector } = this.#options
+    const list = await client.with({ signal, priority: 'resync' }).list(resource, {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      transform: this.#transform,
+    })
+    if (signal.aborted) return
+    this.#listedMs = clock.monotonicMs()
+    this.#touch()
+    this.#metrics.relists.inc({ resource: resource.plural })
+    this.#tell(this.#store.replace(list.items, list.resourceVersion))
+    this.#isSynced = true
+    this.#synced.resolve()
+  }
+
+  /**
+   * Follows watches, one after the other.
+   * @returns true when the next full list is due, false when the server ended the watch
+   */
+  async #follow(signal: AbortSignal): Promise<boolean> {
+    const open: WatchSession[] = []
+    try {
+      for (;;) {
+        const previous = open.at(-1)
+        const session = this.#openSession(signal, () => previous?.close())
+        open.splice(0, Math.max(0, open.length - 1))
+        open.push(session)
+        const startMs = this.#options.clock.monotonicMs()
+        if ((await session.untilDueOrEnded()) === 'ended') {
+          if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) return false
+          throw new AppError('unavailable', 'ERR_WATCH_CUT', 'the server ended the watch at once')
+        }
+        if (this.#options.clock.monotonicMs() - this.#listedMs >= (this.#options.relistMs ?? 1_200_000))
+          return true
+      }
+    } finally {
+      for (const session of open) session.close()
+    }
+  }
+
+  #openSession(signal: AbortSignal, onOpen: () => void): WatchSession {
+    const { client, clock, resource, namespace, labelSelector, fieldSelector, silenceMs } = this.#options
+    return new WatchSession({
+      client,
+      clock,
+      resource,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      resourceVersion: this.#store.resourceVersion,
+      lifetimeMs:
+        lifetimeMs.shortest + Math.floor(this.#random() * (lifetimeMs.longest - lifetimeMs.shortest)),
+      silenceMs: silenceMs ?? 90_000,
+      signal,
+      onOpen,
+      onBytes: () => this.#touch(),
+      onEvent: (event) => this.#accept(event, signal),
+    })
+  }
+
+  #accept({ type, object }: WatchEvent, signal: AbortSignal): void {
+    if (signal.aborted) return
+    if (type === 'ERROR')
+      throw statusError(object, { verb: 'watch', resource: this.#options.resource.plural })
+    if (type === 'BOOKMARK') return this.#store.bookmark(object.metadata.resourceVersion ?? '0')
+    this.#metrics.events.inc({ resource: this.#options.resource.plural, type })
+    this.#tell(this.#store.accept(type, object))
+  }
+
+  #tell(changes: readonly Change[]): void {
+    for (const { before, after } of changes) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(before, after)
+        } catch (error) {
+          this.#log.error({ err: error }, 'change listener failed')
+        }
+      }
+    }
+  }
+
+  #touch(): void {
+    const { clock, resource } = this.#options
+    this.#bytesMs = clock.monotonicMs()
+    this.#metrics.lastEvent.set({ resource: resource.plural }, clock.nowMs() / 1000)
+    this.#metrics.objects.set({ resource: resource.plural }, this.#store.size)
+  }
+}
+
+/** Whether the line merely broke, so that a watch from the last seen resource version loses nothing. */
+function canResume(error: unknown): boolean {
+  return (
+    error instanceof AppError && ['ERR_WATCH_SILENT', 'ERR_WATCH_CUT', 'ERR_KUBE_CUT'].includes(error.code)
+  )
+}
+
+function withoutManagedFields(object: KubeObject): KubeObject {
+  if (!('managedFields' in object.metadata)) return object
+  const { managedFields: _dropped, ...metadata } = object.metadata
+  return { ...object, metadata }
+}
+
+function metricsOf(registry: Registry) {
+  return {
+    lastEvent: gaugeIn(registry, {
+      name: 'holdfast_watch_last_event_timestamp_seconds',
+      help: 'When a watch last heard from the API server; its age is time() minus this',
+      labelNames: ['resource'],
+    }),
+    objects: gaugeIn(registry, {
+      name: 'holdfast_cache_objects',
+      help: 'Objects in the cache',
+      labelNames: ['resource'],
+    }),
+    relists: counterIn(registry, {
+      name: 'holdfast_watch_relists_total',
+      help: 'Full lists',
+      labelNames: ['resource'],
+    }),
+    failures: counterIn(registry, {
+      name: 'holdfast_watch_failures_total',
+      help: 'Lists and watches that failed',
+      labelNames: ['resource'],
+    }),
+    events: counterIn(registry, {
+      name: 'holdfast_watch_events_total',
+      help: 'Objects that watches reported',
+      labelNames: ['resource', 'type'],
+    }),
+  }
+}

@@ -1,0 +1,162 @@
+import { Readable } from 'node:stream'
+import { Pool, type Dispatcher } from 'undici'
+import { AppError } from '../../common/errors.ts'
+import { version } from '../../common/version.ts'
+import type { Fence } from './client.ts'
+import type { Credentials, CredentialSource } from './credentials.ts'
+
+export interface WireRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With the query. */
+  readonly path: string
+  readonly contentType?: string
+  readonly body?: Buffer
+  readonly signal: AbortSignal
+  readonly fence?: Fence | undefined
+}
+
+export interface WireAnswer {
+  readonly statusCode: number
+  readonly retryAfter: string | undefined
+  readonly body: Buffer
+}
+
+/** Sockets for requests: few, kept, HTTP/1.1 (Node's HTTP/2 has leaked under long watches). Watches have their own. */
+export const requestSockets = 12
+const connectTimeoutMs = 10_000
+const headersTimeoutMs = 30_000
+/** Shorter than the 90 s after which the API server closes an idle connection. */
+const idleSocketMs = 55_000
+/** A page of 500 objects of ordinary size is some 2 MiB; etcd's own limit for one object is 1.5 MiB. */
+const maxAnswerBytes = 128 * 1024 * 1024
+
+interface Pools {
+  readonly tlsFingerprint: string
+  readonly requests: Pool
+  readonly watches: Pool
+}
+
+/** All sockets to the API server: opened once, and again only when certificates were replaced. */
+export class Connection {
+  readonly #credentials: CredentialSource
+  #pools: Pools | undefined
+  #closed = false
+
+  constructor(credentials: CredentialSource) {
+    this.#credentials = credentials
+  }
+
+  /** One request and its whole answer, whatever its status. */
+  async send(request: WireRequest): Promise<WireAnswer> {
+    const credentials = await this.#credentials.current()
+    const { requests } = this.#poolsFor(credentials)
+    const answer = await this.#dispatch(requests, credentials, request, 30_000)
+    const chunks: Buffer[] = []
+    let sizeBytes = 0
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length
+      if (sizeBytes > maxAnswerBytes)
+        throw new AppError(
+          'too-large',
+          'ERR_KUBE_ANSWER_TOO_LARGE',
+          `the answer is over ${maxAnswerBytes} bytes`,
+        )
+      chunks.push(chunk)
+    }
+    const retryAfter = answer.headers['retry-after']
+    return {
+      statusCode: answer.statusCode,
+      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+      body: Buffer.concat(chunks),
+    }
+  }
+
+  /** A request whose answer goes on; no time-out on its body, which the caller watches. */
+  async stream(request: WireRequest): Promise<Dispatcher.ResponseData> {
+    const credentials = await this.#credentials.current()
+    const { watches } = this.#poolsFor(credentials)
+    return this.#dispatch(watches, credentials, request, 0)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const pools = this.#pools
+    this.#pools = undefined
+    const reason = new AppError('unavailable', 'ERR_KUBE_CLOSED', 'the client was closed')
+    await Promise.all([pools?.requests.destroy(reason), pools?.watches.destroy(reason)])
+  }
+
+  async #dispatch(
+    pool: Pool,
+    credentials: Credentials,
+    request: WireRequest,
+    bodyTimeoutMs: number,
+  ): Promise<Dispatcher.ResponseData> {
+    const { body, fence } = request
+    let refusal: unknown
+    const onRefusal = (error: unknown) => {
+      refusal = error
+    }
+    try {
+      return await pool.request({
+        method: request.method,
+        path: `${credentials.pathPrefix}${request.path}`,
+        headers: {
+          accept: 'application/json',
+          'user-agent': `holdfast/${version}`,
+          ...credentials.headers,
+          ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+          ...(body ? { 'content-length': String(body.length) } : {}),
+        },
+        body: body && fence ? Readable.from(fenced(body, fence, onRefusal)) : (body ?? null),
+        signal: request.signal,
+        headersTimeout: headersTimeoutMs,
+        bodyTimeout: bodyTimeoutMs,
+      })
+    } catch (error) {
+      throw refusal ?? error
+    }
+  }
+
+  #poolsFor(credentials: Credentials): Pools {
+    if (this.#closed) throw new AppError('unavailable', 'ERR_KUBE_CLOSED', 'the client was closed')
+    if (this.#pools?.tlsFingerprint === credentials.tlsFingerprint) return this.#pools
+    const old = this.#pools
+    const open = (connections: number | null) =>
+      new Pool(credentials.origin, {
+        connections,
+        allowH2: false,
+        pipelining: 1,
+        keepAliveTimeout: idleSocketMs,
+        keepAliveMaxTimeout: idleSocketMs,
+        connect: { ...credentials.tls, timeout: connectTimeoutMs, keepAlive: true },
+      })
+    this.#pools = {
+      tlsFingerprint: credentials.tlsFingerprint,
+      requests: open(requestSockets),
+      watches: open(null),
+    }
+    // What is under way on the old sockets ends by itself.
+    void old?.requests.close()
+    void old?.watches.close()
+    return this.#pools
+  }
+}
+
+/**
+ * A body that asks the fence when the first byte is about to go to the socket, after all waiting for a socket and
+ * connecting. The request line goes with the first byte, so a refused request never reaches the server.
+ */
+async function* fenced(
+  body: Buffer,
+  fence: Fence,
+  onRefusal: (error: unknown) => void,
+): AsyncGenerator<Buffer> {
+  try {
+    fence()
+  } catch (error) {
+    onRefusal(error)
+    throw error
+  }
+  yield body
+}
