@@ -15,13 +15,17 @@ const permission = z
         .array(z.enum(['read', 'write']))
         .min(1)
         .max(2),
-    ).describe('With database: what is allowed there.'),
+    )
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .describe('With database: what is allowed there.'),
     manage: optional(
       z
         .array(z.enum(['databases', 'tokens', 'users']))
         .min(1)
         .max(3),
-    ).describe('Kinds of things that the token may manage. Excludes database and access.'),
+    )
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .describe('Kinds of things that the token may manage. Excludes database and access.'),
   })
   .describe('One permission: database and access, or manage.')
 

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import type { KubeObject } from '../kube/object.ts'
+import { labelKeys } from '../naming/labels.ts'
+import { storageNode, volumeClaim } from '../naming/names.ts'
+import type { ExistingStorageNodes } from './input.ts'
+
+const liveSchema = z.object({
+  metadata: z.object({ labels: z.object({ [labelKeys.version]: z.string() }) }),
+  spec: z.object({
+    template: z.object({
+      spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.string() })) }),
+    }),
+    volumeClaimTemplates: z.array(
+      z.object({
+        metadata: z.object({ name: z.string() }),
+        spec: z.object({
+          storageClassName: z.string().nullable().default(null),
+          resources: z.object({ requests: z.object({ storage: z.string() }) }),
+        }),
+      }),
+    ),
+  }),
+})
+
+/**
+ * What of a live StatefulSet is to stay.
+ * @returns null where there is none, or one that is not like ours: then it is made anew
+ */
+export function existingStorageNodes(statefulSet: KubeObject | null): ExistingStorageNodes | null {
+  const parsed = liveSchema.safeParse(statefulSet)
+  if (!parsed.success) return null
+  const { metadata, spec } = parsed.data
+  const image = spec.template.spec.containers.find(({ name }) => name === storageNode)?.image
+  const claim = spec.volumeClaimTemplates.find(({ metadata }) => metadata.name === volumeClaim)
+  if (image === undefined || claim === undefined) return null
+  return {
+    version: metadata.labels[labelKeys.version],
+    image,
+    claim: {
+      size: claim.spec.resources.requests.storage,
+      storageClassName: claim.spec.storageClassName,
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import type { Organization } from '../api/organization.ts'
+import { allowedVersions, type Platform, type TenantClass } from '../api/platform.ts'
+import { AppError } from '../../common/errors.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
+import type { ObjectMeta } from '../kube/object.ts'
+import { organizationLabels } from '../naming/labels.ts'
+
+/** The storage nodes as they stand: what must not change although the platform or the operator did. */
+export interface ExistingStorageNodes {
+  /** Version of the storage node, by the label of the live StatefulSet. */
+  readonly version: string
+  readonly image: string
+  /** The claim template of a StatefulSet can never be changed. */
+  readonly claim: { readonly size: string; readonly storageClassName: string | null }
+}
+
+/** All that the objects of a tenant are made from. */
+export interface DesiredInput {
+  /** Parsed, free of violations and of unsupported fields, with a class that the platform has. */
+  readonly organization: Organization
+  readonly organizationId: string
+  readonly platform: Platform
+  /** The operator's key for owner records. */
+  readonly ownerKey: Uint8Array
+  readonly existing: ExistingStorageNodes | null
+}
+
+/** @throws AppError not-found, ERR_CLASS_UNKNOWN; `platformProblem` says it before */
+export function classOf({ organization, platform }: DesiredInput): TenantClass {
+  const tenantClass = platform.classes[organization.spec.class]
+  if (!tenantClass)
+    throw new AppError('not-found', 'ERR_CLASS_UNKNOWN', `spec.class: no class "${organization.spec.class}"`)
+  return tenantClass
+}
+
+/**
+ * The version of the storage node: the one that the spec names, or else the one that runs, or else the platform's
+ * default. So a new default, or an operator upgrade, rolls nobody's pods.
+ */
+export function wantedVersion(input: DesiredInput): string {
+  const { organization, platform, existing } = input
+  if (organization.spec.version !== null) return organization.spec.version
+  if (existing) return existing.version
+  const allowed = allowedVersions(platform, classOf(input))
+  const { defaultVersion } = platform.storageNode
+  return allowed.includes(defaultVersion) ? defaultVersion : (allowed[0] ?? defaultVersion)
+}
+
+/** Metadata of an object in the runtime namespace. */
+export function runtimeMetadata(
+  { organizationId }: DesiredInput,
+  name: string,
+  labels: Readonly<Record<string, string>> = organizationLabels(organizationId),
+): ObjectMeta {
+  return { name, namespace: runtimeNamespace(organizationId), labels }
+}

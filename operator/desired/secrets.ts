@@ -1,0 +1,128 @@
+import { runtimeNamespace } from '../../common/ids.ts'
+import { tokenSecretName, type Token } from '../api/token.ts'
+import type { Platform } from '../api/platform.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { organizationLabels } from '../naming/labels.ts'
+import { dataKeyField, secretNames } from '../naming/names.ts'
+
+/** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
+const base64 = (value: string | Uint8Array): string => Buffer.from(value).toString('base64')
+
+export interface TlsIdentity {
+  /** PEM. */
+  readonly certificate: string
+  /** PEM. */
+  readonly privateKey: string
+  /** PEM of the installation's authority. */
+  readonly authority: string
+}
+
+/** The storage nodes' TLS identity. */
+export function storageNodeTlsSecret(organizationId: string, identity: TlsIdentity): KubeObject {
+  return runtimeSecret(organizationId, secretNames.storageNodeTls, 'kubernetes.io/tls', {
+    'tls.crt': base64(identity.certificate),
+    'tls.key': base64(identity.privateKey),
+    'ca.crt': base64(identity.authority),
+  })
+}
+
+/** @param dataKey 32 bytes, the key that wraps the keys of all of the organization's files */
+export function dataKeySecret(organizationId: string, dataKey: Uint8Array): KubeObject {
+  if (dataKey.length !== 32) throw new TypeError('dataKey: 32 bytes expected')
+  return runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', { [dataKeyField]: base64(dataKey) })
+}
+
+function runtimeSecret(
+  organizationId: string,
+  name: string,
+  type: string,
+  data: Readonly<Record<string, string>>,
+): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name,
+      namespace: runtimeNamespace(organizationId),
+      labels: organizationLabels(organizationId),
+    },
+    type,
+    data,
+  }
+}
+
+export const tokenSecretType = 'servicebinding.io/influxdb'
+
+export interface TokenSecretInput {
+  readonly token: Token
+  readonly tokenString: string
+  readonly organizationId: string
+  /** Name of the organization, as clients pass it in `org`. */
+  readonly organizationName: string
+  readonly platform: Platform
+}
+
+/**
+ * The Secret that a Token yields: the shape of the Service Binding specification, and the names that InfluxDB clients
+ * read from their environment, so that `envFrom` is all that a workload needs. Its Token owns it.
+ */
+export function tokenSecret(input: TokenSecretInput): KubeObject {
+  const { token, organizationId } = input
+  const name = tokenSecretName(token)
+  if (name === null) throw new TypeError('token: one whose string is minted elsewhere has no Secret')
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name,
+      namespace: token.metadata.namespace,
+      labels: organizationLabels(organizationId),
+      ownerReferences: [
+        {
+          apiVersion: token.apiVersion,
+          kind: token.kind,
+          name: token.metadata.name,
+          uid: token.metadata.uid,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    type: tokenSecretType,
+    data: Object.fromEntries(
+      Object.entries(tokenSecretContent(input)).map(([key, value]) => [key, base64(value)]),
+    ),
+  }
+}
+
+/** The values of a Token's Secret in clear. */
+export function tokenSecretContent(input: TokenSecretInput): Readonly<Record<string, string>> {
+  const { token, tokenString, organizationId, organizationName, platform } = input
+  const { url, host, port, caCertificate } = platform.gateway
+  const database = onlyDatabase(token)
+  return {
+    type: 'influxdb',
+    provider: 'holdfast',
+    uri: url,
+    host,
+    port: String(port),
+    token: tokenString,
+    org: organizationName,
+    'org-id': organizationId,
+    ...(database !== null && { database }),
+    ...(caCertificate !== undefined && { 'ca.crt': caCertificate }),
+    INFLUX_HOST: url,
+    INFLUX_TOKEN: tokenString,
+    INFLUX_ORG: organizationName,
+    INFLUXDB_V2_URL: url,
+    INFLUXDB_V2_TOKEN: tokenString,
+    INFLUXDB_V2_ORG: organizationName,
+  }
+}
+
+/** The database that the token speaks of, if it is exactly one. */
+function onlyDatabase({ spec }: Token): string | null {
+  const names = new Set(spec.permissions.flatMap(({ database }) => (database === null ? [] : [database])))
+  const [name] = names
+  return names.size === 1 && name !== undefined && name !== '*' ? name : null
+}

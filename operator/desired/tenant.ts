@@ -1,0 +1,32 @@
+import type { KubeObject } from '../kube/object.ts'
+import type { DesiredInput } from './input.ts'
+import { limitRange } from './limit-range.ts'
+import { namespace } from './namespace.ts'
+import { networkPolicies } from './network-policy.ts'
+import { podDisruptionBudget } from './pod-disruption-budget.ts'
+import { resourceQuota } from './resource-quota.ts'
+import { runtimeRoleBinding, tenantRoleBinding } from './role-binding.ts'
+import { serviceAccount } from './service-account.ts'
+import { service } from './service.ts'
+import { statefulSet } from './stateful-set.ts'
+
+/**
+ * All that exists for one organization besides Secrets, in the order in which it is applied: the operator's rights
+ * first, then every bound and closed path, and the pods only when all of that stands.
+ * @throws AppError not-found, ERR_CLASS_UNKNOWN or ERR_VERSION_UNKNOWN
+ */
+export function desiredTenant(input: DesiredInput): readonly KubeObject[] {
+  const budget = podDisruptionBudget(input)
+  return [
+    namespace(input),
+    runtimeRoleBinding(input),
+    tenantRoleBinding(input.organization.metadata.namespace, input.platform),
+    resourceQuota(input),
+    limitRange(input),
+    ...networkPolicies(input),
+    serviceAccount(input),
+    service(input),
+    ...(budget ? [budget] : []),
+    statefulSet(input),
+  ]
+}
