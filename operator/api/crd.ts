@@ -22,8 +22,6 @@ export interface Kind {
   readonly shortName: string
   readonly description: string
   readonly spec: StructuralSchema
-  /** Whether an object without a spec is refused. */
-  readonly specRequired: boolean
   readonly status: StructuralSchema
   readonly objectRules: ReturnType<typeof validationRules>
   readonly columns: readonly Column[]
@@ -73,7 +71,6 @@ function define<Resource>(
     ...rest,
     spec: {
       ...structuralSchema(specSchema),
-      ...(rest.specRequired ? {} : { default: {} }),
       'x-kubernetes-validations': validationRules(rules, 'spec'),
     },
     status: withoutDefaults(structuralSchema(statusSchema)),
@@ -89,7 +86,6 @@ export const kinds: readonly Kind[] = [
     shortName: 'org',
     description: 'A tenant: its own storage nodes, namespace, keys, network policies and quota.',
     specSchema: organizationSpecSchema.describe('What the tenant is to have.'),
-    specRequired: false,
     statusSchema: organizationStatusSchema.describe('What the tenant has. Written by the operator alone.'),
     rules: organizationRules,
     columns: [
@@ -113,7 +109,6 @@ export const kinds: readonly Kind[] = [
     shortName: 'hdb',
     description: 'A database of an organization: an InfluxDB 1 database, an InfluxDB 2 bucket.',
     specSchema: databaseSpecSchema.describe('What the database is to be.'),
-    specRequired: true,
     statusSchema: databaseStatusSchema.describe('What the database is. Written by the operator alone.'),
     rules: databaseRules,
     columns: [
@@ -131,7 +126,6 @@ export const kinds: readonly Kind[] = [
     shortName: 'htok',
     description: 'A token for clients: permissions, and a Secret that holds the token string.',
     specSchema: tokenSpecSchema.describe('What the token is to allow.'),
-    specRequired: true,
     statusSchema: tokenStatusSchema.describe(
       'What nodes accept. Written by the operator alone; no token string.',
     ),
@@ -152,7 +146,7 @@ export function customResourceDefinition(kind: Kind): Readonly<Record<string, un
   const schema = {
     type: 'object',
     description: kind.description,
-    required: kind.specRequired ? ['spec'] : undefined,
+    required: ['spec'],
     properties: {
       apiVersion: { type: 'string', description: `${group}/${version}.` },
       kind: { type: 'string', description: `${kind.kind}.` },

@@ -188,7 +188,7 @@ export const organizationSchema = z.object({
   apiVersion: z.literal(apiVersion),
   kind: z.literal('Organization'),
   metadata: metadataSchema,
-  spec: organizationSpecSchema.prefault({}),
+  spec: organizationSpecSchema,
   status: organizationStatusSchema.optional(),
 })
 
