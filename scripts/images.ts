@@ -1,0 +1,150 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { version } from '../common/version.ts'
+import { writeImageArchive } from '../local-kubernetes/image-archive.ts'
+import { cached, cacheKey } from './cache.ts'
+import { readDockerfile } from './dockerfile.ts'
+import { ensureDuckdbExtension } from './duckdb-extension.ts'
+import { systemLibraries } from './image-libraries.ts'
+import { bundleProgram, type Ban, type Program } from './image-programs.ts'
+import { writeRoot, type RootContents } from './image-root.ts'
+
+export interface BuiltImage {
+  /** `localhost/<image>:<version>-<12 hex digits of its content>`: a changed image never has an old name. */
+  readonly name: string
+  /** Path of the image in the format of `docker save`. */
+  readonly archive: string
+}
+
+interface ImageRecipe {
+  readonly name: string
+  readonly dockerfile: string
+  readonly programs: readonly Program[]
+  readonly packages: readonly string[]
+  /** Files by their place in the image. */
+  readonly files: () => Promise<Readonly<Record<string, string>>>
+}
+
+const duckdb = '@duckdb/node-api'
+const noDuckdb: Ban = { packages: /node_modules\/@duckdb\//, why: 'only the query process holds DuckDB' }
+const noKubernetes: Ban = {
+  packages: /node_modules\/@kubernetes\//,
+  why: 'a storage node holds no Kubernetes client',
+}
+
+const recipes: readonly ImageRecipe[] = [
+  {
+    name: 'holdfast',
+    dockerfile: 'Dockerfile',
+    programs: [
+      { name: 'operator', source: 'operator/main.ts', external: [], bans: [noDuckdb] },
+      { name: 'gateway', source: 'gateway/main.ts', external: [], bans: [noDuckdb, noKubernetes] },
+    ],
+    packages: [],
+    files: () => Promise.resolve({}),
+  },
+  {
+    name: 'holdfast-storage-node',
+    dockerfile: 'storage-node.Dockerfile',
+    programs: [
+      {
+        name: 'storage-node',
+        source: 'storage-node/main.ts',
+        external: [],
+        bans: [noDuckdb, noKubernetes],
+      },
+      {
+        name: 'query-process',
+        source: 'storage-node/query-process/main.ts',
+        external: [duckdb],
+        bans: [noKubernetes],
+      },
+    ],
+    packages: [
+      'node_modules/@duckdb/node-api',
+      'node_modules/@duckdb/node-bindings',
+      `node_modules/@duckdb/node-bindings-linux-${process.arch}`,
+      'node_modules/detect-libc',
+    ],
+    files: async () => ({ 'app/extensions/httpfs.duckdb_extension': await ensureDuckdbExtension() }),
+  },
+]
+
+const root = join(import.meta.dirname, '..')
+
+/**
+ * The images of this work tree, built now if anything in them changed since the last time.
+ * @throws AppError ERR_IMAGE_CONTENT if a program imports what its image must not hold; ERR_IMAGE_LIBRARIES where the
+ * system libraries are not to be had; what else a build meets
+ */
+export function buildImages(): Promise<readonly BuiltImage[]> {
+  return Promise.all(recipes.map(buildImage))
+}
+
+async function buildImage(recipe: ImageRecipe): Promise<BuiltImage> {
+  const settings = readDockerfile(await readFile(join(root, recipe.dockerfile), 'utf8'))
+  const { contents, inputs } = await gather(recipe)
+  const allInputs = [JSON.stringify(settings), ...inputs]
+  const name = `localhost/${recipe.name}:${version}-${cacheKey(allInputs).slice(0, 12)}`
+  const folder = await cached(`image-${recipe.name}`, allInputs, async (draft) => {
+    const rootFolder = join(draft, 'root')
+    await writeRoot(rootFolder, contents)
+    await writeImageArchive({ ...settings, name, rootFolder, output: join(draft, 'image.tar') })
+    await rm(rootFolder, { recursive: true })
+  })
+  return { name, archive: join(folder, 'image.tar') }
+}
+
+/** What goes into an image, and all that its bytes depend on. */
+async function gather(
+  recipe: ImageRecipe,
+): Promise<{ readonly contents: RootContents; readonly inputs: readonly (string | Uint8Array)[] }> {
+  const [libraries, files, ...programs] = await Promise.all([
+    systemLibraries(),
+    recipe.files(),
+    ...recipe.programs.map(bundleProgram),
+  ])
+  // The lock file pins every package to its bytes, Node.js and DuckDB among them.
+  const parts = ['scripts/image-root.ts', 'local-kubernetes/image-archive.ts', 'package-lock.json']
+  const texts = await Promise.all(parts.map((path) => readFile(join(root, path))))
+  const fileInputs = await Promise.all(
+    Object.entries(files).map(async ([target, source]) => [target, await readFile(source)]),
+  )
+  return {
+    contents: { programs, packages: recipe.packages, files, libraries: libraries.root },
+    inputs: [
+      ...texts,
+      process.arch,
+      libraries.versions,
+      ...recipe.packages,
+      ...fileInputs.flat(),
+      ...programs.flatMap(({ name, code }) => [name, code]),
+    ],
+  }
+}
+
+/** The build contexts of the Dockerfiles: `FOLDER/holdfast` and `FOLDER/holdfast-storage-node`, made anew. */
+async function writeContexts(folder: string): Promise<void> {
+  for (const recipe of recipes) {
+    const { contents } = await gather(recipe)
+    const context = join(folder, recipe.name)
+    await rm(context, { recursive: true, force: true })
+    await writeRoot(context, contents)
+    console.log(`docker build --tag ${recipe.name}:${version} --file ${recipe.dockerfile} ${context}`)
+  }
+}
+
+/**
+ *     node scripts/images.ts                      builds the images, prints names, archives and sizes
+ *     node scripts/images.ts --contexts FOLDER    writes what `docker build` needs, prints its command lines
+ */
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { contexts: { type: 'string' } } })
+  if (values.contexts !== undefined) await writeContexts(values.contexts)
+  else
+    for (const { name, archive } of await buildImages()) {
+      const megabytes = Math.round((await stat(archive)).size / 1e6)
+      console.log(`${name}\t${archive}\t${megabytes} MB`)
+    }
+}
