@@ -1,6 +1,6 @@
-import { BlockList, isIP } from 'node:net'
 import { durationMs } from '../../common/duration.ts'
 import { canonicalJson } from '../../common/state-document.ts'
+import { containsRange, parseRange } from './cidr.ts'
 import { databaseName, type Database } from './database.ts'
 import type { AccessPeer, Organization } from './organization.ts'
 import { compareQuantities } from './quantity.ts'
@@ -162,29 +162,11 @@ function isOneKindOfPeer(peer: AccessPeer): boolean {
 function hasRanges({ cidr, except }: AccessPeer): boolean {
   if (cidr === null) return true
   const outer = parseRange(cidr)
-  return outer !== null && except.every((text) => text !== cidr && isWithin(parseRange(text), outer))
-}
-
-interface Range {
-  readonly address: string
-  readonly bits: number
-  readonly family: 'ipv4' | 'ipv6'
-}
-
-function parseRange(text: string): Range | null {
-  const match = /^([0-9a-fA-F.:]+)\/(0|[1-9][0-9]{0,2})$/.exec(text)
-  if (!match) return null
-  const version = isIP(match[1]!)
-  const bits = Number(match[2])
-  if (version === 0 || bits > (version === 4 ? 32 : 128)) return null
-  return { address: match[1]!, bits, family: version === 4 ? 'ipv4' : 'ipv6' }
-}
-
-function isWithin(inner: Range | null, outer: Range): boolean {
-  if (inner === null || inner.family !== outer.family || inner.bits < outer.bits) return false
-  const list = new BlockList()
-  list.addSubnet(outer.address, outer.bits, outer.family)
-  return list.check(inner.address, inner.family)
+  if (outer === null) return false
+  return except.every((text) => {
+    const inner = parseRange(text)
+    return inner !== null && text !== cidr && containsRange(outer, inner)
+  })
 }
 
 const reservedNames = ['.', '..', '*']

@@ -73,8 +73,8 @@ export function kindReference(kind: Kind): string {
       `| ${name.toUpperCase()} | ${description} | ${priority ? '`-o wide`' : 'always'} |`,
   )
   return `${[
-    generatedNote,
     `# ${kind.kind}`,
+    generatedNote,
     kind.description,
     `\`apiVersion: ${group}/${version}\`, \`kind: ${kind.kind}\`, namespaced; \`kubectl get ${kind.shortName}\`. A field that is left out and one that is null are the same.`,
     '## Spec',
@@ -97,8 +97,8 @@ export function reasonsReference(): string {
     ([name, { of, meaning }]) => `| ${name} | ${of.join(', ')} | ${meaning} |`,
   )
   return `${[
-    generatedNote,
     '# Conditions and reasons',
+    generatedNote,
     'Both are API: a type or a reason keeps its meaning.',
     '## Conditions',
     ['| type | meaning |', '|---|---|', ...conditionLines].join('\n'),
