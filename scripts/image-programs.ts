@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { AppError } from '../common/errors.ts'
@@ -7,8 +8,6 @@ import { AppError } from '../common/errors.ts'
 export interface Program {
   readonly name: string
   readonly source: string
-  /** Packages that stay as they are in `/app/node_modules`: those with native parts. */
-  readonly external: readonly string[]
   readonly bans: readonly Ban[]
 }
 
@@ -27,6 +26,9 @@ export interface BundledProgram {
 
 const root = join(import.meta.dirname, '..')
 
+/** Packages with parts that are no JavaScript: they stay as they are, in `/app/node_modules`. */
+const native = ['@duckdb/*']
+
 /** What CommonJS packages expect to find, in a bundle that is an ES module. */
 const banner = [
   `import { createRequire as holdfastCreateRequire } from 'node:module'`,
@@ -44,7 +46,7 @@ export async function bundleProgram(program: Program): Promise<BundledProgram> {
     absWorkingDir: root,
     entryPoints: [program.source],
     outfile: `${program.name}.js`,
-    external: [...program.external],
+    external: native,
     bundle: true,
     write: false,
     metafile: true,
@@ -55,26 +57,34 @@ export async function bundleProgram(program: Program): Promise<BundledProgram> {
     legalComments: 'none',
     logLevel: 'silent',
   })
-  const packages = packagesOf(result.metafile)
+  const packages = bundledPackages(result.metafile)
+  const all = [...packages, ...importedPackages(result.metafile)]
   for (const { packages: banned, why } of program.bans) {
-    const found = packages.find((folder) => banned.test(folder))
+    const found = all.find((folder) => banned.test(folder))
     if (found !== undefined)
       throw new AppError('invalid', 'ERR_IMAGE_CONTENT', `${program.source} imports ${found}: ${why}`)
   }
   return { name: program.name, code: result.outputFiles[0]!.contents, packages }
 }
 
-/** The folders of the packages in a bundle, and of those that it imports at run time; sorted. */
-export function packagesOf({ inputs, outputs }: Metafile): readonly string[] {
-  const bundled = Object.keys(inputs)
-  const imported = Object.values(outputs)
-    .flatMap((output) => output.imports)
-    .filter(({ external, path }) => external === true && !path.startsWith('node:'))
-    .map(({ path }) => `node_modules/${path}`)
-  const folders = [...bundled, ...imported].flatMap(
-    (path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
+/** The folders of the packages whose code is in a bundle, sorted. */
+export function bundledPackages({ inputs }: Metafile): readonly string[] {
+  return foldersOf(Object.keys(inputs))
+}
+
+/** The folders of the packages that a bundle asks for when it runs, whether they will be there or not; sorted. */
+export function importedPackages({ outputs }: Metafile): readonly string[] {
+  const imports = Object.values(outputs).flatMap((output) => output.imports)
+  return foldersOf(
+    imports
+      .filter(({ external, path }) => external === true && !isBuiltin(path))
+      .map(({ path }) => `node_modules/${path}`),
   )
-  return [...new Set(folders)].toSorted()
+}
+
+function foldersOf(paths: readonly string[]): readonly string[] {
+  const pattern = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
+  return [...new Set(paths.flatMap((path) => pattern.exec(path)?.[0] ?? []))].toSorted()
 }
 
 /** The licence texts of packages, one after the other, as their licences ask of whoever passes them on. */

@@ -26,7 +26,6 @@ interface ImageRecipe {
   readonly files: () => Promise<Readonly<Record<string, string>>>
 }
 
-const duckdb = '@duckdb/node-api'
 const noDuckdb: Ban = { packages: /node_modules\/@duckdb\//, why: 'only the query process holds DuckDB' }
 const noKubernetes: Ban = {
   packages: /node_modules\/@kubernetes\//,
@@ -38,8 +37,8 @@ const recipes: readonly ImageRecipe[] = [
     name: 'holdfast',
     dockerfile: 'Dockerfile',
     programs: [
-      { name: 'operator', source: 'operator/main.ts', external: [], bans: [noDuckdb] },
-      { name: 'gateway', source: 'gateway/main.ts', external: [], bans: [noDuckdb, noKubernetes] },
+      { name: 'operator', source: 'operator/main.ts', bans: [noDuckdb] },
+      { name: 'gateway', source: 'gateway/main.ts', bans: [noDuckdb, noKubernetes] },
     ],
     packages: [],
     files: () => Promise.resolve({}),
@@ -51,13 +50,11 @@ const recipes: readonly ImageRecipe[] = [
       {
         name: 'storage-node',
         source: 'storage-node/main.ts',
-        external: [],
         bans: [noDuckdb, noKubernetes],
       },
       {
         name: 'query-process',
         source: 'storage-node/query-process/main.ts',
-        external: [duckdb],
         bans: [noKubernetes],
       },
     ],
