@@ -3,15 +3,17 @@ import { AppError, messageOf } from '../../common/errors.ts'
 import type { Component } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Fence, KubeClient } from '../kube/client.ts'
-import { microTime } from '../kube/micro-time.ts'
 import type { KubeObject } from '../kube/object.ts'
-import { apiVersionOf, resources } from '../kube/resource.ts'
+import type { Resource } from '../kube/resource.ts'
+import { microTime } from './micro-time.ts'
 
 export interface LeaderElectionOptions {
   /** Without a fence: the lease is what makes the fence. */
   readonly client: KubeClient
   readonly clock: Clock
   readonly log: Logger
+  /** Leases. */
+  readonly resource: Resource
   readonly namespace: string
   readonly leaseName: string
   /** The pod's name and something random, so that a restarted pod is not taken for the one before it. */
@@ -150,8 +152,8 @@ export class LeaderElection implements Component {
         if (!isOutdated(error)) throw error
       }
     }
-    const { namespace, leaseName } = this.#options
-    const lease = await client.get(resources.leases, { namespace, name: leaseName })
+    const { resource, namespace, leaseName } = this.#options
+    const lease = await client.get(resource, { namespace, name: leaseName })
     if (!lease) return this.#write(client, undefined)
     this.#see(lease)
     const holder = holderOf(lease)
@@ -179,14 +181,14 @@ export class LeaderElection implements Component {
   }
 
   #nextLease(over: KubeObject | undefined): KubeObject {
-    const { clock, identity, namespace, leaseName } = this.#options
+    const { clock, identity, resource, namespace, leaseName } = this.#options
     const now = microTime(clock.nowNs())
     const before = specOf(over)
     const ours = before['holderIdentity'] === identity
     const transitions = typeof before['leaseTransitions'] === 'number' ? before['leaseTransitions'] : 0
     return {
-      apiVersion: apiVersionOf(resources.leases),
-      kind: resources.leases.kind,
+      apiVersion: `${resource.group}/${resource.version}`,
+      kind: resource.kind,
       metadata: over?.metadata ?? { name: leaseName, namespace },
       spec: {
         ...before,

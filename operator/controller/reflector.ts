@@ -4,7 +4,6 @@ import { AppError, messageOf } from '../../common/errors.ts'
 import type { Component } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
 import type { KubeClient, WatchEvent } from '../kube/client.ts'
-import { statusError } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { Resource } from '../kube/resource.ts'
 import { backoffMs, watchBackoff } from './backoff.ts'
@@ -166,13 +165,13 @@ export class Reflector implements Component, Store {
    * @returns true when the next full list is due, false when the server ended the watch
    */
   async #follow(signal: AbortSignal): Promise<boolean> {
-    const open: WatchSession[] = []
+    let previous: WatchSession | undefined
+    let session: WatchSession | undefined
     try {
       for (;;) {
-        const previous = open.at(-1)
-        const session = this.#openSession(signal, () => previous?.close())
-        open.splice(0, Math.max(0, open.length - 1))
-        open.push(session)
+        previous = session
+        const replaced = previous
+        session = this.#openSession(signal, () => replaced?.close())
         const startMs = this.#options.clock.monotonicMs()
         if ((await session.untilDueOrEnded()) === 'ended') {
           if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) return false
@@ -182,7 +181,8 @@ export class Reflector implements Component, Store {
           return true
       }
     } finally {
-      for (const session of open) session.close()
+      previous?.close()
+      session?.close()
     }
   }
 
@@ -208,8 +208,6 @@ export class Reflector implements Component, Store {
 
   #accept({ type, object }: WatchEvent, signal: AbortSignal): void {
     if (signal.aborted) return
-    if (type === 'ERROR')
-      throw statusError(object, { verb: 'watch', resource: this.#options.resource.plural })
     if (type === 'BOOKMARK') return this.#store.bookmark(object.metadata.resourceVersion ?? '0')
     this.#metrics.events.inc({ resource: this.#options.resource.plural, type })
     this.#tell(this.#store.accept(type, object))

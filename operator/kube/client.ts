@@ -52,9 +52,9 @@ export interface WatchOptions {
   readonly onBytes?: () => void
 }
 
-/** The object of an ERROR is a `Status`; that of a BOOKMARK has a resource version only. */
+/** The object of a BOOKMARK has a resource version only. What the server sends as ERROR is thrown. */
 export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
   readonly object: KubeObject
 }
 
@@ -104,7 +104,11 @@ export interface KubeClient {
     target: KubeObject,
     options?: { readonly propagationPolicy?: PropagationPolicy; readonly unchanged?: boolean },
   ): Promise<void>
-  /** Ends without an error when the server ends the watch; throws if the line is cut. */
+  /**
+   * Ends without an error when the server ends the watch.
+   * @throws AppError unavailable, ERR_KUBE_CUT, when the line is cut: a watch from the last resource version goes on
+   *   where it broke; anything else, as ERR_KUBE_EXPIRED, calls for a new list
+   */
   watch(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent>
   /** The same connections and limits with other circumstances; what `scope` does not name stays as it is. */
   with(scope: Scope): KubeClient

@@ -230,7 +230,7 @@ class HttpKubeClient implements KubeClient {
       if (answer.statusCode !== 200)
         throw answerError(answer.statusCode, parseJson(await readSome(answer.body)), asked)
       onOpen?.()
-      yield* watchEvents(counted(answer.body, options.onBytes))
+      yield* watchEvents(counted(answer.body, options.onBytes), asked)
     } catch (error) {
       if (signal.aborted) throw signal.reason
       if (error instanceof AppError) throw error

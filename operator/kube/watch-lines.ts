@@ -1,18 +1,20 @@
-import { AppError, messageOf } from '../../common/errors.ts'
+import { AppError } from '../../common/errors.ts'
 import type { WatchEvent } from './client.ts'
+import { statusError, type Asked } from './errors.ts'
 
 /** Several times what etcd lets an object be, since JSON escapes may make it longer. */
 export const maxWatchLineBytes = 16 * 1024 * 1024
 
-const types: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'])
+const types: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
 
 /**
  * The events of a watch, one JSON object a line.
  * @throws AppError unavailable, ERR_KUBE_CUT, when the bytes end within a line or a line is not an event;
- *   too-large, ERR_KUBE_LINE_TOO_LARGE
+ *   too-large, ERR_KUBE_LINE_TOO_LARGE; what an ERROR event says
  */
 export async function* watchEvents(
   chunks: AsyncIterable<Uint8Array>,
+  asked: Asked,
   maxLineBytes: number = maxWatchLineBytes,
 ): AsyncGenerator<WatchEvent> {
   let pending: Uint8Array[] = []
@@ -24,7 +26,7 @@ export async function* watchEvents(
       pending = []
       pendingBytes = 0
       start = end + 1
-      if (line.length > 0) yield parseEvent(line)
+      if (line.length > 0) yield parseEvent(line, asked)
     }
     if (start < chunk.length) pending.push(chunk.subarray(start))
     pendingBytes += chunk.length - start
@@ -38,28 +40,24 @@ export async function* watchEvents(
   if (pendingBytes > 0) throw cut('it ended within a line')
 }
 
-function parseEvent(line: Buffer): WatchEvent {
+function parseEvent(line: Buffer, asked: Asked): WatchEvent {
   let event: unknown
   try {
     event = JSON.parse(line.toString('utf8'))
-  } catch (error) {
-    // The engine's message quotes the text, which may be a Secret's.
-    throw cut(`a line is not JSON (${error instanceof SyntaxError ? 'syntax' : messageOf(error)})`)
+  } catch {
+    // Not with the parser's message: it quotes the text, which may be a Secret's.
+    throw cut('a line is not JSON')
   }
-  if (!isEvent(event)) throw cut('a line is not an event')
-  return event
+  if (!isRecord(event)) throw cut('a line is not an event')
+  const { type, object } = event
+  if (type === 'ERROR') throw statusError(object, asked)
+  if (typeof type !== 'string' || !types.has(type) || !isRecord(object) || !isRecord(object['metadata']))
+    throw cut('a line is not an event')
+  return event as unknown as WatchEvent
 }
 
-function isEvent(value: unknown): value is WatchEvent {
-  if (typeof value !== 'object' || value === null || !('type' in value) || !('object' in value)) return false
-  const { type, object } = value
-  if (typeof type !== 'string' || !types.has(type) || typeof object !== 'object' || object === null)
-    return false
-  return (
-    type === 'ERROR' ||
-    ('metadata' in object && typeof object.metadata === 'object' && object.metadata !== null)
-  )
-}
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const cut = (why: string): AppError =>
   new AppError('unavailable', 'ERR_KUBE_CUT', `the watch was cut: ${why}`)
