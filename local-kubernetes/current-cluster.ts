@@ -1,0 +1,78 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { AppError } from '../common/errors.ts'
+import { run, tryRun, type Progress } from '../scripts/run.ts'
+import type { Cluster } from './cluster.ts'
+import { ensureTools, findTools, type Tools } from './tools.ts'
+
+/** Command that brings an image archive to the nodes; the archive's path is added to it. */
+const LOADER = 'HOLDFAST_IMAGE_LOADER'
+
+/** The cluster that kubectl talks to now. It is neither made nor unmade here. */
+export class CurrentCluster implements Cluster {
+  readonly kind = 'current'
+  readonly auditLog = undefined
+  readonly kubeconfig: string
+  readonly kubectl: string
+  readonly helm: string
+  readonly nodeAddress: string
+
+  private constructor(tools: Tools, kubeconfig: string, nodeAddress: string) {
+    this.kubectl = tools.kubectl
+    this.helm = tools.helm
+    this.kubeconfig = kubeconfig
+    this.nodeAddress = nodeAddress
+  }
+
+  /** `HOLDFAST_NODE_ADDRESS` says where node ports are reached, if that is not the first node's own address. */
+  static async open(): Promise<CurrentCluster> {
+    const tools = findTools()
+    const kubeconfig = process.env['KUBECONFIG'] ?? join(homedir(), '.kube/config')
+    const path = '-o=jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+    const address =
+      process.env['HOLDFAST_NODE_ADDRESS'] ??
+      (await tryRun(tools.kubectl, ['get', 'nodes', path], {
+        env: { KUBECONFIG: kubeconfig },
+        timeoutMs: 10_000,
+      }))
+    return new CurrentCluster(tools, kubeconfig, address?.split(' ', 1)[0] ?? '')
+  }
+
+  async isUp(): Promise<boolean> {
+    return (
+      (await tryRun(this.kubectl, ['get', '--raw', '/readyz'], { env: this.#env(), timeoutMs: 10_000 })) ===
+      'ok'
+    )
+  }
+
+  async up(progress: Progress): Promise<void> {
+    await ensureTools(progress)
+    if (await this.isUp()) return
+    throw new AppError(
+      'unavailable',
+      'ERR_CLUSTER_UNREACHABLE',
+      `the current context of ${this.kubeconfig} does not answer: choose another with kubectl config use-context, or leave CLUSTER away to get a cluster of its own`,
+    )
+  }
+
+  /** @throws AppError ERR_CLUSTER_LOADER if nobody said how images come to this cluster's nodes */
+  async loadImages(archives: readonly string[]): Promise<void> {
+    const command = process.env[LOADER]
+    if (command === undefined || command === '') {
+      throw new AppError(
+        'unavailable',
+        'ERR_CLUSTER_LOADER',
+        `how images come to the nodes of your cluster is not known here: set ${LOADER} to a command that takes the path of a Docker archive, for example "k3s ctr images import" or "minikube image load"; the archives are ${archives.join(', ')}`,
+      )
+    }
+    for (const archive of archives) await run('sh', ['-c', `${command} "$1"`, 'sh', archive])
+  }
+
+  async down(progress?: Progress): Promise<void> {
+    progress?.('the current cluster was there before: it stays')
+  }
+
+  #env(): Record<string, string> {
+    return { KUBECONFIG: this.kubeconfig }
+  }
+}

@@ -1,0 +1,255 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError, messageOf } from '../../common/errors.ts'
+import { withLock } from '../../scripts/lock.ts'
+import { bootId } from '../../scripts/process-identity.ts'
+import { spanOf, type Progress } from '../../scripts/run.ts'
+import type { Cluster } from '../cluster.ts'
+import { buildPrograms, findProgram } from '../programs.ts'
+import { addonManifests, applyAddons, areAddonsApplied } from './addons.ts'
+import { ensureAuthority, KUBECONFIG_USERS, writeKubeconfig } from './authority.ts'
+import { API_SERVER, components, type Stages } from './components.ts'
+import { cniConfig, configurationFiles } from './configuration.ts'
+import {
+  isHostPrepared,
+  prepareHost,
+  reachableNameServers,
+  rememberHost,
+  removeNetwork,
+  restoreHost,
+} from './host.ts'
+import { buildNodeImages, loadArchives } from './images.ts'
+import { CGROUP, DATA, NODE_ADDRESS, NODE_NAME, paths, program, RUN } from './layout.ts'
+import { cgroupFolders, endEverything } from './leftovers.ts'
+import { CNI_PLUGINS, ensurePackages } from './packages.ts'
+import { get, type ClientIdentity } from './probe.ts'
+import { ComponentError, ensureComponent, isServing, linkProgram } from './process.ts'
+
+const LOCK = `${RUN}.lock`
+const READY_TIMEOUT_MS = 120_000
+const READY_INTERVAL_MS = 200
+const ADDONS = ['coredns', 'local-path-provisioner'] as const
+
+/** All that is worked out before anything is started. */
+interface Plan {
+  readonly stages: Stages
+  readonly files: Readonly<Record<string, string>>
+  readonly nameServers: readonly string[]
+  readonly addons: string
+  readonly programs: string
+  readonly identity: ClientIdentity
+}
+
+/**
+ * A Kubernetes of one node, whose programs are processes of this machine. Everything of it lies in two folders
+ * (`layout.ts`) and carries names of its own, so that it goes without a trace and harms nothing else that runs here.
+ */
+export class SingleNodeCluster implements Cluster {
+  readonly kind = 'local'
+  readonly kubeconfig = paths.adminKubeconfig
+  readonly kubectl = program('kubectl')
+  readonly helm = program('helm')
+  readonly nodeAddress = NODE_ADDRESS
+  readonly auditLog = paths.auditLog
+
+  async isUp(): Promise<boolean> {
+    try {
+      return await isNodeReady(await readIdentity())
+    } catch {
+      return false
+    }
+  }
+
+  async up(progress: Progress): Promise<void> {
+    requireRoot()
+    await withLock(LOCK, () => this.#up(progress), {
+      onWait: () => progress('waiting for another make up or down'),
+    })
+  }
+
+  async loadImages(archives: readonly string[]): Promise<void> {
+    await loadArchives(archives)
+  }
+
+  async down(progress: Progress = () => {}): Promise<void> {
+    requireRoot()
+    await withLock(LOCK, () => this.#down(progress), {
+      onWait: () => progress('waiting for another make up or down'),
+    })
+  }
+
+  async #up(progress: Progress): Promise<void> {
+    await ensurePackages(progress)
+    const programs = await buildPrograms(progress)
+    if (await isOfEarlierBoot()) {
+      progress('cleaning up what the last start of the machine left')
+      await this.#endAll()
+    }
+    const hadState = (await readFile(paths.bootId, 'utf8').catch(() => '')) !== ''
+    try {
+      await this.#start(await makePlan(programs), progress)
+      return
+    } catch (error) {
+      if (!hadState) throw error
+      progress(`${messageOf(error).split(';', 1)[0]}: starting the node over`)
+    }
+    await this.#endAll()
+    try {
+      await this.#start(await makePlan(programs), progress)
+      return
+    } catch (error) {
+      if (!(error instanceof ComponentError) || error.component !== 'etcd') throw error
+      progress('etcd cannot read its data: starting over with an empty cluster')
+    }
+    await this.#down(progress)
+    await this.#start(await makePlan(programs), progress)
+  }
+
+  async #start(plan: Plan, progress: Progress): Promise<void> {
+    if (await isAllServing(plan)) return
+    const startedMs = performance.now()
+    await mkdir(DATA, { recursive: true, mode: 0o755 })
+    await rememberHost()
+    await prepareHost()
+    await writeFiles(plan)
+    const { stores, api, others } = plan.stages
+    progress('etcd and containerd')
+    await Promise.all(stores.map(ensureComponent))
+    progress('API server, images of the node')
+    const images = buildNodeImages(plan.programs).then(loadArchives)
+    await Promise.all([...api.map(ensureComponent), images])
+    progress('controllers, kubelet, proxy, network policies')
+    await applyAddons(plan.addons)
+    await Promise.all(others.map(ensureComponent))
+    progress('waiting for the node, DNS and volumes')
+    await untilReady(plan.identity)
+    progress(`Kubernetes is up after ${spanOf(performance.now() - startedMs)}`)
+  }
+
+  async #endAll(): Promise<void> {
+    await endEverything()
+    await removeNetwork()
+    await rm(RUN, { recursive: true, force: true })
+  }
+
+  async #down(progress: Progress): Promise<void> {
+    progress('stopping Kubernetes')
+    await this.#endAll()
+    await restoreHost()
+    await rm(DATA, { recursive: true, force: true })
+  }
+}
+
+function requireRoot(): void {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return
+  throw new AppError(
+    'forbidden',
+    'ERR_CLUSTER_ROOT',
+    'a Kubernetes of our own needs Linux and root: run as root, or use CLUSTER=kind (Docker and kind) or CLUSTER=current',
+  )
+}
+
+async function makePlan(programs: string): Promise<Plan> {
+  await ensureAuthority(paths.pki, Date.now())
+  const identity = await readIdentity()
+  const files = configurationFiles(CNI_PLUGINS)
+  const nameServers = reachableNameServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+  const containerd = findProgram('containerd', ['/usr/bin', '/usr/sbin']) ?? 'containerd'
+  const binaries = { kube: join(programs, 'kube'), containerd }
+  return {
+    stages: await components(binaries, files, identity),
+    files,
+    nameServers,
+    addons: await addonManifests(nameServers),
+    programs,
+    identity,
+  }
+}
+
+async function readIdentity(): Promise<ClientIdentity> {
+  const [ca, cert, key] = await Promise.all(
+    ['ca.crt', 'admin.crt', 'admin.key'].map((file) => readFile(join(paths.pki, file), 'utf8')),
+  )
+  return { ca: ca!, cert: cert!, key: key! }
+}
+
+/** True if processes, sockets and links noted in our folders are those of an earlier start of the machine. */
+async function isOfEarlierBoot(): Promise<boolean> {
+  const noted = await readFile(paths.bootId, 'utf8').catch(() => undefined)
+  const hasData = (await readFile(paths.hostBefore, 'utf8').catch(() => undefined)) !== undefined
+  return noted === undefined ? hasData : noted !== bootId()
+}
+
+async function isAllServing(plan: Plan): Promise<boolean> {
+  const checks = [
+    ...Object.values(plan.stages).flat().map(isServing),
+    isHostPrepared(),
+    areAddonsApplied(plan.addons),
+    isNodeReady(plan.identity).catch(() => false),
+  ]
+  return (await Promise.all(checks)).every(Boolean)
+}
+
+async function writeFiles(plan: Plan): Promise<void> {
+  for (const folder of [paths.config, paths.cni, paths.log])
+    await mkdir(folder, { recursive: true, mode: 0o755 })
+  for (const [name, text] of Object.entries(plan.files)) await writeFile(join(paths.config, name), text)
+  await writeFile(join(paths.cni, '10-pods.conflist'), cniConfig)
+  await writeFile(paths.resolvConf, plan.nameServers.map((address) => `nameserver ${address}\n`).join(''))
+  for (const user of KUBECONFIG_USERS) await writeKubeconfig(paths.pki, user, join(paths.kubeconfig, user))
+  await linkProgram('kubectl', join(plan.programs, 'kube'))
+  await linkProgram('helm', join(plan.programs, 'helm'))
+  await mkdir(paths.volumes, { recursive: true, mode: 0o755 })
+  await prepareCgroups()
+  await writeFile(paths.bootId, bootId())
+}
+
+/** The kubelet takes a cgroup root only where it is in every hierarchy. */
+async function prepareCgroups(): Promise<void> {
+  for (const folder of await cgroupFolders()) {
+    await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      throw new AppError(
+        'unavailable',
+        'ERR_CLUSTER_CGROUP',
+        `cannot make cgroup ${CGROUP}: ${error.message}`,
+      )
+    })
+  }
+}
+
+async function untilReady(identity: ClientIdentity): Promise<void> {
+  const untilMs = performance.now() + READY_TIMEOUT_MS
+  for (;;) {
+    try {
+      if (await isNodeReady(identity)) return
+    } catch (error) {
+      if (performance.now() > untilMs) throw error
+    }
+    if (performance.now() > untilMs) {
+      throw new AppError(
+        'unavailable',
+        'ERR_CLUSTER_NOT_READY',
+        `the node or one of ${ADDONS.join(', ')} is not ready after ${spanOf(READY_TIMEOUT_MS)}: see ${program('kubectl')} --kubeconfig ${paths.adminKubeconfig} get nodes,pods -A, and ${paths.log}`,
+      )
+    }
+    await sleep(READY_INTERVAL_MS)
+  }
+}
+
+interface Conditions {
+  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+}
+
+async function isNodeReady(identity: ClientIdentity): Promise<boolean> {
+  const isTrue = async (path: string, type: string) => {
+    const object = JSON.parse(await get(`${API_SERVER}${path}`, identity)) as Conditions
+    return object.status.conditions?.some((one) => one.type === type && one.status === 'True') ?? false
+  }
+  const deployments = '/apis/apps/v1/namespaces/kube-system/deployments'
+  const ready = await Promise.all([
+    isTrue(`/api/v1/nodes/${NODE_NAME}`, 'Ready'),
+    ...ADDONS.map((name) => isTrue(`${deployments}/${name}`, 'Available')),
+  ])
+  return ready.every(Boolean)
+}
