@@ -13,9 +13,10 @@ export interface GatewayConfig {
   readonly identityDir: string
   readonly clusterDomain: string
   readonly baseDomain: string | null
-  readonly sourceRate: Rate
-  readonly credentialRate: Rate
-  readonly refusalCost: number
+  /** Of one source address, before authentication. */
+  readonly attempts: Rate
+  /** Of one credential, after it. */
+  readonly requests: Rate
   readonly pools: PoolLimits
   readonly maxConnections: number
   readonly logLevel: string
@@ -39,11 +40,8 @@ const schema = z
     HOLDFAST_IDENTITY_DIR: z.string().min(1),
     HOLDFAST_CLUSTER_DOMAIN: domain.default('cluster.local'),
     HOLDFAST_BASE_DOMAIN: domain.optional(),
-    HOLDFAST_SOURCE_REQUESTS_PER_SECOND: whole.default(500),
-    HOLDFAST_SOURCE_BURST: whole.default(2_000),
-    HOLDFAST_CREDENTIAL_REQUESTS_PER_SECOND: whole.default(1_000),
-    HOLDFAST_CREDENTIAL_BURST: whole.default(4_000),
-    HOLDFAST_REFUSAL_COST: whole.default(20),
+    HOLDFAST_ATTEMPTS_PER_SECOND: whole.default(100),
+    HOLDFAST_REQUESTS_PER_SECOND: whole.default(2_000),
     HOLDFAST_MAX_CONNECTIONS: whole.default(10_000),
     HOLDFAST_MAX_ORGANIZATIONS: whole.default(defaultPoolLimits.maxPools),
     HOLDFAST_CONNECTIONS_PER_ORGANIZATION: whole.default(defaultPoolLimits.connectionsPerOrganization),
@@ -63,12 +61,17 @@ const schema = z
     })
   })
 
+/** Five seconds' worth may come at once. */
+const rate = (perSecond: number): Rate => ({ perSecond, burst: 5 * perSecond })
+
 /**
  * The configuration from the environment.
  * @throws AppError invalid, ERR_CONFIG, naming every variable that is wrong
  */
 export function parseGatewayConfig(environment: Readonly<Record<string, string | undefined>>): GatewayConfig {
-  const parsed = schema.safeParse(environment)
+  // A chart sets what has no value to "".
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = schema.safeParse(given)
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     throw new AppError('invalid', 'ERR_CONFIG', `configuration: ${problems.join('; ')}`)
@@ -81,15 +84,8 @@ export function parseGatewayConfig(environment: Readonly<Record<string, string |
     identityDir: values.HOLDFAST_IDENTITY_DIR,
     clusterDomain: values.HOLDFAST_CLUSTER_DOMAIN,
     baseDomain: values.HOLDFAST_BASE_DOMAIN ?? null,
-    sourceRate: {
-      perSecond: values.HOLDFAST_SOURCE_REQUESTS_PER_SECOND,
-      burst: values.HOLDFAST_SOURCE_BURST,
-    },
-    credentialRate: {
-      perSecond: values.HOLDFAST_CREDENTIAL_REQUESTS_PER_SECOND,
-      burst: values.HOLDFAST_CREDENTIAL_BURST,
-    },
-    refusalCost: values.HOLDFAST_REFUSAL_COST,
+    attempts: rate(values.HOLDFAST_ATTEMPTS_PER_SECOND),
+    requests: rate(values.HOLDFAST_REQUESTS_PER_SECOND),
     maxConnections: values.HOLDFAST_MAX_CONNECTIONS,
     pools: {
       ...defaultPoolLimits,

@@ -5,6 +5,7 @@ import { HttpServer } from '../common/http-server.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
 import { TlsDirectory } from '../common/tls.ts'
+import { AcceptedCredentials } from './accepted.ts'
 import type { GatewayConfig } from './config.ts'
 import { createGatewayHandler } from './handler.ts'
 import { createGatewayMetrics } from './metrics.ts'
@@ -36,9 +37,9 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
     listen: config.listen,
     handler: createGatewayHandler({
       pools,
-      bySource: new RateLimit(config.sourceRate, clock),
-      byCredential: new RateLimit(config.credentialRate, clock),
-      refusalCost: config.refusalCost,
+      bySource: new RateLimit(config.attempts, clock),
+      byCredential: new RateLimit(config.requests, clock),
+      accepted: new AcceptedCredentials(clock),
       baseDomain: config.baseDomain,
       startedMs: clock.nowMs(),
       metrics,

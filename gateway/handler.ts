@@ -15,6 +15,7 @@ import type { RequestHandler } from '../common/http-server.ts'
 import type { Logger } from '../common/log.ts'
 import { version } from '../common/version.ts'
 import { requestIdOf } from './headers.ts'
+import type { AcceptedCredentials } from './accepted.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
@@ -26,8 +27,7 @@ export interface GatewayParts {
   readonly pools: OrganizationPools
   readonly bySource: RateLimit
   readonly byCredential: RateLimit
-  /** Attempts that a refused one counts for. */
-  readonly refusalCost: number
+  readonly accepted: AcceptedCredentials
   readonly baseDomain: string | null
   readonly startedMs: number
   readonly metrics: GatewayMetrics
@@ -112,10 +112,6 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
   }
   if (!request.url?.startsWith('/')) return refuse(visit, 'malformed', 400, 'invalid', 'malformed request')
 
-  const source = sourceKey(visit.source)
-  const waitSeconds = parts.bySource.take(source)
-  if (waitSeconds > 0) return tooMany(visit, 'source-rate', waitSeconds)
-
   const routing = routingOf(
     {
       authorization: request.headersDistinct['authorization'] ?? [],
@@ -124,21 +120,23 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
     },
     parts.baseDomain,
   )
-  if (routing.to === 'nobody') {
-    parts.bySource.charge(source, parts.refusalCost - 1)
-    return deny(visit, routing.reason)
+  // Who has been let in lately is no guesser; all others share the attempts of the address that they come from.
+  if (routing.to === 'nobody' || !parts.accepted.has(routing.credentialKey)) {
+    const waitSeconds = parts.bySource.take(sourceKey(visit.source))
+    if (waitSeconds > 0) return tooMany(visit, 'attempts', waitSeconds)
   }
+  if (routing.to === 'nobody') return deny(visit, routing.reason)
   visit.organizationId = routing.id
-  const credentialWaitSeconds = parts.byCredential.take(routing.credentialKey)
-  if (credentialWaitSeconds > 0) return tooMany(visit, 'credential-rate', credentialWaitSeconds)
-  return pass(parts, visit, routing.id, source)
+  const waitSeconds = parts.byCredential.take(routing.credentialKey)
+  if (waitSeconds > 0) return tooMany(visit, 'requests', waitSeconds)
+  return pass(parts, visit, routing.id, routing.credentialKey)
 }
 
 async function pass(
   parts: GatewayParts,
   visit: Visit,
   organizationId: string,
-  source: string,
+  credentialKey: string,
 ): Promise<void> {
   const { request, response } = visit
   const outcome = await forward(request, response, parts.pools, {
@@ -154,23 +152,22 @@ async function pass(
   })
   switch (outcome.kind) {
     case 'answered':
+      if (outcome.status < 500) parts.accepted.add(credentialKey)
       return
     case 'client-gone':
       visit.refusal = 'client-gone'
       return
     case 'unknown-organization':
-      // No oracle: who guesses ids learns no more than who guesses tokens.
       parts.pools.forget(organizationId)
-      parts.bySource.charge(source, parts.refusalCost - 1)
-      return deny(visit, 'unknown-organization')
+      // No oracle: who guesses ids learns no more than who guesses tokens.
+      return parts.accepted.has(credentialKey) ? unavailable(visit) : deny(visit, 'unknown-organization')
     case 'unauthorized':
-      parts.bySource.charge(source, parts.refusalCost - 1)
+      parts.accepted.delete(credentialKey)
       return deny(visit, 'unauthorized')
     case 'unavailable': {
       const level = isWrongPeer(outcome.cause) ? 'error' : 'warn'
       parts.log[level]({ err: outcome.cause, organizationId, requestId: visit.requestId }, 'no storage node')
-      response.setHeader('retry-after', String(retryAfterSeconds))
-      return refuse(visit, 'unavailable', 503, 'unavailable', 'storage node unavailable')
+      return unavailable(visit)
     }
     default:
       return unreachable(outcome)
@@ -180,6 +177,11 @@ async function pass(
 function deny(visit: Visit, reason: string): void {
   visit.refusal = reason
   send(visit, 401, unauthorized(visit.dialect))
+}
+
+function unavailable(visit: Visit): void {
+  visit.response.setHeader('retry-after', String(retryAfterSeconds))
+  refuse(visit, 'unavailable', 503, 'unavailable', 'storage node unavailable')
 }
 
 function tooMany(visit: Visit, reason: string, waitSeconds: number): void {
@@ -193,8 +195,8 @@ function refuse(visit: Visit, reason: string, status: number, code: string, mess
 }
 
 function send({ request, response }: Visit, status: number, error: WireError): void {
-  // A body that nobody is going to read is not worth keeping the connection for.
-  if (!request.complete) response.setHeader('connection', 'close')
+  // Whether a client that was not told to go on sends its body all the same is its own choice (RFC 9110, 10.1.1).
+  if (request.headers.expect !== undefined) response.setHeader('connection', 'close')
   response.writeHead(status, { ...error.headers, 'content-length': Buffer.byteLength(error.body) })
   response.end(request.method === 'HEAD' ? undefined : error.body)
 }

@@ -36,12 +36,6 @@ export class RateLimit {
     return 0
   }
 
-  /** Takes `attempts` more after the fact: what was tried turned out to be worth more than one attempt. */
-  charge(key: string, attempts: number): void {
-    const bucket = this.#bucketOf(key)
-    bucket.left = Math.max(-this.#rate.burst, bucket.left - attempts)
-  }
-
   #bucketOf(key: string): Bucket {
     const nowMs = this.#clock.monotonicMs()
     const known = this.#buckets.get(key)

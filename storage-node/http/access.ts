@@ -1,0 +1,58 @@
+import { credentialsOf } from '../../common/credentials.ts'
+import { AppError } from '../../common/errors.ts'
+import { everybody, mayAccess, refusalOf, type Principal } from '../auth/principal.ts'
+import type { StatementNeeds } from '../query/influxql/context.ts'
+import type { AuthenticatedExchange, Exchange } from './exchange.ts'
+import { requireState, type NodeParts } from './parts.ts'
+
+/** One line for each request that is not let do what it asks for, without secrets. */
+function noteDenial(parts: NodeParts, exchange: Exchange, reason: string, tokenId: string | null): void {
+  parts.metrics.denials.inc({ reason })
+  const { requestId, source, path } = exchange
+  parts.log.info({ reason, tokenId, source, requestId, path }, 'request denied')
+}
+
+/** @throws AppError unauthenticated, the same whatever is wrong; the log says what */
+export function authenticate(parts: NodeParts, exchange: Exchange): Principal {
+  if (!parts.authentication) return everybody
+  const credentials = credentialsOf(exchange.request.headersDistinct['authorization'] ?? [], exchange.query)
+  const result = requireState(parts).tokens.authenticate(credentials, parts.clock.nowMs())
+  if (result.ok) return result.principal
+  noteDenial(parts, exchange, result.reason, result.tokenId)
+  throw new AppError('unauthenticated', 'ERR_UNAUTHENTICATED', 'authorization failed')
+}
+
+/** @throws AppError forbidden, in the words of the dialect */
+export function requireWrite(parts: NodeParts, exchange: AuthenticatedExchange, database: string): void {
+  const { principal, dialect } = exchange
+  if (mayAccess(principal, 'write', database)) return
+  noteDenial(parts, exchange, 'write-not-permitted', principal.tokenId)
+  throw new AppError(
+    'forbidden',
+    'ERR_FORBIDDEN',
+    dialect === 'v2'
+      ? 'insufficient permissions for write'
+      : `${JSON.stringify(principal.tokenId)} user is not authorized to write to database ${JSON.stringify(database)}`,
+  )
+}
+
+/** Refuses a query as a whole when one of its statements is not permitted. @throws AppError forbidden */
+export function requireStatements(
+  parts: NodeParts,
+  exchange: AuthenticatedExchange,
+  needs: readonly StatementNeeds[],
+): void {
+  for (const need of needs) {
+    const refusal = refusalOf(exchange.principal, need)
+    if (refusal === null) continue
+    noteDenial(parts, exchange, `${need.kind}-not-permitted`, exchange.principal.tokenId)
+    throw new AppError('forbidden', 'ERR_FORBIDDEN', `error authorizing query: ${refusal}`)
+  }
+}
+
+/** Without the gateway, clients are let in only where the organization says so. @throws AppError forbidden */
+export function requireDirectAccess(parts: NodeParts, exchange: Exchange): void {
+  if (requireState(parts).document.organization.directAccess) return
+  noteDenial(parts, exchange, 'direct-access-closed', null)
+  throw new AppError('forbidden', 'ERR_DIRECT_ACCESS', 'direct access is closed: use the gateway')
+}

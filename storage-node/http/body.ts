@@ -1,0 +1,140 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { AppError } from '../../common/errors.ts'
+import type { Exchange } from './exchange.ts'
+
+/** The limit of InfluxDB 1.8, on a body as sent and as decompressed. */
+export const maxBodyBytes = 25_000_000
+
+/** The bytes of bodies that may be in memory at the same time, over all requests. */
+export class BodyBudget {
+  readonly #totalBytes: number
+  #usedBytes = 0
+
+  constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  open(): BodyReservation {
+    let held = 0
+    return {
+      take: (bytes) => {
+        if (this.#usedBytes + bytes > this.#totalBytes) {
+          throw new AppError('unavailable', 'ERR_BODIES_IN_FLIGHT', 'too many bytes of requests in flight')
+        }
+        this.#usedBytes += bytes
+        held += bytes
+      },
+      release: () => {
+        this.#usedBytes -= held
+        held = 0
+      },
+    }
+  }
+}
+
+export interface BodyReservation {
+  /** @throws AppError unavailable when that many bytes are not left */
+  take(bytes: number): void
+  release(): void
+}
+
+/** Keeps pieces up to the limit of one body, and within the budget of all. */
+class Pieces {
+  readonly #reservation: BodyReservation
+  readonly #maxBytes: number
+  readonly #pieces: Buffer[] = []
+  #totalBytes = 0
+
+  constructor(reservation: BodyReservation, maxBytes: number) {
+    this.#reservation = reservation
+    this.#maxBytes = maxBytes
+  }
+
+  add(piece: Buffer): void {
+    this.#totalBytes += piece.length
+    if (this.#totalBytes > this.#maxBytes) throw tooLarge()
+    this.#reservation.take(piece.length)
+    this.#pieces.push(piece)
+  }
+
+  get list(): readonly Buffer[] {
+    return this.#pieces
+  }
+
+  whole(): Buffer {
+    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces)
+  }
+}
+
+const tooLarge = () => new AppError('too-large', 'ERR_BODY_TOO_LARGE', 'Request Entity Too Large')
+
+/**
+ * Reads a request's body and passes it on, decompressed where `Content-Encoding: gzip` says so. Its bytes count in
+ * the budget until `use` is done with them.
+ * @throws AppError too-large, unavailable, or invalid for a damaged gzip stream
+ */
+export async function withBody<T>(
+  exchange: Pick<Exchange, 'request' | 'response'>,
+  budget: BodyBudget,
+  use: (body: Buffer) => Promise<T>,
+  maxBytes: number = maxBodyBytes,
+): Promise<T> {
+  const { request, response } = exchange
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
+  if (request.headers.expect !== undefined) response.writeContinue()
+  const reservation = budget.open()
+  try {
+    const encoded = new Pieces(reservation, maxBytes)
+    await collect(request, encoded)
+    const encoding = request.headers['content-encoding'] ?? 'identity'
+    const body = encoding === 'gzip' ? await gunzip(encoded, reservation, maxBytes) : encoded.whole()
+    return await use(body)
+  } finally {
+    reservation.release()
+  }
+}
+
+/**
+ * Not an async iteration over the request: that would destroy it, and the connection with it, before a refusal
+ * could be sent. What is left of a refused body is read and dropped by the server.
+ */
+function collect(request: IncomingMessage, pieces: Pieces): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void) => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose)
+      settle()
+    }
+    const onData = (piece: Buffer) => {
+      try {
+        pieces.add(piece)
+      } catch (error) {
+        finish(() => reject(error))
+      }
+    }
+    const onEnd = () => finish(resolve)
+    const onClose = () =>
+      finish(() => reject(new AppError('invalid', 'ERR_BODY_CUT_SHORT', 'the body was cut short')))
+    request.on('data', onData).on('end', onEnd).on('close', onClose)
+    request.once('error', onClose)
+  })
+}
+
+async function gunzip(encoded: Pieces, reservation: BodyReservation, maxBytes: number): Promise<Buffer> {
+  const decoded = new Pieces(reservation, maxBytes)
+  try {
+    await pipeline(Readable.from(encoded.list), createGunzip(), async (source: AsyncIterable<Buffer>) => {
+      for await (const piece of source) decoded.add(piece)
+    })
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw new AppError('invalid', 'ERR_BODY_GZIP', 'gzip: invalid body', { cause: error })
+  }
+  return decoded.whole()
+}

@@ -1,0 +1,72 @@
+import { Counter, Gauge, Histogram } from 'prom-client'
+import { createRegistry } from '../../common/metrics.ts'
+import type { EngineStats } from '../engine/engine.ts'
+
+export interface MetricSources {
+  engineStats(): EngineStats | null
+  /** The document in force came from the volume, and the operator has not been heard of since the start. */
+  servesStoredState(): boolean
+  bodyBytesInFlight(): number
+  runningQueries(): number
+}
+
+const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = [
+  ['bufferBytes', 'holdfast_node_buffer_bytes', 'Points not yet in files'],
+  ['bufferedRows', 'holdfast_node_buffered_rows', 'Rows not yet in files'],
+  ['logBytes', 'holdfast_node_log_bytes', 'Size of the write-ahead log'],
+  ['files', 'holdfast_node_files', 'Parquet files'],
+  ['fileBytes', 'holdfast_node_file_bytes', 'Size of the Parquet files'],
+  ['series', 'holdfast_node_series', 'Series that the index knows'],
+  ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
+  ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
+  ['pointsWritten', 'holdfast_node_points_written', 'Points stored since the start'],
+  ['position', 'holdfast_node_log_position', 'The newest log position that is durable and applied'],
+  ['checkpoint', 'holdfast_node_log_checkpoint', 'The log position up to which everything is in files'],
+]
+
+export function createNodeMetrics(sources: MetricSources) {
+  const registry = createRegistry('storage-node')
+  const registers = [registry]
+  for (const [key, name, help] of engineGauges) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers,
+      collect: (): void => gauge.set(sources.engineStats()?.[key] ?? 0),
+    })
+  }
+  const sampled = (name: string, help: string, value: () => number): void => {
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: (): void => gauge.set(value()) })
+  }
+  sampled(
+    'holdfast_node_stored_state',
+    'Serving the kept state document; the operator has not been heard of since the start',
+    () => (sources.servesStoredState() ? 1 : 0),
+  )
+  sampled('holdfast_node_body_bytes', 'Request bodies in memory', () => sources.bodyBytesInFlight())
+  sampled('holdfast_node_queries_running', 'Queries under way', () => sources.runningQueries())
+  return {
+    registry,
+    requests: new Counter({
+      name: 'holdfast_node_requests_total',
+      help: 'Requests by endpoint and status',
+      labelNames: ['endpoint', 'status'] as const,
+      registers,
+    }),
+    durations: new Histogram({
+      name: 'holdfast_node_request_duration_seconds',
+      help: 'Time from the request headers to the end of the answer',
+      labelNames: ['endpoint'] as const,
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    denials: new Counter({
+      name: 'holdfast_node_denials_total',
+      help: 'Requests denied, by reason',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+  }
+}
+
+export type NodeMetrics = ReturnType<typeof createNodeMetrics>

@@ -1,0 +1,42 @@
+import type { Clock } from '../../common/clock.ts'
+import { AppError } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
+import type { StateInForce, StateStore } from '../state/state-store.ts'
+import type { BodyBudget } from './body.ts'
+import type { NodeMetrics } from './metrics.ts'
+import type { QuerySlots, WriteRate } from './limits.ts'
+
+/** What the endpoints work with. */
+export interface NodeParts {
+  readonly organizationId: string
+  /** false lets everybody do everything, for a node that runs alone. */
+  readonly authentication: boolean
+  readonly store: StateStore
+  /** null until what the log holds has been replayed. */
+  engine(): Engine | null
+  readonly commands: CatalogCommands
+  readonly queryLimits: QueryLimits
+  readonly bodies: BodyBudget
+  readonly slots: QuerySlots
+  readonly writeRate: WriteRate
+  readonly metrics: NodeMetrics
+  readonly clock: Clock
+  readonly log: Logger
+  readonly startedMs: number
+}
+
+/** @throws AppError unavailable while no document is in force */
+export function requireState(parts: NodeParts): StateInForce {
+  const state = parts.store.inForce
+  if (!state) throw new AppError('unavailable', 'ERR_NODE_STARTING', 'the node waits for its state document')
+  return state
+}
+
+/** @throws AppError unavailable while the engine is being opened */
+export function requireEngine(parts: NodeParts): Engine {
+  const engine = parts.engine()
+  if (!engine) throw new AppError('unavailable', 'ERR_NODE_STARTING', 'the node is replaying its log')
+  return engine
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { AppError } from '../common/errors.ts'
+import { isId } from '../common/ids.ts'
+import type { Logger } from '../common/log.ts'
+import { mintToken } from '../common/token.ts'
+import { hasCode, type Disk } from './disk/disk.ts'
+import { adminTokenState, firstDocument, newId } from './state/alone.ts'
+import type { StateStore } from './state/state-store.ts'
+
+const dataKeyBytes = 32
+
+/**
+ * The organization's data key: base64 of 32 bytes.
+ * @throws AppError invalid, ERR_DATA_KEY_FILE
+ */
+export async function readDataKey(disk: Disk, file: string): Promise<Uint8Array> {
+  const refused = (reason: string, cause?: unknown) =>
+    new AppError('invalid', 'ERR_DATA_KEY_FILE', `data key file ${file}: ${reason}`, { cause })
+  let text: string
+  try {
+    text = Buffer.from(await disk.read(file))
+      .toString('utf8')
+      .trim()
+  } catch (error) {
+    throw refused('cannot be read', error)
+  }
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== dataKeyBytes || key.toString('base64') !== text) {
+    throw refused(`base64 of ${dataKeyBytes} bytes expected`)
+  }
+  return key
+}
+
+/** What a node that runs alone makes on its first start and finds again on every later one. */
+export interface OwnIdentity {
+  readonly organizationId: string
+  readonly dataKey: Uint8Array
+}
+
+/**
+ * Finds or makes the data key and the organization id. The key lies beside the data folder, not in it, so that a copy
+ * of the folder alone is unreadable.
+ */
+export async function ownIdentity(
+  disk: Disk,
+  dataDir: string,
+  keyFile: string,
+  log: Logger,
+): Promise<OwnIdentity> {
+  const idFile = join(dataDir, 'organization-id')
+  const organizationId = await readOrganizationId(disk, idFile)
+  if (!(await disk.exists(keyFile))) {
+    if (organizationId !== null) {
+      throw new AppError(
+        'invalid',
+        'ERR_DATA_KEY_FILE',
+        `${keyFile} is missing: ${dataDir} cannot be read without it`,
+      )
+    }
+    await disk.makeFolder(dirname(keyFile))
+    await disk.replace(keyFile, Buffer.from(`${randomBytes(dataKeyBytes).toString('base64')}\n`))
+    log.info({ file: keyFile }, 'made the data key: keep a copy, the data cannot be read without it')
+  }
+  const dataKey = await readDataKey(disk, keyFile)
+  if (organizationId !== null) return { organizationId, dataKey }
+  const made = newId()
+  await disk.makeFolder(dataDir)
+  await disk.replace(idFile, Buffer.from(`${made}\n`))
+  return { organizationId: made, dataKey }
+}
+
+async function readOrganizationId(disk: Disk, file: string): Promise<string | null> {
+  try {
+    const text = Buffer.from(await disk.read(file))
+      .toString('utf8')
+      .trim()
+    if (isId(text)) return text
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null
+    throw error
+  }
+  throw new AppError('corrupt', 'ERR_ORGANIZATION_ID_FILE', `${file}: 16 lower-case hex digits expected`)
+}
+
+/**
+ * The first document of a node that runs alone, and with authentication a token that may do everything. The token is
+ * in a file that only the node's own user can read; nothing else holds it.
+ */
+export async function ensureOwnDocument(
+  store: StateStore,
+  organizationId: string,
+  admin: { readonly disk: Disk; readonly tokenFile: string; readonly log: Logger } | null,
+): Promise<void> {
+  if (!store.inForce) await store.replace('', firstDocument(organizationId))
+  if (admin === null || store.inForce!.document.tokens.length > 0) return
+  const token = mintToken(organizationId)
+  await admin.disk.replace(admin.tokenFile, Buffer.from(`${token}\n`))
+  await store.update((document) => ({ ...document, tokens: [adminTokenState(token)] }))
+  admin.log.info({ file: admin.tokenFile }, 'made the first admin token: the file holds it')
+}

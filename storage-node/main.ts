@@ -1,0 +1,38 @@
+import { systemClock } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
+import { untilSignalled } from '../common/lifecycle.ts'
+import { createLogger } from '../common/log.ts'
+import { parseNodeConfig } from './config.ts'
+import { nodeDisk } from './disk/node-disk.ts'
+import { createStorageNode } from './node.ts'
+
+/** Kubernetes kills after 60 s; a node that ends itself before says why. */
+const stopLimitMs = 50_000
+
+async function main(): Promise<void> {
+  const config = parseNodeConfig(process.argv.slice(2), process.env)
+  const log = createLogger('storage-node', { level: config.logLevel })
+  const onFatal = (error: Error): void => {
+    log.fatal({ err: error }, 'the state on disk is not known any more')
+    process.exit(1)
+  }
+  const node = await createStorageNode(config, { disk: nodeDisk, clock: systemClock, log, onFatal })
+  const signalled = untilSignalled()
+  await node.start()
+  const signal = await signalled
+  log.info({ signal }, 'stopping')
+  const overdue = setTimeout(() => {
+    log.error({ stopLimitMs }, 'did not stop in time; the log holds what is not flushed')
+    process.exit(1)
+  }, stopLimitMs)
+  await node.stop()
+  clearTimeout(overdue)
+  log.info('stopped')
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(messageOf(error))
+  process.exit(1)
+}
