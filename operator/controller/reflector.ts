@@ -128,6 +128,7 @@ export class Reflector implements Component, Store {
       const startMs = this.#options.clock.monotonicMs()
       try {
         if (listDue) await this.#relist(signal)
+        listDue = false
         listDue = await this.#follow(signal)
         failures = 0
       } catch (error) {

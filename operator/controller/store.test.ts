@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import type { KubeObject } from '../kube/object.ts'
+import { ObjectStore } from './store.ts'
+
+// The promise: the cache only ever moves forward, whatever repeats, overlaps or comes late.
+const object = (name: string, resourceVersion: number, uid = 'u1'): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'ns', uid, resourceVersion: String(resourceVersion) },
+})
+const text = (known: KubeObject | undefined): string =>
+  known ? `${known.metadata.name}@${known.metadata.resourceVersion}` : '-'
+
+function store(...items: readonly KubeObject[]) {
+  const made = new ObjectStore((item) => item)
+  made.replace(items, '10')
+  const contents = () => made.list().map(text).sort()
+  const told = (changes: ReturnType<ObjectStore['accept']>) =>
+    changes.map(({ before, after }) => `${text(before)} -> ${text(after)}`)
+  return { store: made, contents, told }
+}
+
+describe('events', () => {
+  test('what two overlapping watches both tell counts once', () => {
+    const { store: made, contents, told } = store()
+    expect(told(made.accept('ADDED', object('a', 11)))).toEqual(['- -> a@11'])
+    expect(told(made.accept('DELETED', object('a', 12)))).toEqual(['a@11 -> -'])
+    expect(told(made.accept('ADDED', object('a', 11)))).toEqual([])
+    expect(told(made.accept('DELETED', object('a', 12)))).toEqual([])
+    expect(contents()).toEqual([])
+  })
+
+  test('resource versions are numbers, not words', () => {
+    const { store: made, told } = store(object('a', 9))
+    expect(told(made.accept('MODIFIED', object('a', 100)))).toEqual(['a@9 -> a@100'])
+    expect(told(made.accept('MODIFIED', object('a', 99)))).toEqual([])
+  })
+
+  test('a new object under an old name is a removal, then an addition', () => {
+    const { store: made, told } = store(object('a', 9))
+    expect(told(made.accept('ADDED', object('a', 11, 'u2')))).toEqual(['a@9 -> -', '- -> a@11'])
+  })
+
+  test('the deletion of a predecessor does not remove what was observed since', () => {
+    const { store: made, contents, told } = store(object('a', 9))
+    made.observe(object('a', 13, 'u2'))
+    expect(told(made.accept('DELETED', object('a', 12)))).toEqual([])
+    expect(contents()).toEqual(['a@13'])
+  })
+
+  test('the deletion of what is not known is nothing', () => {
+    const { store: made, told } = store()
+    expect(told(made.accept('DELETED', object('a', 12)))).toEqual([])
+    expect(made.resourceVersion).toBe('12')
+  })
+})
+
+describe('lists', () => {
+  test('differences and nothing else', () => {
+    const { store: made, told } = store(
+      object('gone', 1),
+      object('same', 2),
+      object('changed', 3),
+      object('new', 4),
+    )
+    const list = [object('same', 2), object('changed', 15), object('new', 16, 'u2'), object('come', 17)]
+    expect(told(made.replace(list, '20')).sort()).toEqual([
+      '- -> come@17',
+      '- -> new@16',
+      'changed@3 -> changed@15',
+      'gone@1 -> -',
+      'new@4 -> -',
+    ])
+    expect([made.size, made.resourceVersion]).toEqual([4, '20'])
+  })
+
+  test('an older list neither removes nor undoes what is newer', () => {
+    const { store: made, contents, told } = store(object('a', 5))
+    made.observe(object('a', 12))
+    made.observe(object('b', 13))
+    expect(told(made.replace([object('a', 5)], '11'))).toEqual([])
+    expect(contents()).toEqual(['a@12', 'b@13'])
+  })
+})
+
+test('a namespace that is empty again leaves nothing behind', () => {
+  const { store: made } = store(object('a', 5))
+  made.accept('DELETED', object('a', 11))
+  expect([made.size, made.list('ns'), made.list()]).toEqual([0, [], []])
+})

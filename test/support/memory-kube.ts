@@ -1,0 +1,281 @@
+import { AppError } from '../../common/errors.ts'
+import type {
+  KubeClient,
+  KubeList,
+  ListOptions,
+  MetadataPatch,
+  Scope,
+  WatchEvent,
+  WatchOptions,
+} from '../../operator/kube/client.ts'
+import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts'
+import { resourceOf, type Resource } from '../../operator/kube/resource.ts'
+
+interface Entry {
+  readonly resource: Resource
+  readonly event: WatchEvent
+  readonly version: number
+}
+
+interface OpenWatch {
+  readonly resource: Resource
+  readonly options: WatchOptions
+  /** Ends it as the network would. */
+  readonly cut: (error: Error | null) => void
+  readonly wake: () => void
+}
+
+/** All that a `MemoryKube` and its views share. */
+interface World {
+  version: number
+  readonly objects: Map<string, KubeObject>
+  readonly history: Entry[]
+  readonly watches: Set<OpenWatch>
+  readonly writes: string[]
+  readonly calls: string[]
+  /** Called before each call; what it throws is what the caller gets. */
+  intercept: (call: string) => void
+  /** Events that a watch loses on the way. */
+  lose: (event: WatchEvent) => boolean
+}
+
+const keyOf = (resource: Resource, { namespace, name }: ObjectRef): string =>
+  `${resource.group}/${resource.plural}/${resource.namespaced ? (namespace ?? '') : ''}/${name}`
+
+/**
+ * An API server in memory, for the machinery's own tests on a fake clock: resource versions, uids, preconditions,
+ * finalizers, watches with a history. It neither validates, defaults nor tracks field owners; what depends on those is
+ * tested against a real one.
+ */
+export class MemoryKube implements KubeClient {
+  readonly world: World
+  readonly #scope: Scope
+
+  constructor(world?: World, scope: Scope = {}) {
+    this.#scope = scope
+    this.world = world ?? {
+      version: 100,
+      objects: new Map(),
+      history: [],
+      watches: new Set(),
+      writes: [],
+      calls: [],
+      intercept: () => undefined,
+      lose: () => false,
+    }
+  }
+
+  with(scope: Scope): MemoryKube {
+    return new MemoryKube(this.world, { ...this.#scope, ...scope })
+  }
+
+  async get(resource: Resource, ref: ObjectRef): Promise<KubeObject | null> {
+    await this.#enter(`get ${resource.plural} ${ref.name}`)
+    return this.world.objects.get(keyOf(resource, ref)) ?? null
+  }
+
+  async list(resource: Resource, options: ListOptions = {}): Promise<KubeList> {
+    await this.#enter(`list ${resource.plural}`)
+    const items = [...this.world.objects.values()].filter(
+      (object) =>
+        resourceOf(object) === resource &&
+        (options.namespace === undefined || object.metadata.namespace === options.namespace),
+    )
+    const { transform } = options
+    return {
+      resourceVersion: String(this.world.version),
+      items: transform ? items.map((item) => transform(item)) : items,
+    }
+  }
+
+  async create(object: KubeObject): Promise<KubeObject> {
+    await this.#enterWrite('create', object)
+    if (this.world.objects.has(keyOf(resourceOf(object), object.metadata)))
+      throw new AppError('conflict', 'ERR_KUBE_ALREADY_EXISTS', 'already exists')
+    return this.#store('ADDED', { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } })
+  }
+
+  /** Takes top-level fields as they are given and metadata's key by key. */
+  async apply(object: KubeObject): Promise<KubeObject> {
+    await this.#enterWrite('apply', object)
+    const known = this.#known(object)
+    if (!known && object.metadata.uid !== undefined) throw conflict('uid')
+    if (!known)
+      return this.#store('ADDED', { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } })
+    this.#precondition(known, object)
+    const { metadata } = known
+    const merged = {
+      ...known,
+      ...object,
+      metadata: {
+        ...metadata,
+        ...object.metadata,
+        labels: { ...metadata.labels, ...object.metadata.labels },
+        annotations: { ...metadata.annotations, ...object.metadata.annotations },
+      },
+    }
+    return this.#store('MODIFIED', merged)
+  }
+
+  async replace(object: KubeObject): Promise<KubeObject> {
+    await this.#enterWrite('replace', object)
+    const known = this.#existing(object)
+    this.#precondition(known, object)
+    return this.#store('MODIFIED', object)
+  }
+
+  async patchStatus(target: KubeObject, status: Readonly<Record<string, unknown>>): Promise<KubeObject> {
+    await this.#enterWrite('status', target)
+    const known = this.#existing(target)
+    this.#precondition(known, target)
+    return this.#store('MODIFIED', { ...known, status })
+  }
+
+  async patchMetadata(target: KubeObject, patch: MetadataPatch): Promise<KubeObject> {
+    await this.#enterWrite('metadata', target)
+    const known = this.#existing(target)
+    this.#precondition(known, target)
+    const { labels, annotations, finalizers } = patch
+    const metadata = {
+      ...known.metadata,
+      labels: merged(known.metadata.labels, labels),
+      annotations: merged(known.metadata.annotations, annotations),
+      ...(finalizers ? { finalizers } : {}),
+    }
+    const isGone = metadata.deletionTimestamp !== undefined && metadata.finalizers?.length === 0
+    return this.#store(isGone ? 'DELETED' : 'MODIFIED', { ...known, metadata })
+  }
+
+  async delete(target: KubeObject, options: { readonly unchanged?: boolean } = {}): Promise<void> {
+    await this.#enterWrite('delete', target)
+    const known = this.#known(target)
+    if (!known) return
+    const { uid, resourceVersion } = target.metadata
+    this.#precondition(known, {
+      ...target,
+      metadata: {
+        name: target.metadata.name,
+        ...(uid ? { uid } : {}),
+        ...(options.unchanged && resourceVersion ? { resourceVersion } : {}),
+      },
+    })
+    if ((known.metadata.finalizers?.length ?? 0) === 0) this.#store('DELETED', known)
+    else if (known.metadata.deletionTimestamp === undefined)
+      this.#store('MODIFIED', {
+        ...known,
+        metadata: { ...known.metadata, deletionTimestamp: '2026-11-22T00:00:00Z' },
+      })
+  }
+
+  async *watch(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent> {
+    await this.#enter(`watch ${resource.plural} ${options.resourceVersion}`)
+    const from = this.world.history.findIndex(({ version }) => version > Number(options.resourceVersion))
+    let position = from < 0 ? this.world.history.length : from
+    let ended: Error | null | undefined
+    let woken = Promise.withResolvers<void>()
+    const wake = () => {
+      woken.resolve()
+      woken = Promise.withResolvers()
+    }
+    const watch: OpenWatch = {
+      resource,
+      options,
+      wake,
+      cut: (error) => {
+        ended = error
+        wake()
+      },
+    }
+    const onAbort = () =>
+      watch.cut(options.signal.reason instanceof Error ? options.signal.reason : new Error())
+    options.signal.addEventListener('abort', onAbort)
+    this.world.watches.add(watch)
+    options.onOpen?.()
+    try {
+      for (;;) {
+        const next = this.world.history[position]
+        if (ended) throw ended
+        if (ended === null) return
+        if (!next) await woken.promise
+        else {
+          position += 1
+          if (next.resource !== resource || this.world.lose(next.event)) continue
+          options.onBytes?.()
+          yield next.event
+        }
+      }
+    } finally {
+      this.world.watches.delete(watch)
+      options.signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** A BOOKMARK to all watches of a resource. */
+  bookmark(resource: Resource): void {
+    const metadata = { name: '', resourceVersion: String(this.world.version) }
+    const object = { apiVersion: 'v1', kind: resource.kind, metadata }
+    this.world.history.push({
+      resource,
+      event: { type: 'BOOKMARK', object },
+      version: this.world.version + 0.5,
+    })
+    for (const watch of this.world.watches) watch.wake()
+  }
+
+  #known(object: KubeObject): KubeObject | undefined {
+    return this.world.objects.get(keyOf(resourceOf(object), object.metadata))
+  }
+
+  #existing(object: KubeObject): KubeObject {
+    const known = this.#known(object)
+    if (!known) throw new AppError('not-found', 'ERR_KUBE_NOT_FOUND', 'not found')
+    return known
+  }
+
+  #precondition(known: KubeObject, asked: KubeObject): void {
+    const { uid, resourceVersion } = asked.metadata
+    if (uid !== undefined && uid !== known.metadata.uid) throw conflict('uid')
+    if (resourceVersion !== undefined && resourceVersion !== known.metadata.resourceVersion)
+      throw conflict('resource version')
+  }
+
+  #store(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): KubeObject {
+    const resource = resourceOf(object)
+    this.world.version += 1
+    const resourceVersion = String(this.world.version)
+    const stored = structuredClone({ ...object, metadata: { ...object.metadata, resourceVersion } })
+    const key = keyOf(resource, object.metadata)
+    if (type === 'DELETED') this.world.objects.delete(key)
+    else this.world.objects.set(key, stored)
+    this.world.history.push({ resource, event: { type, object: stored }, version: this.world.version })
+    for (const watch of this.world.watches) watch.wake()
+    return stored
+  }
+
+  async #enter(call: string): Promise<void> {
+    this.#scope.signal?.throwIfAborted()
+    this.world.calls.push(call)
+    this.world.intercept(call)
+    // An answer never comes within the same turn.
+    await Promise.resolve()
+  }
+
+  async #enterWrite(verb: string, object: KubeObject): Promise<void> {
+    const call = `${verb} ${resourceOf(object).plural} ${object.metadata.name}`
+    this.#scope.fence?.()
+    await this.#enter(call)
+    this.world.writes.push(call)
+  }
+}
+
+const conflict = (what: string): AppError => new AppError('conflict', 'ERR_KUBE_CONFLICT', `another ${what}`)
+
+function merged(
+  known: Readonly<Record<string, string>> | undefined,
+  patch: Readonly<Record<string, string | null>> | undefined,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries({ ...known, ...patch })
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null))
+}
