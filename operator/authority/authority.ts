@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, randomBytes, timingSafeEqual, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
@@ -115,15 +115,9 @@ export class Authority {
     return issueCertificate(this.#keys, request, this.#clock.nowMs())
   }
 
-  /** A mark that only this installation can make: HMAC-SHA256 of `text`, 64 lower-case hex digits. */
-  mac(text: string): string {
-    return createHmac('sha256', this.#operatorKey).update(text).digest('hex')
-  }
-
-  isMac(text: string, mac: string): boolean {
-    const expected = Buffer.from(this.mac(text))
-    const given = Buffer.from(mac)
-    return given.length === expected.length && timingSafeEqual(given, expected)
+  /** 32 bytes that only this installation knows: for marks (MACs) on what it has made. */
+  get operatorKey(): Uint8Array {
+    return this.#operatorKey
   }
 
   /**

@@ -1,0 +1,84 @@
+import type { z } from 'zod'
+import { databaseSchema } from '../api/database.ts'
+import { organizationSchema } from '../api/organization.ts'
+import { tokenSchema } from '../api/token.ts'
+import type { Store } from '../controller/store.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { storageNode } from '../naming/names.ts'
+import { storageNodeSelector } from '../naming/labels.ts'
+import type { Observed, Seen, TenantKey } from './observed.ts'
+import { claimView, podView, statefulSetView, type Runtime } from './runtime.ts'
+
+/** The caches that a pass reads, by the names of `resources` in operator/kube. */
+export interface Caches {
+  readonly organizations: Store
+  readonly databases: Store
+  readonly tokens: Store
+  readonly namespaces: Store
+  readonly statefulSets: Store
+  readonly pods: Store
+  readonly persistentVolumeClaims: Store
+}
+
+/** The tenant's own objects. */
+export function observeTenant(key: TenantKey, caches: Caches): Observed {
+  const organization = caches.organizations.get(key.namespace, key.name)
+  return {
+    key,
+    organization: organization ? seen(organizationSchema, organization) : null,
+    databases: membersOf(caches.databases, key).map((object) => seen(databaseSchema, object)),
+    tokens: membersOf(caches.tokens, key).map((object) => seen(tokenSchema, object)),
+  }
+}
+
+/** What runs for an organization. @param namespace its runtime namespace */
+export function observeRuntime(namespace: string, caches: Caches): Runtime {
+  const statefulSet = caches.statefulSets.get(namespace, storageNode)
+  return {
+    namespace: caches.namespaces.get(undefined, namespace),
+    statefulSet: statefulSet ? statefulSetView(statefulSet) : null,
+    pods: caches.pods.list(namespace).filter(isStorageNode).toSorted(byName).map(podView),
+    claims: caches.persistentVolumeClaims.list(namespace).toSorted(byName).map(claimView),
+  }
+}
+
+function isStorageNode({ metadata }: KubeObject): boolean {
+  return Object.entries(storageNodeSelector).every(([key, value]) => metadata.labels?.[key] === value)
+}
+
+/** The organization that a Database or Token names. */
+export function organizationNameOf(object: KubeObject): string | null {
+  const spec = object['spec']
+  if (typeof spec !== 'object' || spec === null || !('organization' in spec)) return null
+  return typeof spec.organization === 'string' ? spec.organization : null
+}
+
+function membersOf(store: Store, key: TenantKey): readonly KubeObject[] {
+  return store
+    .list(key.namespace)
+    .filter((object) => organizationNameOf(object) === key.name)
+    .toSorted(byAge)
+}
+
+function seen<Parsed>(schema: z.ZodType<Parsed>, object: KubeObject): Seen<Parsed> {
+  const result = schema.safeParse(object)
+  if (result.success) return { object, parsed: result.data, problem: null }
+  const [issue] = result.error.issues
+  return { object, parsed: null, problem: `${issue?.path.join('.')}: ${issue?.message}` }
+}
+
+/** By creation; those of one second by uid, so that every pass finds the same order. */
+function byAge(a: KubeObject, b: KubeObject): number {
+  return compareText(ageKey(a), ageKey(b))
+}
+
+const ageKey = ({ metadata }: KubeObject): string =>
+  `${metadata.creationTimestamp ?? ''} ${metadata.uid ?? ''}`
+
+function byName(a: KubeObject, b: KubeObject): number {
+  return compareText(a.metadata.name, b.metadata.name)
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod'
+import type { KubeObject } from '../kube/object.ts'
+
+/** A storage node's pod, as far as a pass cares. */
+export interface PodView {
+  readonly name: string
+  readonly uid: string
+  readonly ip: string | null
+  /** The container runs, so that its admin port answers or soon will. */
+  readonly running: boolean
+  readonly ready: boolean
+  readonly terminating: boolean
+  /** What keeps it from running, in the kubelet's or the scheduler's words; null if nothing does. */
+  readonly trouble: string | null
+}
+
+export interface StatefulSetView {
+  readonly object: KubeObject
+  readonly image: string | null
+  readonly replicas: number
+  readonly readyReplicas: number
+  /** The StatefulSet controller has seen the newest spec and every pod is made after it. */
+  readonly rolledOut: boolean
+}
+
+export interface ClaimView {
+  readonly name: string
+  readonly bound: boolean
+  readonly storageClass: string | null
+  /** Kubernetes quantity, null while there is no volume. */
+  readonly capacity: string | null
+}
+
+/** What there is in an organization's runtime namespace. */
+export interface Runtime {
+  readonly namespace: KubeObject | undefined
+  readonly statefulSet: StatefulSetView | null
+  readonly pods: readonly PodView[]
+  readonly claims: readonly ClaimView[]
+}
+
+/** What a storage node says to the document that it should serve. */
+export type PodReport =
+  /** The document is in force there. */
+  | { readonly result: 'confirmed'; readonly pod: PodView; readonly databasesWithData: readonly string[] }
+  /** Not reached, or not in a state to answer: it is tried again. */
+  | { readonly result: 'unreachable'; readonly pod: PodView; readonly message: string }
+  /** It will not take this document. */
+  | { readonly result: 'refused'; readonly pod: PodView; readonly message: string }
+
+const waiting = z.looseObject({ reason: z.string().optional(), message: z.string().optional() })
+
+const podSchema = z.object({
+  status: z
+    .object({
+      podIP: z.string().optional(),
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() }))
+        .optional(),
+      containerStatuses: z
+        .array(
+          z.object({
+            state: z
+              .object({ running: z.looseObject({}).optional(), waiting: waiting.optional() })
+              .optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+})
+
+const statefulSetSchema = z.object({
+  metadata: z.object({ generation: z.number().optional() }),
+  spec: z.object({
+    replicas: z.number().default(1),
+    template: z.object({
+      spec: z.object({ containers: z.array(z.object({ image: z.string().optional() })) }),
+    }),
+  }),
+  status: z
+    .object({
+      observedGeneration: z.number().optional(),
+      readyReplicas: z.number().default(0),
+      updatedReplicas: z.number().default(0),
+      currentRevision: z.string().optional(),
+      updateRevision: z.string().optional(),
+    })
+    .optional(),
+})
+
+const claimSchema = z.object({
+  spec: z.object({ storageClassName: z.string().optional() }).optional(),
+  status: z
+    .object({
+      phase: z.string().optional(),
+      capacity: z.object({ storage: z.string().optional() }).optional(),
+    })
+    .optional(),
+})
+
+export function podView(object: KubeObject): PodView {
+  const status = podSchema.safeParse(object).data?.status
+  const containers = status?.containerStatuses ?? []
+  const holding = containers.find(({ state }) => state?.waiting)?.state?.waiting
+  const unscheduled = status?.conditions?.find(
+    ({ type, status: said }) => type === 'PodScheduled' && said === 'False',
+  )
+  return {
+    name: object.metadata.name,
+    uid: object.metadata.uid ?? '',
+    ip: status?.podIP ?? null,
+    running: containers.length > 0 && containers.every(({ state }) => state?.running !== undefined),
+    ready: status?.conditions?.some(({ type, status: said }) => type === 'Ready' && said === 'True') ?? false,
+    terminating: object.metadata.deletionTimestamp !== undefined,
+    trouble:
+      unscheduled?.message ??
+      (holding?.reason === undefined ? null : [holding.reason, holding.message].filter(Boolean).join(': ')),
+  }
+}
+
+export function statefulSetView(object: KubeObject): StatefulSetView {
+  const read = statefulSetSchema.safeParse(object).data
+  const replicas = read?.spec.replicas ?? 0
+  const status = read?.status
+  return {
+    object,
+    image: read?.spec.template.spec.containers[0]?.image ?? null,
+    replicas,
+    readyReplicas: status?.readyReplicas ?? 0,
+    rolledOut:
+      status?.observedGeneration === read?.metadata.generation &&
+      status?.updateRevision !== undefined &&
+      status.updatedReplicas >= replicas,
+  }
+}
+
+export function claimView(object: KubeObject): ClaimView {
+  const read = claimSchema.safeParse(object).data
+  return {
+    name: object.metadata.name,
+    bound: read?.status?.phase === 'Bound',
+    storageClass: read?.spec?.storageClassName ?? null,
+    capacity: read?.status?.capacity?.storage ?? null,
+  }
+}

@@ -1,0 +1,72 @@
+import { durationMs } from '../../common/duration.ts'
+import { tokenId } from '../../common/ids.ts'
+import type { IssuedToken, Token } from '../api/token.ts'
+import { wholeSeconds } from '../status/standing.ts'
+import type { Issue, SecretFound } from './issue-mark.ts'
+
+/** What is to be done about a Token's string. */
+export type IssuePlan =
+  /** These strings are in force; nothing is to be made. */
+  | { readonly action: 'keep'; readonly tokens: readonly IssuedToken[] }
+  /** A new string, in a new Secret or in place of what `found` holds; no string before it stays in force. */
+  | { readonly action: 'mint' }
+  /** The Token has ended; no string is in force and none is made. */
+  | { readonly action: 'expired'; readonly endedAt: string }
+  /** The wanted Secret is somebody else's; no string is in force. */
+  | { readonly action: 'refuse' }
+
+/** When the whole Token ends, null for never. */
+export function endOf(token: Token): Date | null {
+  const { expiresAfter } = token.spec
+  if (expiresAfter === null || durationMs(expiresAfter) === 0) return null
+  return new Date(Date.parse(token.metadata.creationTimestamp) + durationMs(expiresAfter))
+}
+
+/** The entry of status for a string that was made at some time. */
+export function issuedToken(token: Token, issue: Issue): IssuedToken {
+  const end = endOf(token)
+  return {
+    id: tokenId(issue.hash),
+    hash: issue.hash,
+    createdAt: issue.createdAt,
+    expiresAt: end ? wholeSeconds(end) : null,
+  }
+}
+
+/**
+ * The Secret is the truth for the string: if the operator made what it holds, that is in force, whether status says
+ * so already or the process ended between the two writes. What somebody deleted or edited is replaced by a new
+ * string. A string older than the one that status knows was put back by hand, and was given up long ago.
+ */
+export function planIssue(
+  token: Token,
+  known: readonly IssuedToken[],
+  found: SecretFound,
+  now: Date,
+): IssuePlan {
+  const end = endOf(token)
+  if (end && end <= now) return { action: 'expired', endedAt: wholeSeconds(end) }
+  switch (found.kind) {
+    case 'foreign':
+      return { action: 'refuse' }
+    case 'absent':
+    case 'edited':
+      return { action: 'mint' }
+    case 'issued': {
+      const { issue } = found
+      const isKnown = known.some(({ hash }) => hash === issue.hash)
+      const isOlder = known.some(({ createdAt }) => Date.parse(createdAt) > Date.parse(issue.createdAt))
+      return !isKnown && isOlder
+        ? { action: 'mint' }
+        : { action: 'keep', tokens: [issuedToken(token, issue)] }
+    }
+  }
+}
+
+/** The one string of a Token whose string was minted elsewhere; none once the Token has ended. */
+export function planForeignHash(token: Token, hash: string, now: Date): IssuePlan {
+  const end = endOf(token)
+  if (end && end <= now) return { action: 'expired', endedAt: wholeSeconds(end) }
+  const createdAt = wholeSeconds(new Date(Date.parse(token.metadata.creationTimestamp)))
+  return { action: 'keep', tokens: [issuedToken(token, { hash, createdAt })] }
+}

@@ -1,0 +1,185 @@
+import { AppError } from '../../common/errors.ts'
+import { idOfUid } from '../../common/ids.ts'
+import type { Database } from '../api/database.ts'
+import { tokenSecretName, type Token } from '../api/token.ts'
+import { resources } from '../kube/resource.ts'
+import { isPaused } from '../naming/labels.ts'
+import type { PodReport, Runtime } from '../observe/runtime.ts'
+import type { Observed, Seen } from '../observe/observed.ts'
+import { databaseStatus } from '../status/database.ts'
+import { pausedStatus } from '../status/organization.ts'
+import { progressing, type Standing } from '../status/standing.ts'
+import { nowhereElse } from '../status/storage-nodes.ts'
+import { tokenStatus } from '../status/token.ts'
+import { databaseProblem } from './databases.ts'
+import { readSecret } from './issue-mark.ts'
+import type { Pass } from './pass.ts'
+import { addressOf } from './push.ts'
+import { tokenProblem } from './tokens.ts'
+import { eventTarget, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
+
+/** Databases and Tokens that are not being deleted, in a form that could be read. */
+export function living<Kind>(members: readonly Seen<Kind>[]): readonly (Seen<Kind> & { parsed: Kind })[] {
+  return members.filter((seen): seen is Seen<Kind> & { parsed: Kind } => {
+    return seen.parsed !== null && !isDeleting(seen.object)
+  })
+}
+
+/** Lets go what is being deleted of an organization that is not there: no node holds anything of it. */
+export async function releaseMembers(pass: Pass, observed: Observed): Promise<void> {
+  for (const { object } of observed.databases.filter((seen) => isDeleting(seen.object))) {
+    await releaseFinalizer(pass, pass.caches.databases, object)
+  }
+  for (const { object } of observed.tokens.filter((seen) => isDeleting(seen.object))) {
+    await releaseFinalizer(pass, pass.caches.tokens, object)
+  }
+}
+
+/** Says of all members why they wait; a problem of their own goes first. */
+export async function membersWait(pass: Pass, observed: Observed, standing: Standing): Promise<void> {
+  const { databases, tokens } = pass.caches
+  for (const { object, parsed } of living(observed.databases)) {
+    const status = isPaused(parsed.metadata)
+      ? pausedStatus(parsed.status, pass.now)
+      : databaseStatus(
+          parsed,
+          {
+            databaseId: idOfUid(parsed.metadata.uid),
+            organizationId: parsed.status?.organizationId ?? null,
+            standing: databaseProblem(parsed) ?? standing,
+          },
+          pass.now,
+        )
+    await writeStatus(pass, databases, object, status)
+  }
+  for (const { object, parsed } of living(observed.tokens)) {
+    const status = isPaused(parsed.metadata)
+      ? pausedStatus(parsed.status, pass.now)
+      : tokenStatus(
+          parsed,
+          {
+            organizationId: parsed.status?.organizationId ?? null,
+            tokens: parsed.status?.tokens ?? [],
+            secretName: parsed.status?.binding?.name ?? null,
+            standing: tokenProblem(parsed) ?? standing,
+          },
+          pass.now,
+        )
+    await writeStatus(pass, tokens, object, status)
+  }
+}
+
+/**
+ * Ends the deletion of Tokens once no node accepts them any more: their Secrets go, then they do.
+ * @returns whether all that are being deleted are gone
+ */
+export async function finishTokens(
+  pass: Pass,
+  organizationId: string,
+  observed: Observed,
+  runtime: Runtime,
+  reports: readonly PodReport[],
+): Promise<boolean> {
+  const deleting = observed.tokens.filter(({ object }) => isDeleting(object))
+  if (deleting.length === 0) return true
+  if (!nowhereElse(runtime.pods, reports)) {
+    await tokensAreGoing(pass, deleting)
+    return false
+  }
+  for (const { object, parsed } of deleting) {
+    if (parsed && parsed.metadata.finalizers.length > 0) {
+      await deleteTokenSecret(pass, organizationId, parsed)
+      pass.events.record(eventTarget(parsed), 'Normal', 'TokenRevoked', 'no storage node accepts it any more')
+    }
+    await releaseFinalizer(pass, pass.caches.tokens, object)
+  }
+  return true
+}
+
+async function tokensAreGoing(pass: Pass, deleting: readonly Seen<Token>[]): Promise<void> {
+  const standing = progressing(
+    'Deleting',
+    'waiting for every storage node to confirm that it refuses the token',
+  )
+  for (const { object, parsed } of deleting) {
+    if (!parsed) continue
+    const facts = {
+      organizationId: parsed.status?.organizationId ?? null,
+      tokens: parsed.status?.tokens ?? [],
+      secretName: parsed.status?.binding?.name ?? null,
+      standing,
+    }
+    await writeStatus(pass, pass.caches.tokens, object, tokenStatus(parsed, facts, pass.now))
+  }
+}
+
+/** The garbage collector would do it too, later; a string that opens nothing should not lie about. */
+async function deleteTokenSecret(pass: Pass, organizationId: string, token: Token): Promise<void> {
+  const name = tokenSecretName(token)
+  if (name === null) return
+  try {
+    const secret = await pass.client.get(resources.secrets, { namespace: token.metadata.namespace, name })
+    const found = readSecret(pass.authority.operatorKey, token.metadata.uid, organizationId, secret)
+    if (found.kind === 'edited' || found.kind === 'issued') await pass.client.delete(found.secret)
+  } catch (error) {
+    if (!(error instanceof AppError && (error.kind === 'forbidden' || error.kind === 'conflict'))) throw error
+    pass.log.info({ secret: name, err: error.message }, 'secret left to the garbage collector')
+  }
+}
+
+/**
+ * Ends the deletion of Databases once no node serves them. With deletionPolicy Delete their data goes first, from
+ * every node.
+ * @returns whether all that are being deleted are gone
+ */
+export async function finishDatabases(
+  pass: Pass,
+  organizationId: string,
+  observed: Observed,
+  runtime: Runtime,
+  reports: readonly PodReport[],
+): Promise<boolean> {
+  const detached = nowhereElse(runtime.pods, reports)
+  let done = true
+  for (const { object, parsed } of observed.databases.filter((seen) => isDeleting(seen.object))) {
+    const dropped = detached && (await dropData(pass, organizationId, parsed, runtime, reports))
+    if (dropped) await releaseFinalizer(pass, pass.caches.databases, object)
+    else {
+      done = false
+      if (parsed) await databaseIsGoing(pass, parsed, object)
+    }
+  }
+  return done
+}
+
+/** @returns whether nothing is left to drop */
+async function dropData(
+  pass: Pass,
+  organizationId: string,
+  database: Database | null,
+  runtime: Runtime,
+  reports: readonly PodReport[],
+): Promise<boolean> {
+  if (database?.spec.deletionPolicy !== 'Delete' || !runtime.statefulSet) return true
+  const confirmed = reports.filter(({ result }) => result === 'confirmed')
+  // A node that does not run holds data too.
+  if (confirmed.length < runtime.statefulSet.replicas) return false
+  for (const { pod } of confirmed) {
+    await pass.nodes.deleteDatabase(
+      addressOf(organizationId, pod),
+      idOfUid(database.metadata.uid),
+      pass.signal,
+    )
+  }
+  pass.log.info({ databaseId: idOfUid(database.metadata.uid) }, 'database data deleted')
+  return true
+}
+
+async function databaseIsGoing(pass: Pass, database: Database, object: Seen<Database>['object']) {
+  const facts = {
+    databaseId: idOfUid(database.metadata.uid),
+    organizationId: database.status?.organizationId ?? null,
+    standing: progressing('Deleting', 'waiting for every storage node to let go of the database'),
+  }
+  await writeStatus(pass, pass.caches.databases, object, databaseStatus(database, facts, pass.now))
+}

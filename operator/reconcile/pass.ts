@@ -1,0 +1,58 @@
+import type { Clock } from '../../common/clock.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Platform } from '../api/platform.ts'
+import type { Store } from '../controller/store.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { EventType } from '../kube/events.ts'
+import type { KubeObject } from '../kube/object.ts'
+import type { Nodes } from '../node-client/node-client.ts'
+import type { Caches } from '../observe/observe.ts'
+import type { KeyPair } from '../authority/certificates.ts'
+import type { PassMemory } from './memory.ts'
+
+/** Caches that passes read; those beyond `Caches` hold children that are compared with what is desired. */
+export interface TenantCaches extends Caches {
+  readonly roleBindings: Store
+  readonly resourceQuotas: Store
+  readonly limitRanges: Store
+  readonly networkPolicies: Store
+  readonly serviceAccounts: Store
+  readonly services: Store
+  readonly podDisruptionBudgets: Store
+}
+
+export interface Events {
+  record(object: KubeObject, type: EventType, reason: string, message: string): void
+}
+
+/** What every pass uses. */
+export interface TenantContext {
+  /** Fenced: refuses to write when this process is not the leader. */
+  readonly client: KubeClient
+  readonly caches: TenantCaches
+  readonly nodes: Nodes
+  readonly platform: Platform
+  readonly authority: {
+    readonly operatorKey: Uint8Array
+    readonly certificatePem: string
+    issueNodeIdentity(organizationId: string, dnsNames: readonly string[]): Promise<KeyPair>
+  }
+  readonly events: Events
+  readonly memory: PassMemory
+  readonly clock: Clock
+  readonly random: () => number
+  readonly metrics: {
+    tenantIs(key: string, state: 'ready' | 'reconciling' | 'stalled' | 'deleting'): void
+    tenantGone(key: string): void
+    pushFailed(): void
+  }
+}
+
+/** One pass over one tenant. */
+export interface Pass extends TenantContext {
+  /** Text of the tenant's key. */
+  readonly key: string
+  readonly now: Date
+  readonly log: Logger
+  readonly signal: AbortSignal
+}

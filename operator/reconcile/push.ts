@@ -1,0 +1,62 @@
+import { AppError, messageOf } from '../../common/errors.ts'
+import { stateDigest, stateFormatVersion, type StateDocument } from '../../common/state-document.ts'
+import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
+import type { PodReport, PodView } from '../observe/runtime.ts'
+
+/** Somebody else wrote between our look and our write: as often as this in one pass, then again in the next. */
+const attemptsLimit = 2
+
+/** The pods that may serve requests: those whose container runs, ready or not, and also those on their way out. */
+export function reachablePods(pods: readonly PodView[]): readonly PodView[] {
+  return pods.filter((pod) => pod.running && pod.ip !== null)
+}
+
+/**
+ * Brings a document into force on an organization's storage nodes, all at once. A node waits for its first document
+ * to become ready, so nobody waits for readiness here.
+ */
+export function pushDocument(
+  nodes: Nodes,
+  pods: readonly PodView[],
+  document: StateDocument,
+  signal: AbortSignal,
+): Promise<readonly PodReport[]> {
+  const digest = stateDigest(document)
+  return Promise.all(
+    reachablePods(pods).map((pod) => pushTo(nodes, pod, document, digest, signal).catch(failure(pod))),
+  )
+}
+
+async function pushTo(
+  nodes: Nodes,
+  pod: PodView,
+  document: StateDocument,
+  digest: string,
+  signal: AbortSignal,
+): Promise<PodReport> {
+  const node = addressOf(document.organization.id, pod)
+  let state = await nodes.getState(node, signal)
+  if (!state.formatVersions.includes(stateFormatVersion)) {
+    const reads = state.formatVersions.join(', ')
+    const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`
+    return { result: 'refused', pod, message }
+  }
+  for (let attempt = 0; attempt < attemptsLimit && state.digest !== digest; attempt += 1) {
+    state = (await nodes.pushState(node, document, state.digest, signal)).state
+  }
+  return state.digest === digest
+    ? { result: 'confirmed', pod, databasesWithData: state.databasesWithData }
+    : { result: 'unreachable', pod, message: 'its state document keeps changing' }
+}
+
+export function addressOf(organizationId: string, pod: PodView): NodeAddress {
+  return { organizationId, podUid: pod.uid, host: pod.ip ?? '' }
+}
+
+function failure(pod: PodView) {
+  return (error: unknown): PodReport => ({
+    result: error instanceof AppError && error.kind === 'invalid' ? 'refused' : 'unreachable',
+    pod,
+    message: messageOf(error),
+  })
+}

@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto'
+import { AppError } from '../../common/errors.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
+import type { Store } from '../controller/store.ts'
+import { namespace as namespaceOf } from '../desired/namespace.ts'
+import type { DesiredInput } from '../desired/input.ts'
+import { dataKeySecret, storageNodeTlsSecret } from '../desired/secrets.ts'
+import { desiredTenant } from '../desired/tenant.ts'
+import { applyObject } from '../kube/apply.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { storageNodeDnsNames } from '../naming/addresses.ts'
+import { labelKeys } from '../naming/labels.ts'
+import { secretNames } from '../naming/names.ts'
+import { provenOwner } from '../naming/owner.ts'
+import { stalled, type Standing } from '../status/standing.ts'
+import type { Pass, TenantCaches } from './pass.ts'
+import { eventTarget } from './write.ts'
+
+/** A node's certificate names all the replicas that there can be, so that growing needs no new one. */
+const replicasLimit = 3
+
+const cacheOfKind: Readonly<Record<string, keyof TenantCaches>> = {
+  Namespace: 'namespaces',
+  RoleBinding: 'roleBindings',
+  ResourceQuota: 'resourceQuotas',
+  LimitRange: 'limitRanges',
+  NetworkPolicy: 'networkPolicies',
+  ServiceAccount: 'serviceAccounts',
+  Service: 'services',
+  PodDisruptionBudget: 'podDisruptionBudgets',
+  StatefulSet: 'statefulSets',
+}
+
+/**
+ * Makes all that an organization runs in: the namespace first, then the operator's rights in it, then every closed
+ * path, and the pods only when all of that and their Secrets stand.
+ * @returns why it cannot be, null when all is asked for
+ */
+export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<Standing | null> {
+  const conflict = await claimNamespace(pass, input)
+  if (conflict) return conflict
+  const desired = desiredTenant(input)
+  for (const object of desired) {
+    // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
+    if (object.kind === 'StatefulSet') await ensureSecrets(pass, input)
+    await applyChild(pass, object)
+  }
+  await prune(pass, input.organizationId, desired)
+  return null
+}
+
+/** Applies one object if the cache does not show it as wanted. */
+async function applyChild(pass: Pass, desired: KubeObject): Promise<void> {
+  const store = storeOf(pass, desired.kind)
+  const live = store.get(desired.metadata.namespace, desired.metadata.name)
+  const applied = await applyObject(pass.client, live, desired, pass.log)
+  if (applied.outcome !== 'unchanged') store.observe(applied.object)
+}
+
+/** The tenant's own namespace lets the operator write Secrets; wanted also where nothing can run. */
+export async function ensureTenantBinding(pass: Pass, binding: KubeObject): Promise<void> {
+  await applyChild(pass, binding)
+}
+
+/**
+ * Creates the runtime namespace, or makes sure that the one there is was made for this very Organization. It is
+ * created, never applied: applying would take over a namespace that somebody else made.
+ */
+async function claimNamespace(pass: Pass, input: DesiredInput): Promise<Standing | null> {
+  const name = runtimeNamespace(input.organizationId)
+  const cached = pass.caches.namespaces.get(undefined, name)
+  const found = cached ?? (await pass.client.get(resources.namespaces, { name }))
+  if (found) return ownershipConflict(pass, input, found)
+  try {
+    const created = await pass.client.create(namespaceOf(input))
+    pass.caches.namespaces.observe(created)
+    pass.events.record(eventTarget(input.organization), 'Normal', 'Created', `runtime namespace ${name} made`)
+    return null
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
+    const other = await pass.client.get(resources.namespaces, { name })
+    return other ? ownershipConflict(pass, input, other) : null
+  }
+}
+
+function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): Standing | null {
+  const { name } = found.metadata
+  const owner = provenOwner(pass.authority.operatorKey, input.organizationId, found.metadata.annotations)
+  if (owner?.uid !== input.organization.metadata.uid) {
+    return stalled('NamespaceNotOurs', `Namespace ${name} exists and was not made for this Organization`)
+  }
+  // Put into the cache only when it is ours: what is there is compared with what is wanted.
+  pass.caches.namespaces.observe(found)
+  if (found.metadata.deletionTimestamp === undefined) return null
+  throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', `Namespace ${name} is being deleted`)
+}
+
+/** Made once, never overwritten: a lost data key would be lost data, and a second identity a second start. */
+async function ensureSecrets(pass: Pass, input: DesiredInput): Promise<void> {
+  const { organizationId, platform } = input
+  // A StatefulSet is made after its Secrets, so that where it stands nothing is missing but by hand.
+  if (input.existing) return
+  await createOnce(pass, secretNames.dataKey, organizationId, async () =>
+    dataKeySecret(organizationId, randomBytes(32)),
+  )
+  await createOnce(pass, secretNames.storageNodeTls, organizationId, async () => {
+    const names = storageNodeDnsNames(organizationId, replicasLimit, platform.clusterDomain)
+    const issued = await pass.authority.issueNodeIdentity(organizationId, names)
+    return storageNodeTlsSecret(organizationId, {
+      certificate: issued.certificatePem,
+      privateKey: issued.privateKeyPem,
+      authority: pass.authority.certificatePem,
+    })
+  })
+}
+
+async function createOnce(
+  pass: Pass,
+  name: string,
+  organizationId: string,
+  make: () => Promise<KubeObject>,
+): Promise<void> {
+  const ref = { namespace: runtimeNamespace(organizationId), name }
+  if (await pass.client.get(resources.secrets, ref)) return
+  try {
+    await pass.client.create(await make())
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
+  }
+}
+
+/** Takes away what is of this organization and no longer wanted, such as the policy of a path that was closed. */
+async function prune(pass: Pass, organizationId: string, desired: readonly KubeObject[]): Promise<void> {
+  const namespace = runtimeNamespace(organizationId)
+  const wanted = new Set(desired.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
+  for (const kind of ['NetworkPolicy', 'PodDisruptionBudget']) {
+    for (const object of storeOf(pass, kind).list(namespace)) {
+      const isOurs = object.metadata.labels?.[labelKeys.organizationId] === organizationId
+      if (!isOurs || wanted.has(`${kind} ${object.metadata.name}`) || object.metadata.deletionTimestamp)
+        continue
+      pass.log.info(
+        { objectKind: kind, object: `${namespace}/${object.metadata.name}` },
+        'object no longer wanted',
+      )
+      await pass.client.delete(object)
+    }
+  }
+}
+
+function storeOf(pass: Pass, kind: string): Store {
+  const cache = cacheOfKind[kind]
+  if (cache === undefined) throw new AppError('internal', 'ERR_NO_CACHE', `no cache of ${kind}`)
+  return pass.caches[cache]
+}

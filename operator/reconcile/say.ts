@@ -1,0 +1,148 @@
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import type { Condition } from '../api/conditions.ts'
+import type { IssuedToken } from '../api/token.ts'
+import { existingStorageNodes } from '../desired/existing.ts'
+import { isPaused } from '../naming/labels.ts'
+import type { Observed } from '../observe/observed.ts'
+import { databaseStatus } from '../status/database.ts'
+import { organizationStatus, pausedStatus } from '../status/organization.ts'
+import { progressing, ready, type Standing } from '../status/standing.ts'
+import { tokenStatus } from '../status/token.ts'
+import { living, membersWait } from './members.ts'
+import type { Pass } from './pass.ts'
+import type { Settled } from './settle.ts'
+import type { TokenDecision } from './tokens.ts'
+import { writeStatus } from './write.ts'
+
+/** Gives objects that have no conditions their first ones. */
+export async function sayFirst(pass: Pass, observed: Observed, organizationId: string): Promise<void> {
+  const seen = observed.organization
+  const standing = progressing('Progressing', 'the operator has begun')
+  if (seen?.parsed && isNew(seen.parsed)) {
+    const facts = {
+      organizationId,
+      runtimeNamespace: null,
+      version: null,
+      storage: null,
+      stateDigest: null,
+      standing,
+    }
+    await writeStatus(
+      pass,
+      pass.caches.organizations,
+      seen.object,
+      organizationStatus(seen.parsed, facts, pass.now),
+    )
+  }
+  await membersWait(
+    pass,
+    {
+      ...observed,
+      databases: living(observed.databases).filter(({ parsed }) => isNew(parsed)),
+      tokens: living(observed.tokens).filter(({ parsed }) => isNew(parsed)),
+    },
+    standing,
+  )
+}
+
+/** Writes what a pass came to. @param observed read again after the pass's own writes */
+export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
+  await sayOrganization(pass, observed, settled)
+  const { databases, tokens } = pass.caches
+  for (const { object, parsed } of living(observed.databases)) {
+    const isServed = settled.databases.served.some(({ metadata }) => metadata.uid === parsed.metadata.uid)
+    const hold = settled.databases.holds.get(parsed.metadata.uid) ?? null
+    const standing = hold ?? memberStanding(settled, parsed, 'served', true)
+    const facts = {
+      databaseId: idOfUid(parsed.metadata.uid),
+      organizationId: isServed ? settled.organizationId : null,
+      standing,
+    }
+    const status = isPaused(parsed.metadata)
+      ? pausedStatus(parsed.status, pass.now)
+      : databaseStatus(parsed, facts, pass.now)
+    await writeStatus(pass, databases, object, status)
+  }
+  for (const { object, parsed } of living(observed.tokens)) {
+    const decision = settled.tokens.find(({ token }) => token.metadata.uid === parsed.metadata.uid)
+    if (!decision) continue
+    const facts = {
+      organizationId: settled.organizationId,
+      tokens: decision.tokens,
+      secretName: decision.secretName,
+      standing: tokenStanding(settled, decision, parsed.status?.tokens ?? []),
+    }
+    const status = isPaused(parsed.metadata)
+      ? pausedStatus(parsed.status, pass.now)
+      : tokenStatus(parsed, facts, pass.now)
+    await writeStatus(pass, tokens, object, status)
+  }
+}
+
+async function sayOrganization(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
+  const { runtime, standing, organizationId } = settled
+  const seen = observed.organization
+  if (!seen?.parsed) return
+  const previous = seen.parsed.status
+  const nodes = existingStorageNodes(runtime.statefulSet?.object ?? null)
+  const facts = {
+    organizationId,
+    runtimeNamespace: runtime.namespace ? runtimeNamespace(organizationId) : null,
+    version: nodes?.version ?? previous?.version ?? null,
+    storage: nodes ? { size: nodes.claim.size, replicas: runtime.statefulSet?.replicas ?? 0 } : null,
+    stateDigest: settled.confirmed ? settled.digest : (previous?.stateDigest ?? null),
+    standing,
+  }
+  const status = organizationStatus(seen.parsed, facts, pass.now)
+  await writeStatus(pass, pass.caches.organizations, seen.object, status)
+  pass.metrics.tenantIs(pass.key, standing.state === 'progressing' ? 'reconciling' : standing.state)
+}
+
+function tokenStanding(settled: Settled, decision: TokenDecision, before: readonly IssuedToken[]): Standing {
+  if (decision.hold) return decision.hold
+  const missing = decision.token.spec.permissions
+    .map(({ database }) => database)
+    .find((name) => name !== null && name !== '*' && !isServed(settled, name))
+  if (missing !== undefined) {
+    return progressing(
+      'DatabaseNotFound',
+      `spec.permissions: the organization has no database "${missing}" yet; the token works for those it has`,
+    )
+  }
+  const isUnchanged =
+    decision.tokens.length === before.length &&
+    decision.tokens.every(({ hash }) => before.some((known) => known.hash === hash))
+  return memberStanding(settled, decision.token, 'accepted', isUnchanged)
+}
+
+function isServed(settled: Settled, databaseName: string): boolean {
+  return settled.databases.served.some(
+    ({ spec, metadata }) => (spec.databaseName ?? metadata.name) === databaseName,
+  )
+}
+
+/**
+ * What is in force on every node is ready, and stays so when a node restarts: it keeps its document. So a restart
+ * writes one status and not one for each Token.
+ */
+function memberStanding(
+  { confirmed, standing, organization }: Settled,
+  member: {
+    readonly metadata: { readonly generation: number }
+    readonly status?: { readonly conditions: readonly Condition[] } | undefined
+  },
+  verb: string,
+  isUnchanged: boolean,
+): Standing {
+  const before = member.status?.conditions.find(({ type }) => type === 'Ready')
+  const wasReady = before?.status === 'True' && before.observedGeneration === member.metadata.generation
+  if (confirmed || (wasReady && isUnchanged)) return ready(`${verb} by every storage node`)
+  if (standing.state === 'ready')
+    return progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
+  const name = organization.metadata.name
+  return progressing('OrganizationNotReady', `Organization ${name} is not ready; its conditions say why`)
+}
+
+function isNew({ status }: { readonly status?: { readonly conditions: readonly unknown[] } | undefined }) {
+  return (status?.conditions.length ?? 0) === 0
+}

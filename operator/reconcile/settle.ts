@@ -1,0 +1,186 @@
+import { AppError } from '../../common/errors.ts'
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { stateDigest } from '../../common/state-document.ts'
+import { organizationRules, violations } from '../api/cel.ts'
+import type { Database } from '../api/database.ts'
+import type { Organization } from '../api/organization.ts'
+import { platformProblem } from '../api/platform.ts'
+import type { Token } from '../api/token.ts'
+import { unsupportedInOrganization } from '../api/unsupported.ts'
+import type { Result } from '../controller/controller.ts'
+import { existingStorageNodes } from '../desired/existing.ts'
+import type { DesiredInput } from '../desired/input.ts'
+import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
+import { observeRuntime, observeTenant } from '../observe/observe.ts'
+import type { Observed } from '../observe/observed.ts'
+import type { PodReport, Runtime } from '../observe/runtime.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
+import { decideDatabases, type DatabaseDecisions } from './databases.ts'
+import { finishDatabases, finishTokens, living } from './members.ts'
+import type { Pass } from './pass.ts'
+import { pushDocument } from './push.ts'
+import { ensureTenantBinding, settleRuntime } from './runtime.ts'
+import { sayFirst, sayStatuses } from './say.ts'
+import { decideTokens, type TokenDecision } from './tokens.ts'
+import { ensureFinalizer } from './write.ts'
+
+/** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
+const resyncMs = 300_000
+
+/** What a pass has found and decided, for the statuses at its end. */
+export interface Settled {
+  readonly organization: Organization
+  readonly organizationId: string
+  /** Why the organization's spec is not in force, null if it is. */
+  readonly hold: Standing | null
+  readonly runtime: Runtime
+  readonly reports: readonly PodReport[]
+  readonly digest: string
+  readonly databases: DatabaseDecisions
+  readonly tokens: readonly TokenDecision[]
+  readonly standing: Standing
+  /** Every node that serves has confirmed the document. */
+  readonly confirmed: boolean
+}
+
+/** A pass over an Organization that is there, can be read, and is not being deleted. */
+export async function settleOrganization(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+): Promise<Result> {
+  const organizationId = idOfUid(organization.metadata.uid)
+  // Said before any slow work: a new object with no conditions would pass for a healthy one.
+  await sayFirst(pass, observed, organizationId)
+  await holdOn(pass, observed)
+  const { hold, refused } = await makeRuntime(pass, organization, organizationId)
+  const served = hold?.state === 'stalled' ? pass.memory.lastGood(organization) : organization
+  if (!hold) pass.memory.keepGood(organization)
+
+  const databases = decideDatabases(served, living(observed.databases).map(parsedOf<Database>), pass.memory)
+  const tokens = await decideTokens(
+    pass,
+    organization,
+    organizationId,
+    living(observed.tokens).map(parsedOf<Token>),
+  )
+  const document = stateDocument(served, databases.served, tokens.map(withTokens), pass.now.getTime())
+  const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+  const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
+  for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
+
+  const ends = [
+    await finishTokens(pass, organizationId, observed, runtime, reports),
+    await finishDatabases(pass, organizationId, observed, runtime, reports),
+  ]
+  const wasReady = organization.status?.stateDigest !== undefined
+  const standing = hold ?? storageNodesStanding(runtime, reports, wasReady)
+  const confirmed = everyNodeConfirmed(runtime.pods, reports)
+  const digest = stateDigest(document)
+  await sayStatuses(pass, observedNow(pass, observed), {
+    organization,
+    organizationId,
+    hold,
+    runtime,
+    reports,
+    digest,
+    databases,
+    tokens,
+    standing,
+    confirmed,
+  })
+  if (refused) throw refused
+  const isSettled =
+    ends.every(Boolean) &&
+    reports.every(({ result }) => result === 'confirmed') &&
+    tokens.every(({ needsRetry }) => !needsRetry)
+  return { requeueAfterMs: nextLookMs(pass, isSettled, nextExpiryMs(document)) }
+}
+
+/** Finalizers: from here on the objects' ends are the operator's to arrange. */
+async function holdOn(pass: Pass, observed: Observed): Promise<void> {
+  const { organizations, databases, tokens } = pass.caches
+  const { key } = observed
+  const current = organizations.get(key.namespace, key.name)
+  if (current) await ensureFinalizer(pass, organizations, current)
+  for (const { object } of observed.databases) {
+    await ensureFinalizer(pass, databases, databases.get(key.namespace, object.metadata.name) ?? object)
+  }
+  for (const { object } of observed.tokens) {
+    await ensureFinalizer(pass, tokens, tokens.get(key.namespace, object.metadata.name) ?? object)
+  }
+}
+
+/**
+ * Makes what the organization runs in, or says why not. What runs is left running.
+ * @returns refused: what the API server said, to be thrown when the statuses are written
+ */
+async function makeRuntime(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+): Promise<{ readonly hold: Standing | null; readonly refused?: AppError }> {
+  try {
+    await ensureTenantBinding(pass, tenantRoleBinding(organization.metadata.namespace, pass.platform))
+    const problem = organizationProblem(pass, organization)
+    if (problem) return { hold: problem }
+    const { statefulSet } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    const input: DesiredInput = {
+      organization,
+      organizationId,
+      platform: pass.platform,
+      ownerKey: pass.authority.operatorKey,
+      existing: existingStorageNodes(statefulSet?.object ?? null),
+    }
+    return { hold: await settleRuntime(pass, input) }
+  } catch (error) {
+    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    // A right that was bound a moment ago is not known everywhere at once.
+    const isYoung = error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
+    if (isYoung)
+      return { hold: progressing('Progressing', 'the operator’s rights are being bound'), refused: error }
+    return { hold: progressing('ApiRefused', error.message), refused: error }
+  }
+}
+
+function organizationProblem(pass: Pass, organization: Organization): Standing | null {
+  const [violation] = violations(organizationRules, organization)
+  if (violation) return stalled('InvalidSpec', violation.message)
+  const [unsupported] = unsupportedInOrganization(organization)
+  if (unsupported) return stalled('NotYetSupported', unsupported.message)
+  const problem = platformProblem(organization.spec, pass.platform)
+  return problem ? stalled(problem.reason, problem.message) : null
+}
+
+function pushFailed(pass: Pass, report: PodReport & { readonly message: string }): void {
+  // A node that has just started refuses connections for a moment; that is no failure.
+  if (report.pod.ready || report.result === 'refused') {
+    pass.metrics.pushFailed()
+    pass.log.warn(
+      { pod: report.pod.name, result: report.result, reason: report.message },
+      'state document not in force',
+    )
+  }
+}
+
+/** The objects as they are after this pass's own writes. */
+function observedNow(pass: Pass, observed: Observed): Observed {
+  return observeTenant(observed.key, pass.caches)
+}
+
+function nextLookMs(pass: Pass, isSettled: boolean, expiryMs: number | null): number {
+  if (!isSettled) return pass.memory.nextRetryMs(pass.key)
+  pass.memory.succeeded(pass.key)
+  const resync = resyncMs * (1 + pass.random() / 5)
+  return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))
+}
+
+const parsedOf = <Kind>({ parsed }: { readonly parsed: Kind }): Kind => parsed
+
+/** A Token that holds what was decided, as if its status said so already. */
+function withTokens({ token, tokens }: TokenDecision): Token {
+  const status = token.status ?? { conditions: [], tokens: [] }
+  return { ...token, status: { ...status, tokens: [...tokens] } }
+}

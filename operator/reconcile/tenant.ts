@@ -1,0 +1,120 @@
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import type { Organization } from '../api/organization.ts'
+import type { Reconcile, Result } from '../controller/controller.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { isPaused } from '../naming/labels.ts'
+import { parseKey, type Observed } from '../observe/observed.ts'
+import { observeTenant } from '../observe/observe.ts'
+import { organizationStatus, pausedStatus } from '../status/organization.ts'
+import { conditionsOf, progressing, stalled, statementsOf } from '../status/standing.ts'
+import { membersWait, releaseMembers } from './members.ts'
+import type { Pass, TenantContext } from './pass.ts'
+import { releaseTenantBinding, retireRuntime } from './retire.ts'
+import { settleOrganization } from './settle.ts'
+import { conditionsOfRaw, hasFinalizer, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
+
+/** While something is being taken down: the watch tells of most of it sooner. */
+const retireRetryMs = 1_000
+
+/** The story of one pass over one tenant. */
+export function reconcileTenant(context: TenantContext): Reconcile {
+  return async (key, log, signal) => {
+    const pass: Pass = {
+      ...context,
+      client: context.client.with({ signal }),
+      key,
+      now: new Date(context.clock.nowMs()),
+      log,
+      signal,
+    }
+    const observed = observeTenant(parseKey(key), context.caches)
+    const seen = observed.organization
+    if (!seen) return withoutOrganization(pass, observed)
+    if (!seen.parsed) return unreadable(pass, observed, seen.object, seen.problem ?? '')
+    if (isPaused(seen.parsed.metadata)) return paused(pass, seen.object, seen.parsed)
+    if (isDeleting(seen.object)) return retire(pass, observed, seen.object, seen.parsed)
+    return settleOrganization(pass, observed, seen.parsed)
+  }
+}
+
+/** A reference to what is not there is an ordinary observation: the pass that makes it good comes by watch. */
+async function withoutOrganization(pass: Pass, observed: Observed): Promise<Result> {
+  pass.metrics.tenantGone(pass.key)
+  await releaseMembers(pass, observed)
+  const message = `spec.organization: no Organization "${observed.key.name}" in namespace ${observed.key.namespace} yet`
+  await membersWait(pass, observed, progressing('OrganizationNotFound', message))
+  return {}
+}
+
+/** The schema refuses such objects, so this one is older or newer than this operator. */
+async function unreadable(
+  pass: Pass,
+  observed: Observed,
+  object: KubeObject,
+  problem: string,
+): Promise<Result> {
+  pass.metrics.tenantIs(pass.key, 'stalled')
+  if (isDeleting(object)) return retire(pass, observed, object, null)
+  const statements = statementsOf(stalled('InvalidSpec', problem))
+  const generation = object.metadata.generation ?? 0
+  const before = conditionsOfRaw(object)
+  const conditions = conditionsOf(statements, before, generation, pass.now)
+  await writeStatus(pass, pass.caches.organizations, object, { observedGeneration: generation, conditions })
+  return {}
+}
+
+async function paused(pass: Pass, object: KubeObject, organization: Organization): Promise<Result> {
+  await writeStatus(pass, pass.caches.organizations, object, pausedStatus(organization.status, pass.now))
+  return {}
+}
+
+/**
+ * Takes an organization down. Its Databases and Tokens are not waited for: with the nodes gone, nothing serves them.
+ * @param organization null when it cannot be read: its data is kept then
+ */
+async function retire(
+  pass: Pass,
+  observed: Observed,
+  object: KubeObject,
+  organization: Organization | null,
+): Promise<Result> {
+  pass.metrics.tenantIs(pass.key, 'deleting')
+  if (!hasFinalizer(object)) return {}
+  const uid = object.metadata.uid ?? ''
+  const organizationId = idOfUid(uid)
+  const owner = { organizationId, uid, namespace: runtimeNamespace(organizationId) }
+  const retired = await retireRuntime(pass, owner, organization?.spec.deletionPolicy ?? 'Retain')
+  if (!retired.done) {
+    if (organization) await sayDeleting(pass, object, organization, organizationId, retired.message)
+    return { requeueAfterMs: retireRetryMs }
+  }
+  await releaseMembers(pass, observed)
+  await releaseTenantBinding(pass, observed.key.namespace, uid)
+  await releaseFinalizer(pass, pass.caches.organizations, object)
+  pass.memory.succeeded(pass.key)
+  pass.log.info({ organizationId }, 'organization retired')
+  return {}
+}
+
+async function sayDeleting(
+  pass: Pass,
+  object: KubeObject,
+  organization: Organization,
+  organizationId: string,
+  message: string,
+): Promise<void> {
+  const facts = {
+    organizationId,
+    runtimeNamespace: runtimeNamespace(organizationId),
+    version: organization.status?.version ?? null,
+    storage: null,
+    stateDigest: null,
+    standing: progressing('Deleting', message),
+  }
+  await writeStatus(
+    pass,
+    pass.caches.organizations,
+    object,
+    organizationStatus(organization, facts, pass.now),
+  )
+}

@@ -1,0 +1,224 @@
+import { AppError } from '../../common/errors.ts'
+import { canonicalJson } from '../../common/state-document.ts'
+import { hashToken, mintToken } from '../../common/token.ts'
+import { tokenRules, violations } from '../api/cel.ts'
+import type { Organization } from '../api/organization.ts'
+import { tokenSecretName, type IssuedToken, type Token } from '../api/token.ts'
+import { unsupportedInToken } from '../api/unsupported.ts'
+import { tokenSecret } from '../desired/secrets.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { isPaused } from '../naming/labels.ts'
+import { progressing, stalled, wholeSeconds, type Standing } from '../status/standing.ts'
+import { eachLimited } from './each.ts'
+import { endOf, issuedToken, planForeignHash, planIssue, type IssuePlan } from './issue.ts'
+import { markIssue, readSecret, type SecretFound } from './issue-mark.ts'
+import type { Pass } from './pass.ts'
+import { eventTarget } from './write.ts'
+
+/** What a pass decided about one Token. */
+export interface TokenDecision {
+  readonly token: Token
+  /** The strings that nodes are to accept. */
+  readonly tokens: readonly IssuedToken[]
+  /** The Secret that holds the string, null if none does. */
+  readonly secretName: string | null
+  /** What stands in the way; null: only the nodes' confirmation. */
+  readonly hold: Standing | null
+  /** The API server did not do what was asked; it is to be asked again soon. */
+  readonly needsRetry?: boolean
+}
+
+/** Secrets read at the same time. */
+const concurrency = 8
+/** There is no watch on Secrets, so each is read again from time to time, but not on each of many passes in a row. */
+const lookAgainMs = 10_000
+
+/** Decides on all Tokens of an organization that are not being deleted, and makes the Secrets that are missing. */
+export async function decideTokens(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+  tokens: readonly Token[],
+): Promise<readonly TokenDecision[]> {
+  const living = tokens.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  const decided = await eachLimited(living, concurrency, (token) =>
+    decideToken(pass, organization, organizationId, token),
+  )
+  return withoutTwins(decided)
+}
+
+async function decideToken(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+  token: Token,
+): Promise<TokenDecision> {
+  const known = knownTokens(token, organizationId)
+  const problem = tokenProblem(token)
+  // What was issued once stays in force, also while its spec cannot be acted on or is paused.
+  if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
+  if (token.spec.hash !== null) {
+    return fromPlan(token, planForeignHash(token, token.spec.hash, pass.now))
+  }
+  const nowMs = pass.clock.monotonicMs()
+  const lookedMs = pass.memory.lookedAtMs(token.metadata.uid)
+  if (known.length > 0 && lookedMs !== undefined && nowMs - lookedMs < lookAgainMs) {
+    return kept(token, known, null, pass.now)
+  }
+  try {
+    const decision = await settleSecret(pass, organization, organizationId, token, known)
+    pass.memory.looked(token.metadata.uid, nowMs)
+    return decision
+  } catch (error) {
+    // One Token's trouble must not hold up the others. A right that was bound a moment ago may not be known everywhere.
+    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    const hold =
+      error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
+        ? progressing('Progressing', 'the operator has no right to the Secret yet')
+        : progressing('ApiRefused', error.message)
+    return { ...kept(token, known, hold, pass.now), needsRetry: true }
+  }
+}
+
+/** Looks at the Secret and makes it what the plan says. Each step can be repeated after a crash at any point. */
+async function settleSecret(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+  token: Token,
+  known: readonly IssuedToken[],
+): Promise<TokenDecision> {
+  const { operatorKey } = pass.authority
+  const { uid, namespace } = token.metadata
+  const name = tokenSecretName(token) ?? token.metadata.name
+  const secret = await pass.client.get(resources.secrets, { namespace, name })
+  const found = readSecret(operatorKey, uid, organizationId, secret)
+  const plan = planIssue(token, known, found, pass.now)
+  const build = (tokenString: string, createdAt: string): KubeObject => {
+    const made = tokenSecret({
+      token,
+      tokenString,
+      organizationId,
+      organizationName: organization.metadata.name,
+      platform: pass.platform,
+    })
+    const marks = markIssue(operatorKey, uid, { hash: hashToken(tokenString), createdAt })
+    return {
+      ...made,
+      metadata: { ...made.metadata, annotations: { ...made.metadata.annotations, ...marks } },
+    }
+  }
+  if (plan.action === 'keep' && found.kind === 'issued') {
+    // The address of the gateway may have changed; the string stays.
+    const wanted = build(found.token, found.issue.createdAt)
+    if (canonicalJson(wanted['data']) !== canonicalJson(found.secret['data'])) {
+      await pass.client.replace(over(found.secret, wanted))
+    }
+  }
+  if (plan.action !== 'mint') return fromPlan(token, plan)
+  const tokenString = mintToken(organizationId)
+  const issue = { hash: hashToken(tokenString), createdAt: newestTime(known, pass.now) }
+  const written = await place(pass, found, build(tokenString, issue.createdAt))
+  if (!written) return fromPlan(token, { action: 'refuse' })
+  pass.events.record(
+    eventTarget(token),
+    'Normal',
+    'TokenIssued',
+    known.length === 0
+      ? `token string put into Secret ${name}`
+      : `Secret ${name} was changed or deleted: new token string`,
+  )
+  return fromPlan(token, { action: 'keep', tokens: [issuedToken(token, issue)] })
+}
+
+/** @returns false if somebody else made a Secret of that name meanwhile */
+async function place(pass: Pass, found: SecretFound, secret: KubeObject): Promise<boolean> {
+  if (found.kind === 'edited' || found.kind === 'issued') {
+    await pass.client.replace(over(found.secret, secret))
+    return true
+  }
+  try {
+    await pass.client.create(secret)
+    return true
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS') return false
+    throw error
+  }
+}
+
+/** The new content in the place of exactly what was read; labels and annotations of others stay. */
+function over(live: KubeObject, wanted: KubeObject): KubeObject {
+  return {
+    ...live,
+    metadata: {
+      ...live.metadata,
+      labels: { ...live.metadata.labels, ...wanted.metadata.labels },
+      annotations: { ...live.metadata.annotations, ...wanted.metadata.annotations },
+    },
+    data: wanted['data'],
+  }
+}
+
+function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
+  const name = tokenSecretName(token)
+  switch (plan.action) {
+    case 'keep':
+      return { token, tokens: plan.tokens, secretName: name, hold: null }
+    case 'expired':
+      return {
+        token,
+        tokens: [],
+        secretName: name,
+        hold: stalled('Expired', `spec.expiresAfter: ended at ${plan.endedAt}; make another Token`),
+      }
+    case 'refuse':
+    case 'mint':
+      return {
+        token,
+        tokens: [],
+        secretName: null,
+        hold: stalled(
+          'SecretNotOurs',
+          `spec.secretName: Secret ${name} exists and does not belong to this Token; choose another name or delete it`,
+        ),
+      }
+  }
+}
+
+function kept(token: Token, known: readonly IssuedToken[], hold: Standing | null, now: Date): TokenDecision {
+  const end = endOf(token)
+  if (end && end <= now) return fromPlan(token, { action: 'expired', endedAt: wholeSeconds(end) })
+  return { token, tokens: known, secretName: token.status?.binding?.name ?? null, hold }
+}
+
+/** The strings that status knows, if they are of this organization and not of one before it under the same name. */
+function knownTokens(token: Token, organizationId: string): readonly IssuedToken[] {
+  return token.status?.organizationId === organizationId ? token.status.tokens : []
+}
+
+/** Later than every string before, so that an old one that is put back can be told from a new one. */
+function newestTime(known: readonly IssuedToken[], now: Date): string {
+  const newestMs = Math.max(0, ...known.map(({ createdAt }) => Date.parse(createdAt)))
+  return wholeSeconds(new Date(Math.max(now.getTime(), newestMs + 1_000)))
+}
+
+/** Of two Tokens with one hash the older has it. */
+function withoutTwins(decisions: readonly TokenDecision[]): readonly TokenDecision[] {
+  const taken = new Map<string, string>()
+  return decisions.map((decision) => {
+    const twin = decision.tokens.map(({ hash }) => taken.get(hash)).find((name) => name !== undefined)
+    for (const { hash } of decision.tokens) taken.set(hash, taken.get(hash) ?? decision.token.metadata.name)
+    if (twin === undefined) return decision
+    const hold = stalled('TokenHashTaken', `spec.hash: Token ${twin} has this hash already`)
+    return { ...decision, tokens: [], hold }
+  })
+}
+
+/** Why a Token's spec cannot be acted on, null if it can. */
+export function tokenProblem(token: Token): Standing | null {
+  const [violation] = violations(tokenRules, token)
+  if (violation) return stalled('InvalidSpec', violation.message)
+  const [unsupported] = unsupportedInToken(token.spec)
+  return unsupported ? stalled('NotYetSupported', unsupported.message) : null
+}

@@ -1,0 +1,98 @@
+import { AppError } from '../../common/errors.ts'
+import { canonicalJson } from '../../common/state-document.ts'
+import type { Condition } from '../api/conditions.ts'
+import type { Store } from '../controller/store.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { finalizer } from '../naming/names.ts'
+import type { Pass } from './pass.ts'
+
+/** Writes to the users' own objects: status and finalizers, nothing else. */
+
+export function isDeleting(object: KubeObject): boolean {
+  return object.metadata.deletionTimestamp !== undefined
+}
+
+export function hasFinalizer(object: KubeObject): boolean {
+  return object.metadata.finalizers?.includes(finalizer) ?? false
+}
+
+/**
+ * Adds the finalizer where there is none. Never to an object that is being deleted: it would hold up what somebody
+ * else has released already.
+ */
+export async function ensureFinalizer(pass: Pass, store: Store, object: KubeObject): Promise<KubeObject> {
+  if (isDeleting(object) || hasFinalizer(object)) return object
+  const finalizers = [...(object.metadata.finalizers ?? []), finalizer]
+  const written = await pass.client.patchMetadata(object, { finalizers })
+  store.observe(written)
+  return written
+}
+
+/** Lets an object go. That it is gone already is as good. */
+export async function releaseFinalizer(pass: Pass, store: Store, object: KubeObject): Promise<void> {
+  if (!hasFinalizer(object)) return
+  const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer)
+  try {
+    store.observe(await pass.client.patchMetadata(object, { finalizers }))
+  } catch (error) {
+    if (!(error instanceof AppError && error.kind === 'not-found')) throw error
+  }
+  pass.memory.forget(object.metadata.uid ?? '')
+}
+
+/**
+ * Writes a status if it says something new, and an event if the object stands otherwise than before.
+ * @returns the object as it is then
+ */
+export async function writeStatus(
+  pass: Pass,
+  store: Store,
+  object: KubeObject,
+  said: Readonly<Record<string, unknown>> & { readonly conditions: readonly Condition[] },
+): Promise<KubeObject> {
+  const status = withoutNulls(said)
+  if (canonicalJson(object['status'] ?? {}) === canonicalJson(status)) return object
+  const { name, namespace, uid } = object.metadata
+  const target = { ...object, metadata: { name, ...(namespace && { namespace }), ...(uid && { uid }) } }
+  const written = await pass.client.patchStatus(target, status)
+  store.observe(written)
+  recordChange(pass, object, said.conditions)
+  return written
+}
+
+/** The API server drops nulls before it stores an object, so what is compared with the stored one must hold none. */
+function withoutNulls(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return JSON.parse(JSON.stringify(value, (_key, part: unknown) => part ?? undefined)) as Readonly<
+    Record<string, unknown>
+  >
+}
+
+function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condition[]): void {
+  const before = conditionsOfRaw(object)
+  const ready = conditions.find(({ type }) => type === 'Ready')
+  const stalled = conditions.find(({ type }) => type === 'Stalled')
+  const was = (type: string) => before.find((condition) => condition.type === type)
+  if (ready?.status === 'True' && was('Ready')?.status !== 'True') {
+    pass.events.record(object, 'Normal', 'Ready', ready.message)
+  }
+  if (stalled?.status === 'True' && was('Stalled')?.reason !== stalled.reason) {
+    pass.events.record(object, 'Warning', stalled.reason, stalled.message)
+  }
+}
+
+/** A parsed object as what events are about. */
+export function eventTarget(parsed: {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
+}): KubeObject {
+  const { name, namespace, uid } = parsed.metadata
+  return { apiVersion: parsed.apiVersion, kind: parsed.kind, metadata: { name, namespace, uid } }
+}
+
+/** The conditions of an object that may not be what the schema says. */
+export function conditionsOfRaw(object: KubeObject): readonly Condition[] {
+  const status = object['status']
+  if (typeof status !== 'object' || status === null || !('conditions' in status)) return []
+  return Array.isArray(status.conditions) ? (status.conditions as readonly Condition[]) : []
+}

@@ -1,0 +1,65 @@
+import type { Condition } from '../api/conditions.ts'
+import type { Organization, OrganizationStatus } from '../api/organization.ts'
+import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
+
+/** What a pass found out about an organization. */
+export interface OrganizationFacts {
+  readonly organizationId: string
+  /** null until it is made. */
+  readonly runtimeNamespace: string | null
+  /** Version of the storage node that the StatefulSet runs, null until there is one. */
+  readonly version: string | null
+  readonly storage: { readonly size: string | null; readonly replicas: number } | null
+  /** The digest that every storage node confirmed last, null while there is none. */
+  readonly stateDigest: string | null
+  readonly standing: Standing
+}
+
+/** Said of every organization as long as nothing checks it: unknown is the honest word. */
+const unchecked: readonly Statement[] = [
+  {
+    type: 'NetworkIsolated',
+    status: 'Unknown',
+    reason: 'IsolationNotChecked',
+    message: 'the network policies are in place; the closed paths have not been tried with packets',
+  },
+  {
+    type: 'IntegrityVerified',
+    status: 'Unknown',
+    reason: 'IntegrityNotChecked',
+    message: 'nothing has checked the stored data yet',
+  },
+  { type: 'BackedUp', status: 'Unknown', reason: 'BackupNotConfigured', message: 'spec.backup is not set' },
+]
+
+export function organizationStatus(
+  organization: Organization,
+  facts: OrganizationFacts,
+  now: Date,
+): OrganizationStatus {
+  const { generation } = organization.metadata
+  const previous = organization.status?.conditions ?? []
+  const statements = [...statementsOf(facts.standing), ...unchecked]
+  return {
+    observedGeneration: generation,
+    conditions: [...conditionsOf(statements, previous, generation, now)],
+    organizationId: facts.organizationId,
+    ...(facts.runtimeNamespace === null ? {} : { runtimeNamespace: facts.runtimeNamespace }),
+    ...(facts.version === null ? {} : { version: facts.version }),
+    ...(facts.storage === null ? {} : { storage: storageOf(facts.storage) }),
+    ...(facts.stateDigest === null ? {} : { stateDigest: facts.stateDigest }),
+  }
+}
+
+/** The status of a paused object of any kind: all that was said stays, and that it is paused is said. */
+export function pausedStatus<Status extends { conditions: Condition[] }>(
+  status: Status | undefined,
+  now: Date,
+): Status | { conditions: Condition[] } {
+  const conditions = [...pausedConditions(status?.conditions ?? [], now)]
+  return status ? { ...status, conditions } : { conditions }
+}
+
+function storageOf(storage: { readonly size: string | null; readonly replicas: number }) {
+  return { ...(storage.size === null ? {} : { size: storage.size }), replicas: storage.replicas }
+}

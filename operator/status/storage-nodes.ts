@@ -1,0 +1,62 @@
+import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
+import { progressing, ready, stalled, type Standing } from './standing.ts'
+
+/**
+ * How an organization's storage nodes stand, out of what runs and what they said of the document that they should
+ * serve. The first thing that is not as it should be is told.
+ */
+export function storageNodesStanding(
+  runtime: Runtime,
+  reports: readonly PodReport[],
+  wasReady: boolean,
+): Standing {
+  const { statefulSet, pods, claims } = runtime
+  if (!statefulSet) return progressing('Progressing', 'the storage node is being made')
+  const notReady = wasReady ? 'StorageNodeNotReady' : 'StorageNodeStarting'
+  const refusal = reports.find(({ result }) => result === 'refused')
+  if (refusal?.result === 'refused') {
+    return stalled('NodeRefused', `${refusal.pod.name} refused the state document: ${refusal.message}`)
+  }
+  const unbound = claims.find(({ bound }) => !bound)
+  if (unbound && pods.some(({ running }) => !running)) {
+    const storageClass = unbound.storageClass ?? 'the default one'
+    return progressing('VolumePending', `claim ${unbound.name} of storage class ${storageClass} is not bound`)
+  }
+  const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null)
+  if (troubled) return progressing(notReady, `${troubled.name}: ${troubled.trouble}`)
+  const silent = reports.find(({ result, pod }) => result === 'unreachable' && pod.ready)
+  if (silent?.result === 'unreachable') {
+    return progressing('NodeUnreachable', `${silent.pod.name} does not answer: ${silent.message}`)
+  }
+  const serving = servingPods(pods)
+  if (!statefulSet.rolledOut || serving.length < statefulSet.replicas) {
+    return progressing(notReady, `${serving.length} of ${statefulSet.replicas} storage nodes ready`)
+  }
+  if (!everyNodeConfirmed(pods, reports)) {
+    return progressing('AwaitingConfirmation', 'the storage node has not confirmed its state document yet')
+  }
+  return ready(`${serving.length} of ${statefulSet.replicas} storage nodes ready`)
+}
+
+/** Those that clients are sent to. */
+export function servingPods(pods: readonly PodView[]): readonly PodView[] {
+  return pods.filter((pod) => pod.ready && !pod.terminating)
+}
+
+/** At least one node serves, and all that serve have confirmed the document. */
+export function everyNodeConfirmed(pods: readonly PodView[], reports: readonly PodReport[]): boolean {
+  const serving = servingPods(pods)
+  return serving.length > 0 && serving.every((pod) => confirmed(pod, reports))
+}
+
+/**
+ * No node serves anything that the document no longer holds: every pod whose container runs has confirmed it, however
+ * it stands otherwise. A pod that does not run asks for its document when it starts.
+ */
+export function nowhereElse(pods: readonly PodView[], reports: readonly PodReport[]): boolean {
+  return pods.filter(({ running }) => running).every((pod) => confirmed(pod, reports))
+}
+
+function confirmed(pod: PodView, reports: readonly PodReport[]): boolean {
+  return reports.some((report) => report.result === 'confirmed' && report.pod.uid === pod.uid)
+}
