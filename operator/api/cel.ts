@@ -1,4 +1,4 @@
-import { durationMs } from '../../common/duration.ts'
+import { durationMs, durationPattern } from '../../common/duration.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { containsRange, parseRange } from './cidr.ts'
 import { databaseName, type Database } from './database.ts'
@@ -85,6 +85,7 @@ function positive<Resource>(
 }
 
 const smallestVolume = '100Mi'
+const largestVolume = '1Pi'
 
 export const organizationRules: readonly Rule<Organization>[] = [
   {
@@ -103,9 +104,12 @@ export const organizationRules: readonly Rule<Organization>[] = [
     field: '.storage.size',
     cel:
       '!isQuantity(self.storage.size) || ' +
-      `quantity(self.storage.size).compareTo(quantity('${smallestVolume}')) >= 0`,
-    message: `at least ${smallestVolume} expected, for example 10Gi`,
-    holds: ({ spec }) => compareQuantities(spec.storage.size, smallestVolume) >= 0,
+      `(quantity(self.storage.size).compareTo(quantity('${smallestVolume}')) >= 0 && ` +
+      `quantity(self.storage.size).compareTo(quantity('${largestVolume}')) <= 0)`,
+    message: `from ${smallestVolume} to ${largestVolume} expected, for example 10Gi`,
+    holds: ({ spec }) =>
+      compareQuantities(spec.storage.size, smallestVolume) >= 0 &&
+      compareQuantities(spec.storage.size, largestVolume) <= 0,
   },
   {
     at: 'object',
@@ -114,7 +118,8 @@ export const organizationRules: readonly Rule<Organization>[] = [
       'self.spec.storage.replicas >= oldSelf.spec.storage.replicas || (has(self.status) && ' +
       'has(self.status.storage) && has(self.status.storage.replicas) && self.status.storage.replicas == 1)',
     message: '3 cannot become 1: replicated storage stays replicated',
-    holds: ({ spec, status }) => spec.storage.replicas >= (status?.storage?.replicas ?? 1),
+    holds: ({ spec, status }, before) =>
+      spec.storage.replicas >= (status?.storage?.replicas ?? before?.spec.storage.replicas ?? 1),
   },
   immutable('restoreFrom', 'optional'),
   {
@@ -131,7 +136,7 @@ export const organizationRules: readonly Rule<Organization>[] = [
     field: '.access.from',
     cel:
       'self.access.from.all(p, !has(p.cidr) || (isCIDR(p.cidr) && p.except.all(e, ' +
-      'isCIDR(e) && e != p.cidr && cidr(p.cidr).containsCIDR(e))))',
+      'isCIDR(e) && cidr(e).prefixLength() > cidr(p.cidr).prefixLength() && cidr(p.cidr).containsCIDR(e))))',
     message: 'cidr is a range such as 10.1.0.0/16, and except lists smaller ranges within it',
     holds: ({ spec }) => spec.access.from.every(hasRanges),
   },
@@ -165,7 +170,7 @@ function hasRanges({ cidr, except }: AccessPeer): boolean {
   if (outer === null) return false
   return except.every((text) => {
     const inner = parseRange(text)
-    return inner !== null && text !== cidr && containsRange(outer, inner)
+    return inner !== null && inner.bits > outer.bits && containsRange(outer, inner)
   })
 }
 
@@ -173,9 +178,16 @@ const reservedNames = ['.', '..', '*']
 const reservedCel = `['.', '..', '*']`
 const hourMs = 3_600_000
 
-/** CEL's durations know no days and weeks: a number of hours, days or weeks will do, or else at least an hour's worth. */
-const atLeastAnHour = (cel: string): string =>
-  `(${cel}.matches('[1-9][0-9]*[hdw]') || (!${cel}.matches('[dw]') && duration(${cel}) >= duration('1h')))`
+/**
+ * An hour or more, in CEL, whose durations know no days and weeks and end after 292 years. So a number of hours, days
+ * or weeks will do, or so many digits of a smaller unit that it must be over an hour; what is left is small enough to
+ * reckon with. A text that is no duration passes: its pattern refuses it.
+ */
+const plainlyOverAnHour =
+  '[1-9][0-9]*[hdw]|[1-9][0-9]{2,}m($|[0-9])|[1-9][0-9]{4,}s|[1-9][0-9]{7,}ms|[1-9][0-9]{10,}us|[1-9][0-9]{13,}ns'
+const atLeastAnHour = (text: string): string =>
+  `(!${text}.matches('${durationPattern}') || ${text}.matches('${plainlyOverAnHour}') || ` +
+  `(!${text}.matches('[dw]') && duration(${text}) >= duration('1h')))`
 const isAtLeastAnHour = (text: string): boolean => durationMs(text) >= hourMs
 const isForever = (text: string): boolean => !/[1-9]/.test(text)
 

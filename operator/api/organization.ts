@@ -70,7 +70,7 @@ const authentication = z.object({
   ),
   clientCertificates: optional(
     z.object({
-      caSecretRef: secretKeyRef('the certificate authority, PEM'),
+      caSecretRef: secretKeyRef('the certificate authority, PEM').describe('The certificate authority, PEM.'),
     }),
   ).describe('Accept client certificates of this authority.'),
 })

@@ -55,9 +55,6 @@ export function canonicalQuantity(text: string): string {
 
 /** The same quantity `factor` times, in the API server's spelling. @param factor a whole number of at least 1 */
 export function timesQuantity(text: string, factor: number): string {
-  const suffix = /[a-zA-Z]*$/.exec(text)![0]
-  const inThousandths = parseQuantity(text) * BigInt(factor)
-  const unit = thousandths.get(suffix)!
-  if (inThousandths % unit === 0n) return canonicalQuantity(`${inThousandths / unit}${suffix}`)
-  return canonicalQuantity(inThousandths % 1000n === 0n ? `${inThousandths / 1000n}` : `${inThousandths}m`)
+  const [, whole, suffix] = /^([0-9]+)([a-zA-Z]*)$/.exec(canonicalQuantity(text))!
+  return canonicalQuantity(`${BigInt(whole!) * BigInt(factor)}${suffix}`)
 }

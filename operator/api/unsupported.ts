@@ -22,7 +22,7 @@ export function unsupportedInOrganization({ spec, status }: Organization): reado
   const grows =
     status?.storage?.size !== undefined && compareQuantities(storage.size, status.storage.size) > 0
   return listUnsupported([
-    ['spec.storage.size', grows, `growing volumes is; go back to ${status?.storage?.size}`],
+    ['spec.storage.size', grows, `growing a volume; go back to ${status?.storage?.size}`],
     ['spec.storage.replicas', storage.replicas !== 1, 'set it to 1'],
     ['spec.authentication.oidc', authentication.oidc !== null, leaveOut],
     ['spec.authentication.jwtSharedSecretRef', authentication.jwtSharedSecretRef !== null, leaveOut],

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest'
+import { databaseSpecSchema } from './database.ts'
+import { organizationSchema } from './organization.ts'
+import { tokenSpecSchema } from './token.ts'
+import { unsupportedInDatabase, unsupportedInOrganization, unsupportedInToken } from './unsupported.ts'
+
+// A field that this release does not act on is named, never passed over.
+
+const organization = (spec: unknown, status?: unknown) =>
+  organizationSchema.parse({
+    apiVersion: 'holdfast.dev/v1alpha1',
+    kind: 'Organization',
+    metadata: { name: 'x', namespace: 'x', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec,
+    status,
+  })
+const paths = (found: readonly { readonly path: string }[]) => found.map(({ path }) => path)
+const secretRef = { name: 'a', key: 'b' }
+
+describe('Organization', () => {
+  test.each([
+    ['spec.storage.replicas', { storage: { replicas: 3 } }],
+    [
+      'spec.authentication.oidc',
+      { authentication: { oidc: { issuerURL: 'https://id.example.com', audience: 'a' } } },
+    ],
+    ['spec.authentication.jwtSharedSecretRef', { authentication: { jwtSharedSecretRef: secretRef } }],
+    [
+      'spec.authentication.clientCertificates',
+      { authentication: { clientCertificates: { caSecretRef: secretRef } } },
+    ],
+    ['spec.members', { members: [{ user: 'a', role: 'Owner' }] }],
+    ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
+    ['spec.encryption.rotateEvery', { encryption: { rotateEvery: '1h' } }],
+    ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
+    ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
+    ['spec.hibernation', { hibernation: 'Now' }],
+    ['spec.idleAfter', { idleAfter: '1h' }],
+    ['spec.restoreFrom', { restoreFrom: { organizationId: '0123456789abcdef' } }],
+  ])('%s is named', (path, spec) => {
+    const found = unsupportedInOrganization(organization(spec))
+    expect(paths(found)).toEqual([path])
+    expect(found[0]!.message).toContain(path)
+  })
+
+  test('a volume that would have to grow is named, with the size to go back to', () => {
+    const found = unsupportedInOrganization(
+      organization({ storage: { size: '20Gi' } }, { storage: { size: '10Gi' } }),
+    )
+    expect(found).toEqual([
+      {
+        path: 'spec.storage.size',
+        message: 'spec.storage.size is not supported yet: growing a volume; go back to 10Gi',
+      },
+    ])
+  })
+
+  test('what is supported passes', () => {
+    const spec = {
+      displayName: 'M',
+      description: 'm',
+      class: 'large',
+      storage: { size: '10Gi' },
+      version: '0.1.0',
+      access: { from: [{ namespace: 'grafana' }] },
+      deletionPolicy: 'Delete',
+      limits: { databases: 1, series: 1, concurrentQueries: 1, queryTimeout: '1s' },
+      encryption: { rotateEvery: '2160h' },
+    }
+    expect(unsupportedInOrganization(organization(spec, { storage: { size: '10240Mi' } }))).toEqual([])
+  })
+})
+
+test('Database: limits.series is named, all else passes', () => {
+  const spec = { organization: 'a', retention: '1h', retentionPolicies: [{ name: 'b', duration: '0' }] }
+  expect(unsupportedInDatabase(databaseSpecSchema.parse(spec))).toEqual([])
+  const limited = databaseSpecSchema.parse({ ...spec, limits: { series: 5 } })
+  expect(paths(unsupportedInDatabase(limited))).toEqual(['spec.limits.series'])
+})
+
+test('Token: rotation and manage permissions are named, all else passes', () => {
+  const spec = { organization: 'a', permissions: [{ database: '*', access: ['read'] }], expiresAfter: '1h' }
+  expect(unsupportedInToken(tokenSpecSchema.parse(spec))).toEqual([])
+  const more = { ...spec, permissions: [{ manage: ['tokens'] }], rotation: { every: '1h' } }
+  expect(paths(unsupportedInToken(tokenSpecSchema.parse(more)))).toEqual([
+    'spec.permissions',
+    'spec.rotation',
+  ])
+})
