@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { paths } from '../../local-kubernetes/single-node/layout.ts'
 import { testCluster, type TestCluster } from '../support/kubernetes.ts'
 
 // After everything else ran: the strings of all tokens, the data keys and the private keys stand in their Secrets and in no
@@ -80,7 +81,7 @@ test('no file on a volume, no log of the cluster and no temporary file holds one
   let decoys = 0
   let files = 0
   try {
-    for (const folder of [...cluster.cluster.dataFolders, tmpdir()]) {
+    for (const folder of [...filesOfCluster(cluster), tmpdir()]) {
       for await (const path of filesIn(folder)) {
         const text = await readFile(path, 'latin1').catch(() => '')
         expect(heldBy(text), path).toEqual([])
@@ -94,6 +95,13 @@ test('no file on a volume, no log of the cluster and no temporary file holds one
   expect(decoys, 'a planted string was found').toBe(1)
   expect(files).toBeGreaterThan(10)
 })
+
+/**
+ * The tenants' volumes, the logs of pods and of the cluster's own programs. Not etcd, where Secrets live, nor the memory
+ * file systems by which the kubelet hands them to pods.
+ */
+const filesOfCluster = ({ cluster: { kind } }: TestCluster): readonly string[] =>
+  kind === 'local' ? [paths.volumes, paths.podLogs, paths.log] : []
 
 async function* filesIn(folder: string): AsyncGenerator<string> {
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: false }).catch(() => [])) {

@@ -24,7 +24,7 @@ export interface OperatorWrites {
 /** What the operator's service account wrote between two times, by the API server's own audit log. */
 export async function operatorWrites(test: TestCluster, from: Date, to: Date): Promise<OperatorWrites> {
   const file = test.cluster.auditLog
-  if (file === null) throw new Error('this cluster keeps no audit log that can be read here')
+  if (file === undefined) throw new Error('this cluster keeps no audit log that can be read here')
   let leases = 0
   const others: string[] = []
   for await (const line of createInterface({ input: createReadStream(file) })) {
