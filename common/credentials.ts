@@ -19,7 +19,9 @@ export function credentialsOf(
   query: URLSearchParams,
 ): readonly Credential[] {
   const users = query.getAll('u')
-  const fromQuery = query.getAll('p').map((secret, index) => ({ user: users[index] ?? users[0] ?? '', secret }))
+  const fromQuery = query
+    .getAll('p')
+    .map((secret, index) => ({ user: users[index] ?? users[0] ?? '', secret }))
   const fromHeader = authorization.map(ofHeader).filter((credential) => credential !== null)
   return [...fromQuery, ...fromHeader].filter((credential) => credential.secret !== '')
 }

@@ -22,7 +22,9 @@ export function v1Error(status: number, message: string): WireError {
   return {
     headers: {
       'content-type': 'application/json',
-      ...(status === 401 ? { 'www-authenticate': 'Basic realm="InfluxDB"' } : { 'x-influxdb-error': asHeader }),
+      ...(status === 401
+        ? { 'www-authenticate': 'Basic realm="InfluxDB"' }
+        : { 'x-influxdb-error': asHeader }),
     },
     body: `${goJson({ error: message })}\n`,
   }

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { queryRequestOf } from './query-request.ts'
+
+const of = (url: string, form: string | null = null) =>
+  queryRequestOf(new URLSearchParams(url), form === null ? null : new URLSearchParams(form))
+
+describe('/query understands what InfluxDB 1.x clients send', () => {
+  test('defaults', () => {
+    expect(of('q=SHOW DATABASES')).toEqual({
+      text: 'SHOW DATABASES',
+      database: null,
+      retentionPolicy: null,
+      epoch: null,
+      pretty: false,
+      chunked: false,
+      chunkSize: 10_000,
+      async: false,
+      parameters: {},
+    })
+  })
+
+  test('the form of a POST comes before the URL', () => {
+    expect(of('q=a&db=x&rp=r', 'q=b&epoch=ms')).toMatchObject({
+      text: 'b',
+      database: 'x',
+      retentionPolicy: 'r',
+      epoch: 'ms',
+    })
+  })
+
+  test.each([
+    ['', null],
+    ['ms', 'ms'],
+    ['u', 'u'],
+    ['ns', 'ns'],
+    ['n', 'ns'],
+    ['nonsense', 'ns'],
+  ])('epoch=%s is %s', (text, epoch) => {
+    expect(of(`q=x&epoch=${text}`).epoch).toBe(epoch)
+  })
+
+  test.each([
+    ['5', 5],
+    ['0', 10_000],
+    ['-1', 10_000],
+    ['many', 10_000],
+  ])('chunk_size=%s is %d', (text, size) => {
+    expect(of(`q=x&chunked=true&chunk_size=${text}`)).toMatchObject({ chunked: true, chunkSize: size })
+  })
+
+  test('parameters: integers are exact, and null is none, as the Go client sends', () => {
+    expect(of('q=x&params=null').parameters).toEqual({})
+    expect(of('q=x&params={"i":9223372036854775807,"f":1.0,"s":"a","b":true}').parameters).toEqual({
+      i: 9_223_372_036_854_775_807n,
+      f: 1,
+      s: 'a',
+      b: true,
+    })
+  })
+
+  test.each([
+    ['no q', '', 'missing required parameter "q"'],
+    ['blank q', 'q=%20%20', 'missing required parameter "q"'],
+    ['params that are no JSON', 'q=x&params={', 'error parsing query parameters: JSON expected'],
+    ['params that are no object', 'q=x&params=[1]', 'error parsing query parameters: a JSON object expected'],
+  ])('refused: %s', (_name, url, message) => {
+    expect(() => of(url)).toThrow(message)
+  })
+})

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../common/clock.ts'
+import { silentLogger } from '../../common/log.ts'
+import { stateDigest, type StateDocument, type TokenState } from '../../common/state-document.ts'
+import { mintToken } from '../../common/token.ts'
+import { adminTokenState, firstDocument } from './alone.ts'
+import { judgeSuccessor, parseStateDocument } from './judge.ts'
+import { StateStore, type StateFile } from './state-store.ts'
+
+const own = 'aaaaaaaaaaaaaaaa'
+const document = (...tokens: TokenState[]): StateDocument => ({ ...firstDocument(own), tokens })
+const newToken = () => adminTokenState(mintToken(own))
+
+describe('a document that is not whole and for this organization is refused', () => {
+  const database = {
+    id: '0000000000000001',
+    name: 'metrics',
+    retentionPolicies: [{ name: 'autogen', durationNs: '0', shardDurationNs: '604800000000000' }],
+    defaultRetentionPolicy: 'autogen',
+    limits: { series: null, fieldsPerMeasurement: 10 },
+  }
+  const good = document(newToken())
+  test.each([
+    ['not an object', null, /document/],
+    ['an unknown key', { ...good, extra: 1 }, /extra/],
+    ['another version', { ...good, formatVersion: 2 }, /formatVersion/],
+    ['a name twice', { ...good, databases: [database, { ...database, id: '0000000000000002' }] }, /1\.name/],
+    ['an id twice', { ...good, databases: [database, { ...database, name: 'x' }] }, /1\.id/],
+    [
+      'a policy twice',
+      {
+        ...good,
+        databases: [
+          { ...database, retentionPolicies: [...database.retentionPolicies, ...database.retentionPolicies] },
+        ],
+      },
+      /retentionPolicies\.1/,
+    ],
+    ['an id that is not the hash', document({ ...newToken(), id: '0000000000000000' }), /tokens\.0\.id/],
+  ])('%s', (_name, value, message) => {
+    expect(() => parseStateDocument(value)).toThrow(message)
+  })
+
+  test('another organization', () => {
+    expect(() => judgeSuccessor('bbbbbbbbbbbbbbbb', null, new Set(), good)).toThrow(/another organization/)
+  })
+})
+
+/** What a volume would hold; `failing` makes it refuse. */
+function memoryFile(): StateFile & { content: Uint8Array | null; failing: boolean } {
+  return {
+    content: null,
+    failing: false,
+    async read() {
+      return this.content
+    },
+    async replace(content) {
+      if (this.failing) throw new Error('disk full')
+      this.content = content
+    },
+  }
+}
+
+async function newStore(file: StateFile, applied: StateDocument[] = []): Promise<StateStore> {
+  const store = new StateStore({
+    organizationId: own,
+    file,
+    onChange: async (next) => void applied.push(next),
+    log: silentLogger,
+  })
+  await store.load()
+  return store
+}
+
+describe('a revoked token stays revoked, whatever is pushed and however often the node starts', () => {
+  test('a document that revives one is refused, also after a restart, and nothing changes', async () => {
+    const [first, second] = [newToken(), newToken()]
+    const file = memoryFile()
+    const store = await newStore(file)
+    await store.replace('', document(first, second))
+    await store.replace(store.digest, document(second))
+    await expect(store.replace(store.digest, document(first, second))).rejects.toThrow(first.id)
+    expect(store.digest).toBe(stateDigest(document(second)))
+
+    const restarted = await newStore(file)
+    await expect(restarted.replace('', document(first))).rejects.toThrow(first.id)
+    expect(restarted.inForce).toBeNull()
+    await restarted.settle(0, systemClock)
+    await expect(restarted.replace(restarted.digest, document(first))).rejects.toThrow(first.id)
+    expect(restarted.digest).toBe(stateDigest(document(second)))
+  })
+
+  test('a token that goes missing in the first push after a restart is revoked too', async () => {
+    const token = newToken()
+    const file = memoryFile()
+    await (await newStore(file)).replace('', document(token))
+    const restarted = await newStore(file)
+    await restarted.replace('', document())
+    await expect(restarted.replace(restarted.digest, document(token))).rejects.toThrow(token.id)
+  })
+})
+
+describe('a document is in force only when it is durable, by compare and set, one after another', () => {
+  test('a digest that is not the one in force changes nothing', async () => {
+    const applied: StateDocument[] = []
+    const store = await newStore(memoryFile(), applied)
+    expect(await store.replace('0'.repeat(64), document())).toBe(false)
+    expect(await store.replace('', document())).toBe(true)
+    expect(await store.replace('', document())).toBe(false)
+    expect(applied).toHaveLength(1)
+  })
+
+  test('of two pushes at once that saw the same digest, one wins', async () => {
+    const store = await newStore(memoryFile())
+    const outcomes = await Promise.all([
+      store.replace('', document(newToken())),
+      store.replace('', document(newToken())),
+    ])
+    expect(outcomes.toSorted()).toEqual([false, true])
+  })
+
+  test('what could not be kept is not in force', async () => {
+    const file = memoryFile()
+    const store = await newStore(file)
+    file.failing = true
+    await expect(store.replace('', document())).rejects.toThrow('disk full')
+    expect(store.inForce).toBeNull()
+    file.failing = false
+    expect(await store.replace('', document())).toBe(true)
+  })
+
+  test('damage in what is kept is an error, not an empty start', async () => {
+    const file = memoryFile()
+    file.content = Buffer.from('{"document":{},"revokedTokenIds":[]}')
+    await expect(newStore(file)).rejects.toMatchObject({ kind: 'corrupt' })
+  })
+})
+
+describe('a restarted node waits for a push and then serves what it kept', () => {
+  test('the kept document is served, and said to be so until the operator is heard of', async () => {
+    const file = memoryFile()
+    await (await newStore(file)).replace('', document())
+    const restarted = await newStore(file)
+    expect(restarted.inForce).toBeNull()
+    expect(await restarted.settle(1, systemClock)).toBe(true)
+    expect(restarted.servesKept).toBe(true)
+    await restarted.replace(restarted.digest, document(newToken()))
+    expect(restarted.servesKept).toBe(false)
+  })
+
+  test('a push ends the wait', async () => {
+    const file = memoryFile()
+    await (await newStore(file)).replace('', document())
+    const restarted = await newStore(file)
+    const settled = restarted.settle(3_600_000, systemClock)
+    const pushed = document(newToken())
+    await restarted.replace('', pushed)
+    expect(await settled).toBe(true)
+    expect(restarted.digest).toBe(stateDigest(pushed))
+    expect(restarted.servesKept).toBe(false)
+  })
+
+  test('a node that never had one has none', async () => {
+    expect(await (await newStore(memoryFile())).settle(1, systemClock)).toBe(false)
+  })
+})
