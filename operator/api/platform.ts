@@ -57,7 +57,7 @@ export const platformSchema = z.strictObject({
       imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
       defaultVersion: z.string().min(1).describe('Version that new organizations get.'),
     })
-    .refine(({ images, defaultVersion }) => defaultVersion in images, {
+    .refine(({ images, defaultVersion }) => Object.hasOwn(images, defaultVersion), {
       message: 'storageNode.defaultVersion: a key of storageNode.images expected',
     }),
   classes: z
@@ -88,18 +88,23 @@ export interface PlatformProblem {
   readonly message: string
 }
 
+/** A class by the name that a tenant gave, which may be that of a property that every object has. */
+export function classNamed(platform: Platform, name: string): TenantClass | null {
+  return Object.hasOwn(platform.classes, name) ? platform.classes[name]! : null
+}
+
 /** Versions of the storage node that a class allows and an image exists for, in the order of the list. */
 export function allowedVersions(platform: Platform, tenantClass: TenantClass): readonly string[] {
   const withImage = Object.keys(platform.storageNode.images)
   return tenantClass.versions.length === 0
     ? withImage
-    : tenantClass.versions.filter((version) => version in platform.storageNode.images)
+    : tenantClass.versions.filter((version) => Object.hasOwn(platform.storageNode.images, version))
 }
 
 /** What a spec asks of the platform that the platform does not have. */
 export function platformProblem(spec: OrganizationSpec, platform: Platform): PlatformProblem | null {
-  const tenantClass = platform.classes[spec.class]
-  if (!tenantClass)
+  const tenantClass = classNamed(platform, spec.class)
+  if (tenantClass === null)
     return {
       path: 'spec.class',
       reason: 'ClassNotFound',

@@ -1,5 +1,5 @@
 import type { Organization } from '../api/organization.ts'
-import { allowedVersions, type Platform, type TenantClass } from '../api/platform.ts'
+import { allowedVersions, classNamed, type Platform, type TenantClass } from '../api/platform.ts'
 import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import type { ObjectMeta } from '../kube/object.ts'
@@ -27,8 +27,8 @@ export interface DesiredInput {
 
 /** @throws AppError not-found, ERR_CLASS_UNKNOWN; `platformProblem` says it before */
 export function classOf({ organization, platform }: DesiredInput): TenantClass {
-  const tenantClass = platform.classes[organization.spec.class]
-  if (!tenantClass)
+  const tenantClass = classNamed(platform, organization.spec.class)
+  if (tenantClass === null)
     throw new AppError('not-found', 'ERR_CLASS_UNKNOWN', `spec.class: no class "${organization.spec.class}"`)
   return tenantClass
 }

@@ -47,7 +47,8 @@ export function statefulSet(input: DesiredInput): KubeObject {
 function imageOf(input: DesiredInput): string {
   const version = wantedVersion(input)
   if (input.existing?.version === version) return input.existing.image
-  const image = input.platform.storageNode.images[version]
+  const { images } = input.platform.storageNode
+  const image = Object.hasOwn(images, version) ? images[version] : undefined
   if (image === undefined)
     throw new AppError('not-found', 'ERR_VERSION_UNKNOWN', `no image of storage node version "${version}"`)
   return image

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { organization, platform } from '../../test/golden/desired/input.ts'
+import { idOfUid } from '../../common/ids.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { existingStorageNodes } from './existing.ts'
+import type { DesiredInput, ExistingStorageNodes } from './input.ts'
+import { desiredTenant } from './tenant.ts'
+
+// The objects of a tenant are what the reviewed files say, to the letter: a change in isolation, rights or the pod's
+// limits shows up as a change of those files.
+
+const golden = (name: string): string => join(import.meta.dirname, `../../test/golden/desired/${name}.yaml`)
+const yaml = (objects: readonly KubeObject[]): string =>
+  objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n')
+
+function input(spec: object = {}, existing: ExistingStorageNodes | null = null): DesiredInput {
+  const marketing = organization(spec)
+  return {
+    organization: marketing,
+    organizationId: idOfUid(marketing.metadata.uid),
+    platform,
+    ownerKey: Buffer.alloc(32, 7),
+    existing,
+  }
+}
+
+const statefulSetOf = (objects: readonly KubeObject[]): KubeObject =>
+  objects.find(({ kind }) => kind === 'StatefulSet')!
+const running: ExistingStorageNodes = {
+  version: '0.1.0',
+  image: 'old-registry/storage-node:0.1.0',
+  claim: { size: '5Gi', storageClassName: 'slow' },
+}
+
+describe('golden', () => {
+  test('an organization of defaults', async () => {
+    await expect(yaml(desiredTenant(input()))).toMatchFileSnapshot(golden('default'))
+  })
+
+  test('an organization of another class, with direct access and replicas', async () => {
+    const spec = {
+      class: 'large',
+      storage: { size: '1.5Ti', replicas: 3 },
+      access: {
+        from: [
+          { namespace: 'grafana', podLabels: { app: 'grafana' } },
+          { namespace: 'batch' },
+          { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] },
+          { cidr: '2001:db8::/32' },
+        ],
+      },
+    }
+    await expect(yaml(desiredTenant(input(spec)))).toMatchFileSnapshot(golden('large'))
+  })
+})
+
+describe('what runs stays', () => {
+  test('the image of the version that runs, whatever the platform now calls it', () => {
+    const found = existingStorageNodes(statefulSetOf(desiredTenant(input({}, running))))
+    expect(found).toEqual(running)
+  })
+
+  test('the version that runs, when the platform has a new default', () => {
+    const before = input({}, running)
+    const newDefault = {
+      ...before,
+      platform: { ...platform, storageNode: { ...platform.storageNode, defaultVersion: '0.2.0' } },
+    }
+    expect(desiredTenant(newDefault)).toEqual(desiredTenant(before))
+  })
+
+  test('another version is another image', () => {
+    const found = existingStorageNodes(statefulSetOf(desiredTenant(input({ version: '0.2.0' }, running))))
+    expect(found).toMatchObject({ version: '0.2.0', image: 'storage-node:0.2.0' })
+  })
+
+  test('a version without an image is said, not guessed', () => {
+    expect(() => desiredTenant(input({ version: '9.9.9' }))).toThrow(
+      'no image of storage node version "9.9.9"',
+    )
+  })
+
+  test('the quota never falls below the volumes that there are', () => {
+    const quota = desiredTenant(input({ storage: { size: '1Gi' } }, running)).find(
+      ({ kind }) => kind === 'ResourceQuota',
+    )
+    expect(quota).toMatchObject({ spec: { hard: { 'requests.storage': '5Gi' } } })
+  })
+
+  test('what is not a StatefulSet of ours tells nothing', () => {
+    expect(existingStorageNodes(null)).toBeNull()
+    expect(
+      existingStorageNodes({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'x' } }),
+    ).toBeNull()
+  })
+})
+
+describe('order', () => {
+  const kinds = desiredTenant(input()).map(({ kind }) => kind)
+
+  test('pods come last, after every policy and bound', () => {
+    expect(kinds.at(-1)).toBe('StatefulSet')
+    expect(kinds[0]).toBe('Namespace')
+  })
+
+  test('the same input is the same objects', () => {
+    expect(yaml(desiredTenant(input()))).toBe(yaml(desiredTenant(input())))
+  })
+})
