@@ -78,6 +78,11 @@ export class Connection {
     return this.#dispatch(watches, credentials, request, 0)
   }
 
+  /** Reads credentials anew before the next request. */
+  forgetCredentials(): void {
+    this.#credentials.forget()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     const pools = this.#pools

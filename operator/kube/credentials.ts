@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import { KubeConfig } from '@kubernetes/client-node'
 import type { Clock } from '../../common/clock.ts'
@@ -60,6 +61,11 @@ export class CredentialSource {
     return this.#current.promise
   }
 
+  /** The server did not accept them: the next request reads them anew. */
+  forget(): void {
+    this.#current = undefined
+  }
+
   #cluster() {
     const cluster = this.#config.getCurrentCluster()
     if (!cluster || !URL.canParse(cluster.server)) throw invalid('there is no cluster with a server address')
@@ -75,6 +81,10 @@ export class CredentialSource {
     const headers: Record<string, string> = {}
     for (const [name, value] of Object.entries(options.headers ?? {}))
       if (typeof value === 'string') headers[name.toLowerCase()] = value.trim()
+    // The library keeps a token from a file for a minute more, and so would go on with a revoked one.
+    const tokenFile: unknown = this.#config.getCurrentUser()?.authProvider?.config?.tokenFile
+    if (typeof tokenFile === 'string')
+      headers['authorization'] = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`
     if (typeof options.auth === 'string')
       headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`
     return {

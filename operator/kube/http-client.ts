@@ -227,6 +227,7 @@ class HttpKubeClient implements KubeClient {
         signal,
       })
       this.#shared.count('watch', resource.plural, String(answer.statusCode))
+      if (answer.statusCode === 401) this.#shared.connection.forgetCredentials()
       if (answer.statusCode !== 200)
         throw answerError(answer.statusCode, parseJson(await readSome(answer.body)), asked)
       onOpen?.()
@@ -303,6 +304,7 @@ class HttpKubeClient implements KubeClient {
       release()
     }
     const { statusCode } = answer
+    if (statusCode === 401) connection.forgetCredentials()
     count(call.verb, call.resource, String(statusCode))
     const value = parseJson(answer.body)
     if (statusCode >= 200 && statusCode < 300) return { statusCode, retryAfterMs: null, value }

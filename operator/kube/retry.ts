@@ -20,14 +20,16 @@ const maxRetryAfterMs = 10_000
 const retryableStatus = new Set([500, 502, 503, 504])
 
 /**
- * A 429 was not worked on, so anything may be sent again. After the others, or with no answer, the server may have
- * done it, so only what is idempotent may.
+ * A 429 was not worked on, so anything may be sent again; nor was a 401, which is tried once more with credentials
+ * that were read anew. After the others, or with no answer, the server may have done it, so only what is idempotent
+ * may.
  * @returns how long to wait before the next attempt, or null to give up
  */
 export function retryDelayMs(failure: Failure): number | null {
   const { attempt, statusCode, retryAfterMs, idempotent, random } = failure
   if (attempt >= maxAttempts) return null
-  const mayRepeat = statusCode === null || retryableStatus.has(statusCode) ? idempotent : statusCode === 429
+  const isRefusal = statusCode === 429 || (statusCode === 401 && attempt === 1)
+  const mayRepeat = isRefusal || (idempotent && (statusCode === null || retryableStatus.has(statusCode)))
   if (!mayRepeat || (retryAfterMs ?? 0) > maxRetryAfterMs) return null
   const delayMs = firstDelayMs * 4 ** (attempt - 1) * (0.5 + random)
   return Math.round(Math.max(delayMs, (retryAfterMs ?? 0) * (1 + random / 4)))
