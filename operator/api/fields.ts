@@ -10,7 +10,7 @@ export const group = 'holdfast.dev'
 export const version = 'v1alpha1'
 export const apiVersion = `${group}/${version}`
 
-/** A field that may be left out or null, which is the same: Kubernetes drops nulls before it stores an object. */
+/** A field that may be left out or null, which is the same. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().default(null)
 
 export const duration = () =>

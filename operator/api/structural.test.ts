@@ -8,10 +8,10 @@ import { structuralSchema, type StructuralSchema } from './structural.ts'
 // described cannot be used.
 
 describe('structuralSchema', () => {
-  test('null is the same as left out', () => {
+  test('what may be left out may be null', () => {
     expect(structuralSchema(z.object({ a: optional(z.string().max(3)).describe('An a.') }))).toEqual({
       type: 'object',
-      properties: { a: { type: 'string', maxLength: 3, description: 'An a.' } },
+      properties: { a: { type: 'string', nullable: true, maxLength: 3, description: 'An a.' } },
     })
   })
 

@@ -17,6 +17,7 @@ export interface StructuralSchema {
   readonly minItems?: number
   readonly maxItems?: number
   readonly maxProperties?: number
+  readonly nullable?: boolean
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, StructuralSchema>>
   readonly additionalProperties?: StructuralSchema
@@ -46,15 +47,16 @@ const keptKeys = [
   'minItems',
   'maxItems',
   'maxProperties',
+  'nullable',
   'required',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
 ] as const
-const droppedKeys = new Set<string>(['nullable', 'properties', 'additionalProperties', 'items'])
+const droppedKeys = new Set<string>(['properties', 'additionalProperties', 'items'])
 
 /**
- * A zod schema as a Kubernetes structural schema. `null` is left out of it: the API server drops nulls where a field is
- * not nullable, so that leaving out and null are the same and CEL needs only `has`.
+ * A zod schema as a Kubernetes structural schema. What may be left out may also be null, and both mean the same: CEL's
+ * `has` is false for either, and server-side apply, unlike a plain write, keeps nulls and would refuse them otherwise.
  * @throws AssertionError for what a structural schema cannot say, unions above all
  */
 export function structuralSchema(schema: z.ZodType): StructuralSchema {

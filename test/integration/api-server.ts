@@ -76,6 +76,15 @@ export class ApiServer {
     return this.send('PUT', pathOf(resource, ref), { body: { ...body, spec } })
   }
 
+  /** Server-side apply of the status alone, as the operator does it. */
+  applyStatus({ apiVersion, kind, metadata }: KubeObject, status: unknown): Promise<Answer> {
+    const path = pathOf(resourceOf({ apiVersion, kind }), metadata, 'status')
+    return this.send('PATCH', `${path}?fieldManager=test&force=true`, {
+      body: { apiVersion, kind, metadata: { name: metadata.name, namespace: metadata.namespace }, status },
+      type: 'application/apply-patch+yaml',
+    })
+  }
+
   setStatus(resource: Resource, ref: ObjectRef, status: unknown): Promise<Answer> {
     return this.send('PATCH', pathOf(resource, ref, 'status'), {
       body: { status },

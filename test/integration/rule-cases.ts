@@ -151,6 +151,29 @@ const organizations: readonly RuleCase[] = [
   organization('a restore from elsewhere', { restoreFrom: { organizationId: id } }, 'spec.restoreFrom', {
     before: { restoreFrom: { organizationId: 'f'.repeat(16) } },
   }),
+  organization(
+    'a restore where there was null',
+    { restoreFrom: { organizationId: id } },
+    'spec.restoreFrom',
+    {
+      before: { restoreFrom: null },
+    },
+  ),
+  organization('null where there was no restore', { restoreFrom: null }, null, { before: {} }),
+  organization('no restore where there was null', {}, null, { before: { restoreFrom: null } }),
+  organization('null where there was a restore', { restoreFrom: null }, 'spec.restoreFrom', {
+    before: { restoreFrom: { organizationId: id } },
+  }),
+  organization(
+    'null in lists',
+    {
+      ...from({ namespace: 'a', cidr: null }),
+      members: [{ user: 'a', group: null, role: 'Owner' }],
+      idleAfter: null,
+    },
+    null,
+  ),
+  organization('null for both forms of access', from({ namespace: null, cidr: null }), 'spec.access.from'),
   organization('the same restore', { restoreFrom: { organizationId: id }, displayName: 'x' }, null, {
     before: { restoreFrom: { organizationId: id } },
   }),
@@ -174,6 +197,20 @@ const databases: readonly RuleCase[] = [
   database('a name with a line feed', { databaseName: 'a\nb' }, 'spec.databaseName'),
   database('the name that means all', { databaseName: '*' }, 'spec.databaseName'),
   database('a name that is a folder', { databaseName: '..' }, 'spec.databaseName'),
+  database('null for a name', { databaseName: null }, null),
+  database(
+    'null for a name where that of the object is too long',
+    { databaseName: null },
+    'spec.databaseName',
+    {
+      name: 'x'.repeat(65),
+    },
+  ),
+  database('a name where there was null', { databaseName: 'b' }, 'spec.databaseName', {
+    before: { ...ref, databaseName: null },
+  }),
+  database('null where there was no name', { databaseName: null }, null, { before: ref }),
+  database('null for shards', policies({ name: 'a', duration: '0', shardDuration: null }), null),
   database('a name added later', { databaseName: 'b' }, 'spec.databaseName', { before: ref }),
   database('a name taken away', {}, 'spec.databaseName', { before: { ...ref, databaseName: 'b' } }),
   database('another name', { databaseName: 'a' }, 'spec.databaseName', {
@@ -238,6 +275,20 @@ const tokens: readonly RuleCase[] = [
   tokenCase('one database', {}, null),
   tokenCase('all databases', { permissions: [{ database: '*', access: ['read'] }] }, null),
   tokenCase('rights to manage', { permissions: [{ manage: ['databases'] }] }, null),
+  tokenCase(
+    'null for the other form',
+    {
+      permissions: [
+        { database: 'a', access: ['read'], manage: null },
+        { database: null, manage: ['users'] },
+      ],
+    },
+    null,
+  ),
+  tokenCase('null for all forms', { permissions: [{ database: null, manage: null }] }, 'spec.permissions'),
+  tokenCase('null for all that excludes a hash', { hash, secretName: null, rotation: null }, null),
+  tokenCase('null for an end and a hash', { hash: null, expiresAfter: null }, null),
+  tokenCase('a hash where there was null', { hash }, 'spec.hash', { before: { ...token, hash: null } }),
   tokenCase('no permissions', { permissions: [] }, 'spec.permissions'),
   tokenCase('a database without access', { permissions: [{ database: 'a' }] }, 'spec.permissions'),
   tokenCase('access without a database', { permissions: [{ access: ['read'] }] }, 'spec.permissions'),
