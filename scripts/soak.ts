@@ -1,0 +1,18 @@
+import { spawn } from 'node:child_process'
+
+/**
+ * `make soak`: the long forms of what `make test` tries shortly, on the cluster of `make up`: 200 kills of a storage node
+ * under write load, ten minutes of Telegraf.
+ */
+const environment = { HOLDFAST_KILLS: '200', HOLDFAST_TELEGRAF_MS: String(10 * 60_000) }
+
+const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  new Promise<number>((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+
+process.exitCode =
+  (await run(process.execPath, ['scripts/up.ts'])) ||
+  (await run('vitest', ['run', '--project', 'e2e', 'durability', 'telegraf'], environment))
