@@ -1,68 +1,394 @@
-import type { DatabaseState } from '../../common/state-document.ts'
-import { AppError } from '../../common/errors.ts'
+import { join } from 'node:path'
+import { AppError, assert, messageOf } from '../../common/errors.ts'
+import type { DatabaseState, RetentionPolicyState } from '../../common/state-document.ts'
+import { Keyring } from '../crypto/keyring.ts'
+import { FileStore, type StoredFile } from '../files/file-store.ts'
+import { Log } from '../log/log.ts'
+import { QueryProcess } from '../query-process/client.ts'
+import { applyWrite } from './apply.ts'
+import { DiskGuard } from './disk-guard.ts'
+import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
-import type { Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
+import { readBlocks } from './read.ts'
+import type { Block, Column, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
+import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
+import { shares } from './shares.ts'
+import { allTables, StoredDatabase } from './stored-database.ts'
 
 export type { EngineOptions, EngineStats, WriteOutcome, WriteRequest }
-
-const notYet = () => new AppError('unavailable', 'ERR_ENGINE_CLOSED', 'the engine is not open')
 
 export interface EngineLimits {
   /** Series of the whole organization. */
   readonly series: number
 }
 
+const noOutcome: WriteOutcome = { accepted: 0, problems: [] }
+const flushAgeMs = 10 * 60_000
+const flushLogBytes = 128 * 1024 * 1024
+const upkeepMs = 5_000
+/** For points of a policy that no state document in force describes any more. */
+const defaultShardDurationNs = 7n * 24n * 3_600_000_000_000n
+
+/** The time-series engine of one organization: durable writes, merged reads. */
 export class Engine implements Reader {
   readonly #options: EngineOptions
+  readonly #store: FileStore
+  readonly #queryProcess: QueryProcess
+  readonly #diskGuard: DiskGuard
+  readonly #databases: Map<string, StoredDatabase>
+  readonly #shares: ReturnType<typeof shares>
+  readonly #stopped = new AbortController()
+  #log!: Log
+  #attached: ReadonlyMap<string, DatabaseState> = new Map()
+  #limits: EngineLimits | null = null
+  #freeze: Freeze | null = null
+  #flushing: Promise<void> | null = null
+  #oldestUnflushedMs: number | null = null
+  #upkeep: Promise<void> = Promise.resolve()
+  #flushes = 0
+  #failedFlushes = 0
+  #pointsWritten = 0
 
-  private constructor(options: EngineOptions) {
+  private constructor(options: EngineOptions, store: FileStore, databases: Map<string, StoredDatabase>) {
     this.#options = options
+    this.#store = store
+    this.#databases = databases
+    this.#shares = shares(options.memoryLimitBytes)
+    this.#diskGuard = new DiskGuard(options.disk, options.clock, options.dataFolder)
+    const { extensionPath, program } = options.queryProcess
+    this.#queryProcess = new QueryProcess({
+      program,
+      settings: { extensionPath, ...this.#shares.queryProcess },
+      clock: options.clock,
+      log: options.log,
+    })
   }
 
-  static open(options: EngineOptions): Promise<Engine> {
-    return Promise.resolve(new Engine(options))
+  /**
+   * Opens the data folder, made if it is not there, and replays the log.
+   * @throws AppError corrupt, naming file and offset; invalid, ERR_DATA_KEY_WRONG
+   */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { disk, dataFolder, log, onFatal } = options
+    const keyring = new Keyring(options.organizationId, options.dataKey)
+    const store = await FileStore.open({ disk, dataFolder, keyring, log })
+    const databases = new Map<string, StoredDatabase>()
+    for (const [id, catalog] of await store.loadCatalogs()) databases.set(id, new StoredDatabase(id, catalog))
+    const engine = new Engine(options, store, databases)
+    const folder = join(dataFolder, 'log')
+    engine.#log = await Log.open(
+      { disk, folder, keyring, log, onFatal },
+      store.checkpoint,
+      (position, payload) => {
+        engine.#apply(position, decodeLogRecord(payload))
+      },
+    )
+    engine.#upkeep = engine.#keepUp()
+    return engine
   }
 
-  setDatabases(_databases: readonly DatabaseState[], _limits: EngineLimits | null = null): void {
-    throw notYet()
+  /** What is attached from now on. Absence detaches; it never deletes. */
+  setDatabases(databases: readonly DatabaseState[], limits: EngineLimits | null = null): void {
+    this.#attached = new Map(databases.map((database) => [database.id, database]))
+    this.#limits = limits
   }
 
-  write(_request: WriteRequest): Promise<WriteOutcome> {
-    return Promise.reject(notYet())
+  /**
+   * Resolves when the points are durable and visible.
+   * @throws AppError not-found: ERR_DATABASE_NOT_FOUND, ERR_RETENTION_POLICY_NOT_FOUND; unavailable: ERR_DISK_FULL,
+   * ERR_BUFFER_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
+   */
+  async write(request: WriteRequest): Promise<WriteOutcome> {
+    const { batch, databaseId } = request
+    const state = this.#state(databaseId)
+    const policy = policyOf(state, request.retentionPolicy)
+    const invalid = batch.rejections.map((rejection) => ({ kind: 'invalid' as const, ...rejection }))
+    if (batch.pointCount === 0) return { ...noOutcome, problems: invalid }
+    await this.#diskGuard.check()
+    if (this.#bufferBytes() > this.#shares.refuseBytes) {
+      throw new AppError(
+        'unavailable',
+        'ERR_BUFFER_FULL',
+        'points come faster than they can be put into files',
+      )
+    }
+    const record: WriteRecord = {
+      kind: 'write',
+      databaseId,
+      retentionPolicy: policy.name,
+      cutoffNs: cutoffNs(policy, this.#options.clock.nowNs()),
+      limits: {
+        databaseSeries: state.limits.series,
+        organizationSeries: this.#limits?.series ?? null,
+        fieldsPerMeasurement: state.limits.fieldsPerMeasurement,
+      },
+      tables: batch.tables,
+    }
+    const outcome = await this.#log.append(encodeLogRecord(record), (position) =>
+      this.#apply(position, record),
+    )
+    if (this.#bufferBytes() > this.#shares.flushBytes) this.#flushInBackground()
+    return { accepted: outcome.accepted, problems: [...invalid, ...outcome.problems] }
   }
 
-  measurements(_databaseId: string): readonly MeasurementSchema[] {
-    throw notYet()
+  measurements(databaseId: string): readonly MeasurementSchema[] {
+    const database = this.#databases.get(databaseId)
+    if (!database) return []
+    const names = database.bufferedMeasurements()
+    for (const { entry } of this.#store.files)
+      if (entry.databaseId === databaseId) names.add(entry.measurement)
+    return [...names]
+      .sort()
+      .map((name) => database.catalog.schema(name))
+      .filter((schema) => schema !== null)
   }
 
-  series(_databaseId: string, _measurement: string): readonly Series[] {
-    throw notYet()
+  series(databaseId: string, measurement: string): readonly Series[] {
+    return this.#databases.get(databaseId)?.catalog.series(measurement) ?? []
   }
 
-  read(_request: ReadRequest): AsyncIterable<Block> {
-    throw notYet()
+  async *read(request: ReadRequest): AsyncGenerator<Block> {
+    const { databaseId, retentionPolicy, measurement, signal } = request
+    const policy = policyOf(this.#state(databaseId), retentionPolicy)
+    const database = this.#databases.get(databaseId)
+    const known = database?.catalog.measurement(measurement)?.fields
+    if (!database || !known) return
+    const fields = [...new Set(request.fields)]
+      .map((name) => known.get(name))
+      .filter((field) => field !== undefined)
+    const places = request.fields.map((name) => fields.findIndex((field) => field.name === name))
+    const seriesIds = [...new Set(request.seriesIds)]
+    const oldestNs = cutoffNs(policy, this.#options.clock.nowNs())
+    const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
+    const { maxTimeNs } = request
+    if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return
+    const files = this.#store.files.filter(
+      (file) => isOf(file, databaseId, policy.name, measurement) && overlaps(file, minTimeNs, maxTimeNs),
+    )
+    const tables = database.buffersOf(policy.name, measurement)
+    const release = this.#store.pin(files)
+    try {
+      const source = { store: this.#store, queryProcess: this.#queryProcess, files, tables, fields, signal }
+      for await (const block of readBlocks(source, { seriesIds, minTimeNs, maxTimeNs }))
+        yield { ...block, columns: places.map((place): Column | null => block.columns[place] ?? null) }
+    } finally {
+      await release()
+    }
   }
 
-  deleteDatabase(_databaseId: string): Promise<void> {
-    return Promise.reject(notYet())
+  /** Deletes all data of a database, attached or not; durable when it resolves. */
+  async deleteDatabase(databaseId: string): Promise<void> {
+    if (!this.#databases.has(databaseId)) return
+    const record: LogRecord = { kind: 'delete-database', databaseId }
+    await this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
+    await this.flush()
   }
 
   /** Ids, sorted, attached or not. */
   databasesWithData(): readonly string[] {
-    throw notYet()
+    return [...this.#databases.keys()].sort()
   }
 
-  flush(): Promise<void> {
-    return Promise.reject(notYet())
+  /** Puts all that is buffered into files. */
+  async flush(): Promise<void> {
+    // A flush that is under way may have frozen the buffers before the caller's points came.
+    while (this.#flushing) await this.#flushing.catch(() => undefined)
+    this.#flushing = this.#flushOnce().finally(() => {
+      this.#flushing = null
+    })
+    await this.#flushing
   }
 
   stats(): EngineStats {
-    throw notYet()
+    const { files } = this.#store
+    const databases = [...this.#databases.values()]
+    return {
+      bufferBytes: this.#bufferBytes(),
+      bufferedRows: this.#tables().reduce((sum, table) => sum + table.rowCount, 0),
+      logBytes: this.#log.sizeBytes,
+      files: files.length,
+      fileBytes: files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0),
+      series: databases.reduce((sum, { catalog }) => sum + catalog.seriesCount, 0),
+      flushes: this.#flushes,
+      failedFlushes: this.#failedFlushes,
+      pointsWritten: this.#pointsWritten,
+      position: this.#log.position,
+      checkpoint: this.#store.checkpoint,
+    }
   }
 
-  /** Flushes, then ends the query process. */
-  close(): Promise<void> {
-    return Promise.reject(notYet()).finally(() => this.#options.log.debug('closed'))
+  /** Flushes, then ends the query process. What could not be flushed is in the log. */
+  async close(): Promise<void> {
+    this.#stopped.abort()
+    await this.#upkeep
+    try {
+      await this.flush()
+    } finally {
+      await this.#log.close()
+      await this.#queryProcess.close()
+    }
   }
+
+  #state(databaseId: string): DatabaseState {
+    const state = this.#attached.get(databaseId)
+    if (state) return state
+    throw new AppError('not-found', 'ERR_DATABASE_NOT_FOUND', `database not found: "${databaseId}"`)
+  }
+
+  /** What a durable record does; nothing else changes data. */
+  #apply(position: number, record: LogRecord): WriteOutcome {
+    if (record.kind === 'delete-database') {
+      this.#databases.delete(record.databaseId)
+      this.#store.deleteDatabase(record.databaseId, position)
+      return noOutcome
+    }
+    let database = this.#databases.get(record.databaseId)
+    if (!database) {
+      database = new StoredDatabase(record.databaseId)
+      this.#databases.set(record.databaseId, database)
+    }
+    let otherSeries = 0
+    for (const other of this.#databases.values())
+      if (other !== database) otherSeries += other.catalog.seriesCount
+    const outcome = applyWrite(database, record, otherSeries)
+    this.#pointsWritten += outcome.accepted
+    this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
+    return outcome
+  }
+
+  #tables() {
+    return [...this.#databases.values()].flatMap((database) =>
+      [...allTables(database.frozen), ...allTables(database.active)].map(({ table }) => table),
+    )
+  }
+
+  #bufferBytes(): number {
+    return this.#tables().reduce((sum, table) => sum + table.bytes, 0)
+  }
+
+  #flushInBackground(): void {
+    if (this.#flushing) return
+    this.flush().catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'buffers could not be put into files')
+    })
+  }
+
+  async #flushOnce(): Promise<void> {
+    const store = this.#store
+    try {
+      // What an attempt before froze comes first: files cover positions in order.
+      if (this.#freeze) await this.#finishFreeze(this.#freeze)
+      if (this.#log.position === store.checkpoint && !store.changed) return
+      this.#freeze = this.#freezeBuffers()
+      await this.#finishFreeze(this.#freeze)
+      this.#flushes++
+    } catch (error) {
+      this.#failedFlushes++
+      throw new AppError(
+        'unavailable',
+        'ERR_FLUSH',
+        `buffers could not be put into files: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+
+  #freezeBuffers(): Freeze {
+    const databases = [...this.#databases.values()].map((database) => {
+      assert(database.frozen === null, 'buffers are frozen once')
+      database.frozen = database.active
+      database.active = new Map()
+      const { seriesCount, fieldCount } = database.catalog
+      return { database, seriesCount, fieldCount }
+    })
+    this.#oldestUnflushedMs = null
+    this.#log.roll()
+    return { position: this.#log.position, databases }
+  }
+
+  async #finishFreeze(freeze: Freeze): Promise<void> {
+    const tools = {
+      store: this.#store,
+      queryProcess: this.#queryProcess,
+      shardDurationNs: (databaseId: string, name: string) => this.#shardDurationNs(databaseId, name),
+    }
+    await writeFreeze(tools, freeze)
+    // From here on the files answer for these points: no read may see them in neither or in both.
+    for (const { database } of freeze.databases) database.frozen = null
+    this.#freeze = null
+    await this.#log.removeThrough(freeze.position)
+  }
+
+  #shardDurationNs(databaseId: string, name: string): bigint {
+    const policy = this.#attached.get(databaseId)?.retentionPolicies.find((each) => each.name === name)
+    const durationNs = BigInt(policy?.shardDurationNs ?? 0)
+    return durationNs > 0n ? durationNs : defaultShardDurationNs
+  }
+
+  /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */
+  async #keepUp(): Promise<void> {
+    const { clock, log } = this.#options
+    for (;;) {
+      try {
+        await clock.sleep(upkeepMs, this.#stopped.signal)
+      } catch {
+        return
+      }
+      const expired = this.#dropExpired()
+      const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
+      const due =
+        ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes || this.#freeze !== null || expired > 0
+      if (!due) continue
+      try {
+        await this.flush()
+      } catch (error) {
+        log.error({ err: error }, 'buffers could not be put into files')
+      }
+    }
+  }
+
+  #dropExpired(): number {
+    const nowNs = this.#options.clock.nowNs()
+    return this.#store.drop(({ databaseId, retentionPolicy, maxTimeNs }) => {
+      const policy = this.#attached
+        .get(databaseId)
+        ?.retentionPolicies.find(({ name }) => name === retentionPolicy)
+      const oldestNs = policy ? cutoffNs(policy, nowNs) : null
+      return oldestNs !== null && BigInt(maxTimeNs) < oldestNs
+    })
+  }
+}
+
+/** @throws AppError not-found, ERR_RETENTION_POLICY_NOT_FOUND */
+function policyOf(state: DatabaseState, name: string | null): RetentionPolicyState {
+  const wanted = name ?? state.defaultRetentionPolicy
+  const policy = state.retentionPolicies.find((each) => each.name === wanted)
+  if (policy) return policy
+  throw new AppError('not-found', 'ERR_RETENTION_POLICY_NOT_FOUND', `retention policy not found: ${wanted}`)
+}
+
+/** Points before this are beyond the policy; null where points stay for ever. */
+function cutoffNs(policy: RetentionPolicyState, nowNs: bigint): bigint | null {
+  const durationNs = BigInt(policy.durationNs)
+  return durationNs === 0n ? null : nowNs - durationNs
+}
+
+function isOf(
+  { entry }: StoredFile,
+  databaseId: string,
+  retentionPolicy: string,
+  measurement: string,
+): boolean {
+  return (
+    entry.databaseId === databaseId &&
+    entry.retentionPolicy === retentionPolicy &&
+    entry.measurement === measurement
+  )
+}
+
+function overlaps(file: StoredFile, minTimeNs: bigint, maxTimeNs: bigint): boolean {
+  return file.minTimeNs <= maxTimeNs && file.maxTimeNs >= minTimeNs
 }

@@ -1,0 +1,86 @@
+import type { Column, FieldType } from '../engine/reader.ts'
+import { copyCell, finishVector, newVector, part } from './vector.ts'
+
+/** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
+export interface Run {
+  readonly times: BigInt64Array
+  readonly columns: readonly (Column | null)[]
+}
+
+/**
+ * Rows picked out of several sources. Row `k` of the result's making is row `rows[k]` of source `sources[k]` and goes
+ * to `targets[k]`, which never falls; where several go to one target the later present value wins, field by field.
+ */
+export interface Picking {
+  readonly rows: Int32Array
+  readonly sources: Uint8Array
+  readonly targets: Int32Array
+  readonly targetCount: number
+}
+
+export function pickColumn(
+  type: FieldType,
+  columns: readonly (Column | null)[],
+  picking: Picking,
+): Column | null {
+  if (columns.every((column) => column === null)) return null
+  const vector = newVector(type, picking.targetCount)
+  const { rows, sources, targets } = picking
+  for (let k = 0; k < rows.length; k++) {
+    const column = columns[sources[k]!]
+    if (column) copyCell(column, rows[k]!, vector, targets[k]!)
+  }
+  return finishVector(vector, picking.targetCount)
+}
+
+/** Both runs as one; where they have the same time, `newer` wins field by field. */
+export function mergeRuns(types: readonly FieldType[], older: Run, newer: Run): Run {
+  const total = older.times.length + newer.times.length
+  const rows = new Int32Array(total)
+  const sources = new Uint8Array(total)
+  const targets = new Int32Array(total)
+  const times = new BigInt64Array(total)
+  let a = 0
+  let b = 0
+  let target = -1
+  for (let k = 0; k < total; k++) {
+    const fromOlder =
+      b === newer.times.length || (a < older.times.length && older.times[a]! <= newer.times[b]!)
+    const time = fromOlder ? older.times[a]! : newer.times[b]!
+    if (target < 0 || times[target] !== time) times[++target] = time
+    sources[k] = fromOlder ? 0 : 1
+    rows[k] = fromOlder ? a++ : b++
+    targets[k] = target
+  }
+  const picking = { rows, sources, targets, targetCount: target + 1 }
+  return {
+    times: times.subarray(0, target + 1),
+    columns: types.map((type, index) =>
+      pickColumn(type, [older.columns[index] ?? null, newer.columns[index] ?? null], picking),
+    ),
+  }
+}
+
+export function partOfRun(run: Run, from: number, end: number): Run {
+  return {
+    times: run.times.subarray(from, end),
+    columns: run.columns.map((column) => withoutEmpty(column && part(column, from, end))),
+  }
+}
+
+/** A part may hold nothing of a column that as a whole holds something. */
+function withoutEmpty(column: Column | null): Column | null {
+  return column?.present?.every((flag) => flag === 0) ? null : column
+}
+
+/** @returns how many of the times are not after `timeNs` */
+export function countThrough(times: BigInt64Array, timeNs: bigint): number {
+  let low = 0
+  let high = times.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (times[middle]! <= timeNs) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,99 @@
+import { unreachable } from '../../common/errors.ts'
+import type { Column, FieldType } from '../engine/reader.ts'
+
+/** A column that can be written. Where `present` is 0 the value means nothing. */
+export type Vector =
+  | { readonly type: 'float'; values: Float64Array; present: Uint8Array }
+  | { readonly type: 'integer'; values: BigInt64Array; present: Uint8Array }
+  | { readonly type: 'unsigned'; values: BigUint64Array; present: Uint8Array }
+  | { readonly type: 'boolean'; values: Uint8Array; present: Uint8Array }
+  | { readonly type: 'string'; values: string[]; present: Uint8Array }
+
+/** Bytes a value takes; for strings without their characters. */
+export const valueBytes: Readonly<Record<FieldType, number>> = {
+  float: 9,
+  integer: 9,
+  unsigned: 9,
+  boolean: 2,
+  string: 17,
+}
+
+export function newVector(type: FieldType, capacity: number): Vector {
+  const present = new Uint8Array(capacity)
+  switch (type) {
+    case 'float':
+      return { type, values: new Float64Array(capacity), present }
+    case 'integer':
+      return { type, values: new BigInt64Array(capacity), present }
+    case 'unsigned':
+      return { type, values: new BigUint64Array(capacity), present }
+    case 'boolean':
+      return { type, values: new Uint8Array(capacity), present }
+    case 'string':
+      return { type, values: Array.from({ length: capacity }, () => ''), present }
+    default:
+      return unreachable(type)
+  }
+}
+
+/** Copies `count` rows at once. Both are of the same type. */
+export function copyRows(from: Column, fromRow: number, to: Vector, toRow: number, count: number): void {
+  const end = fromRow + count
+  if (from.present) to.present.set(from.present.subarray(fromRow, end), toRow)
+  else to.present.fill(1, toRow, toRow + count)
+  if (from.type === 'float' && to.type === 'float') to.values.set(from.values.subarray(fromRow, end), toRow)
+  else if (from.type === 'integer' && to.type === 'integer')
+    to.values.set(from.values.subarray(fromRow, end), toRow)
+  else if (from.type === 'unsigned' && to.type === 'unsigned')
+    to.values.set(from.values.subarray(fromRow, end), toRow)
+  else if (from.type === 'boolean' && to.type === 'boolean')
+    to.values.set(from.values.subarray(fromRow, end), toRow)
+  else if (from.type === 'string' && to.type === 'string')
+    for (let row = 0; row < count; row++) to.values[toRow + row] = from.values[fromRow + row]!
+}
+
+/** Copies one row's value, if it has one. */
+export function copyCell(from: Column, fromRow: number, to: Vector, toRow: number): void {
+  if (from.present && from.present[fromRow] === 0) return
+  to.present[toRow] = 1
+  if (from.type === 'float' && to.type === 'float') to.values[toRow] = from.values[fromRow]!
+  else if (from.type === 'integer' && to.type === 'integer') to.values[toRow] = from.values[fromRow]!
+  else if (from.type === 'unsigned' && to.type === 'unsigned') to.values[toRow] = from.values[fromRow]!
+  else if (from.type === 'boolean' && to.type === 'boolean') to.values[toRow] = from.values[fromRow]!
+  else if (from.type === 'string' && to.type === 'string') to.values[toRow] = from.values[fromRow]!
+}
+
+/** A vector with room for more rows, holding the first `rowCount` of the old one. */
+export function grownVector(old: Vector, rowCount: number, capacity: number): Vector {
+  const grown = newVector(old.type, capacity)
+  copyRows(old, 0, grown, 0, rowCount)
+  return grown
+}
+
+/** The first rows as an immutable column; null if none of them has a value. */
+export function finishVector(vector: Vector, rowCount: number): Column | null {
+  let count = 0
+  for (let row = 0; row < rowCount; row++) count += vector.present[row]!
+  return count === 0
+    ? null
+    : part({ ...vector, present: count === rowCount ? null : vector.present }, 0, rowCount)
+}
+
+/** Rows `from` to `end` of a column, sharing its memory. */
+export function part(column: Column, from: number, end: number): Column {
+  const present = column.present?.subarray(from, end) ?? null
+  switch (column.type) {
+    case 'float':
+      return { type: column.type, values: column.values.subarray(from, end), present }
+    case 'integer':
+      return { type: column.type, values: column.values.subarray(from, end), present }
+    case 'unsigned':
+      return { type: column.type, values: column.values.subarray(from, end), present }
+    case 'boolean':
+      return { type: column.type, values: column.values.subarray(from, end), present }
+    case 'string':
+      return { type: column.type, values: column.values.slice(from, end), present }
+    default:
+      return unreachable(column)
+  }
+}

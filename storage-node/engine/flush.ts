@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto'
+import type { TableBuffer } from '../buffer/table-buffer.ts'
+import { keyBytes } from '../crypto/keyring.ts'
+import { maxSeriesPerDictionary } from '../files/dictionary.ts'
+import type { FileStore } from '../files/file-store.ts'
+import { factsOf, fileColumns, fileRows, planFiles } from '../files/layout.ts'
+import type { DictionaryEntry, FileEntry } from '../files/manifest.ts'
+import type { QueryProcess } from '../query-process/client.ts'
+import { allTables, type StoredDatabase } from './stored-database.ts'
+
+/** A database as it was when the buffers were frozen. */
+export interface FrozenDatabase {
+  readonly database: StoredDatabase
+  readonly seriesCount: number
+  readonly fieldCount: number
+}
+
+/** All buffers as they were at log position `position`. */
+export interface Freeze {
+  readonly position: number
+  readonly databases: readonly FrozenDatabase[]
+}
+
+export interface FlushTools {
+  readonly store: FileStore
+  readonly queryProcess: QueryProcess
+  readonly shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint
+}
+
+/** Makes frozen buffers files and puts the manifest in force that names them. */
+export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<void> {
+  const files: FileEntry[] = []
+  const dictionaries: DictionaryEntry[] = []
+  for (const frozen of freeze.databases) {
+    const { id: databaseId, frozen: buffers } = frozen.database
+    for (const { retentionPolicy, measurement, table } of allTables(buffers))
+      files.push(...(await writeTable(tools, freeze, { databaseId, retentionPolicy, measurement }, table)))
+    dictionaries.push(...(await writeDictionaries(tools.store, freeze.position, frozen)))
+  }
+  await tools.store.commit(freeze.position, files, dictionaries)
+}
+
+type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
+
+async function writeTable(
+  tools: FlushTools,
+  freeze: Freeze,
+  place: Place,
+  table: TableBuffer,
+): Promise<FileEntry[]> {
+  const { store, queryProcess } = tools
+  const entries: FileEntry[] = []
+  const columns = fileColumns(table)
+  const shardDurationNs = tools.shardDurationNs(place.databaseId, place.retentionPolicy)
+  for (const planned of planFiles(table, shardDurationNs)) {
+    const { name, temporaryPath } = store.newParquet()
+    const key = randomBytes(keyBytes)
+    await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))
+    const adopted = await store.adopt(name, temporaryPath)
+    const facts = factsOf(table, planned)
+    entries.push({
+      ...place,
+      ...facts,
+      ...adopted,
+      name,
+      firstPosition: store.checkpoint + 1,
+      lastPosition: freeze.position,
+      minTimeNs: String(facts.minTimeNs),
+      maxTimeNs: String(facts.maxTimeNs),
+      fields: [...table.fields],
+      sealedKey: store.sealKey(name, key),
+    })
+  }
+  return entries
+}
+
+async function writeDictionaries(
+  store: FileStore,
+  lastPosition: number,
+  frozen: FrozenDatabase,
+): Promise<DictionaryEntry[]> {
+  const { database, seriesCount, fieldCount } = frozen
+  const { catalog, id: databaseId } = database
+  const entries: DictionaryEntry[] = []
+  let { series: firstSeries, fields: firstField } = store.dictionaryEnd(databaseId)
+  while (firstSeries < seriesCount || firstField < fieldCount) {
+    const part = {
+      databaseId,
+      lastPosition,
+      firstSeries,
+      seriesCount: Math.min(seriesCount - firstSeries, maxSeriesPerDictionary),
+      firstField,
+      fieldCount: fieldCount - firstField,
+    }
+    entries.push(await store.writeDictionary(catalog, part))
+    firstSeries += part.seriesCount
+    firstField += part.fieldCount
+  }
+  return entries
+}

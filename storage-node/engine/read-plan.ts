@@ -1,0 +1,96 @@
+import type { StoredFile } from '../files/file-store.ts'
+
+/** One question to the query process: some series over some time. */
+export interface ReadPart {
+  readonly seriesIds: readonly number[]
+  readonly files: readonly StoredFile[]
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
+export interface ReadBounds {
+  readonly seriesIds: readonly number[]
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
+/** The query process sorts the rows of a part in memory. */
+const maxRowsPerPart = 1_000_000
+const maxSeriesPerPart = 5_000
+
+/**
+ * Cuts a read into parts that fit into memory: by series, and where one series alone is too much, by time. The parts
+ * come in the order of the wanted series; parts of one series in the order of time.
+ */
+export function planRead(files: readonly StoredFile[], bounds: ReadBounds): ReadPart[] {
+  const parts: ReadPart[] = []
+  let group: number[] = []
+  let groupRows = 0
+  const closeGroup = () => {
+    if (group.length > 0) parts.push(partOf(files, group, bounds.minTimeNs, bounds.maxTimeNs))
+    group = []
+    groupRows = 0
+  }
+  for (const seriesId of bounds.seriesIds) {
+    const rows = expectedRows(files, seriesId)
+    if (group.length >= maxSeriesPerPart || (group.length > 0 && groupRows + rows > maxRowsPerPart))
+      closeGroup()
+    if (rows > maxRowsPerPart) parts.push(...slices(files, seriesId, bounds))
+    else {
+      group.push(seriesId)
+      groupRows += rows
+    }
+  }
+  closeGroup()
+  return parts
+}
+
+function partOf(
+  files: readonly StoredFile[],
+  seriesIds: readonly number[],
+  minTimeNs: bigint,
+  maxTimeNs: bigint,
+): ReadPart {
+  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
+  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
+  return {
+    seriesIds,
+    minTimeNs,
+    maxTimeNs,
+    files: files.filter(
+      (file) =>
+        file.minTimeNs <= maxTimeNs &&
+        file.maxTimeNs >= minTimeNs &&
+        file.entry.minSeries <= maxSeries &&
+        file.entry.maxSeries >= minSeries,
+    ),
+  }
+}
+
+/** Supposes that the series of a file have equally many rows. */
+function expectedRows(files: readonly StoredFile[], seriesId: number): number {
+  let rows = 0
+  for (const { entry } of files)
+    if (entry.minSeries <= seriesId && seriesId <= entry.maxSeries) rows += entry.rows / entry.seriesCount
+  return rows
+}
+
+function slices(files: readonly StoredFile[], seriesId: number, bounds: ReadBounds): ReadPart[] {
+  const relevant = files
+    .filter(({ entry }) => entry.minSeries <= seriesId && seriesId <= entry.maxSeries)
+    .sort((a, b) => (a.minTimeNs < b.minTimeNs ? -1 : a.minTimeNs > b.minTimeNs ? 1 : 0))
+  const parts: ReadPart[] = []
+  let fromNs = bounds.minTimeNs
+  let rows = 0
+  for (const { entry, minTimeNs } of relevant) {
+    const fileRows = entry.rows / entry.seriesCount
+    if (rows > 0 && rows + fileRows > maxRowsPerPart && minTimeNs > fromNs && minTimeNs <= bounds.maxTimeNs) {
+      parts.push(partOf(files, [seriesId], fromNs, minTimeNs - 1n))
+      fromNs = minTimeNs
+      rows = 0
+    }
+    rows += fileRows
+  }
+  parts.push(partOf(files, [seriesId], fromNs, bounds.maxTimeNs))
+  return parts
+}

@@ -1,0 +1,132 @@
+import { AppError, messageOf } from '../../common/errors.ts'
+import type { Run } from '../buffer/merge.ts'
+import type { TableBuffer } from '../buffer/table-buffer.ts'
+import { part } from '../buffer/vector.ts'
+import type { FileStore, StoredFile } from '../files/file-store.ts'
+import type { QueryProcess } from '../query-process/client.ts'
+import type { ReadJob, RowColumn, Rows } from '../query-process/messages.ts'
+import { BufferedSeries, type WantedField } from './buffered-series.ts'
+import { planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
+import type { Block, Column } from './reader.ts'
+import { SeriesMerger } from './series-merger.ts'
+
+export interface ReadSource {
+  readonly store: FileStore
+  readonly queryProcess: QueryProcess
+  /** Files of the measurement that may hold something; they stay until the read ends. */
+  readonly files: readonly StoredFile[]
+  /** Buffers of the measurement, older first. */
+  readonly tables: readonly TableBuffer[]
+  readonly fields: readonly WantedField[]
+  readonly signal: AbortSignal
+}
+
+/**
+ * Blocks whose columns stand in the order of `source.fields`, each series' in the order of time.
+ * @throws AppError corrupt, ERR_FILE_CORRUPT; unavailable, ERR_QUERY_PROCESS; the signal's reason
+ */
+export async function* readBlocks(source: ReadSource, bounds: ReadBounds): AsyncGenerator<Block> {
+  const buffered = new BufferedSeries(source.tables, source.fields, bounds)
+  const types = source.fields.map(({ type }) => type)
+  const pieces = piecesOfAll(source, bounds)
+  try {
+    let next = await pieces.next()
+    for (const seriesId of bounds.seriesIds) {
+      source.signal.throwIfAborted()
+      const merger = new SeriesMerger(seriesId, types, buffered.run(seriesId))
+      while (!next.done && next.value.seriesId === seriesId) {
+        yield* merger.add(next.value.run)
+        next = await pieces.next()
+      }
+      yield* merger.end()
+    }
+  } finally {
+    await pieces.return(undefined)
+  }
+}
+
+interface Piece {
+  readonly seriesId: number
+  readonly run: Run
+}
+
+/** Rows of files, in the order of the wanted series and of time; a time may repeat, the later row is the newer. */
+async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<Piece, undefined> {
+  if (source.files.length === 0) return
+  for (const readPart of planRead(source.files, bounds)) {
+    const job = jobOf(source, readPart)
+    if (job.files.length === 0) continue
+    try {
+      for await (const rows of source.queryProcess.readParquet(job, source.signal)) yield* splitBySeries(rows)
+    } catch (error) {
+      source.signal.throwIfAborted()
+      await reportDamage(source, readPart, error)
+    }
+  }
+}
+
+function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
+  const wanted = new Set(source.fields.map(({ number }) => number))
+  return {
+    files: readPart.files
+      .filter(({ entry }) => entry.fields.some((field) => wanted.has(field)))
+      .map((file) => ({
+        path: file.path,
+        key: source.store.keyOf(file),
+        order: file.entry.lastPosition,
+        columns: file.entry.fields.map((field) => `f${field}`),
+      })),
+    seriesIds: readPart.seriesIds,
+    columns: source.fields.map(({ number, type }) => ({ name: `f${number}`, type })),
+    minTimeNs: readPart.minTimeNs,
+    maxTimeNs: readPart.maxTimeNs,
+  }
+}
+
+function* splitBySeries(rows: Rows): Generator<Piece> {
+  const [series, times, ...columns] = rows.columns
+  if (series?.type !== 'series' || times?.type !== 'integer')
+    throw new TypeError('rows without series and time')
+  for (let from = 0; from < rows.rowCount;) {
+    let end = from + 1
+    while (end < rows.rowCount && series.values[end] === series.values[from]) end++
+    const run = {
+      times: times.values.subarray(from, end),
+      columns: columns.map((column) => columnPart(column, from, end)),
+    }
+    yield { seriesId: series.values[from]!, run }
+    from = end
+  }
+}
+
+function columnPart(column: RowColumn, from: number, end: number): Column | null {
+  if (column.type === 'series') return null
+  const taken = part(column, from, end)
+  return taken.present?.every((flag) => flag === 0) ? null : taken
+}
+
+/** A read that failed over a damaged file says which; anything else is passed on. */
+async function reportDamage(source: ReadSource, readPart: ReadPart, error: unknown): Promise<never> {
+  for (const file of readPart.files) {
+    const intact = await source.store.isIntact(file).catch(() => false)
+    if (intact) continue
+    const { measurement, minTimeNs, maxTimeNs } = file.entry
+    throw new AppError(
+      'corrupt',
+      'ERR_FILE_CORRUPT',
+      `${file.path} is damaged: points of measurement "${measurement}" from ${minTimeNs} to ${maxTimeNs} cannot be read`,
+      { cause: error },
+    )
+  }
+  if (error instanceof AppError && /Out of Memory/i.test(messageOf(error))) {
+    throw new AppError(
+      'too-large',
+      'ERR_QUERY_MEMORY',
+      'the query needs more memory than it may use: ask for less',
+      {
+        cause: error,
+      },
+    )
+  }
+  throw error
+}

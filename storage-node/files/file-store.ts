@@ -1,0 +1,281 @@
+import { join } from 'node:path'
+import { AppError, assert } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Disk } from '../disk/disk.ts'
+import { Catalog } from '../engine/catalog.ts'
+import { encodeDictionary, loadDictionary } from './dictionary.ts'
+import {
+  decodeManifest,
+  emptyManifest,
+  encodeManifest,
+  type DictionaryEntry,
+  type FileEntry,
+  type Manifest,
+} from './manifest.ts'
+
+export interface FileStoreOptions {
+  readonly disk: Disk
+  readonly dataFolder: string
+  readonly keyring: Keyring
+  readonly log: Logger
+}
+
+/** A file on disk with the bounds of its times as numbers to compare. */
+export interface StoredFile {
+  readonly entry: FileEntry
+  readonly path: string
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
+const manifestName = 'manifest'
+const parquetSuffix = '.parquet'
+const dictionarySuffix = '.dictionary'
+
+/**
+ * The files that the manifest in force names. A file becomes real by adoption and known by the next manifest; one that
+ * is no longer named goes when nobody reads it any more.
+ */
+export class FileStore {
+  readonly #options: FileStoreOptions
+  readonly #folder: string
+  readonly #temporaryFolder: string
+  #files: StoredFile[]
+  #dictionaries: readonly DictionaryEntry[]
+  #checkpoint: number
+  #nextFile: number
+  /** Readers of each file, by name. */
+  readonly #pins = new Map<string, number>()
+  readonly #doomed = new Set<string>()
+  readonly #keys = new Map<string, Uint8Array>()
+  /** Up to which position a database was deleted, as long as a manifest may still come that does not know. */
+  readonly #deleted = new Map<string, number>()
+  #changed = false
+
+  private constructor(options: FileStoreOptions, manifest: Manifest) {
+    this.#options = options
+    this.#folder = join(options.dataFolder, 'files')
+    this.#temporaryFolder = join(options.dataFolder, 'tmp')
+    this.#files = manifest.files.map((entry) => this.#stored(entry))
+    this.#dictionaries = manifest.dictionaries
+    this.#checkpoint = manifest.checkpoint
+    this.#nextFile = manifest.nextFile
+  }
+
+  /**
+   * Reads the manifest, checks that its files are there, removes what it does not name.
+   * @throws AppError corrupt: ERR_MANIFEST_CORRUPT, ERR_FILE_MISSING; invalid, ERR_DATA_KEY_WRONG
+   */
+  static async open(options: FileStoreOptions): Promise<FileStore> {
+    const { disk, dataFolder, keyring } = options
+    const path = join(dataFolder, manifestName)
+    for (const name of ['files', 'tmp']) await disk.makeFolder(join(dataFolder, name))
+    const found = await disk.exists(path)
+    const manifest = found ? decodeManifest(await disk.read(path), keyring, path) : emptyManifest
+    const store = new FileStore(options, manifest)
+    if (!found && (await disk.list(store.#folder)).length > 0)
+      throw new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: missing, yet there are files`)
+    await store.#checkFiles()
+    await store.#removeOrphans()
+    return store
+  }
+
+  get checkpoint(): number {
+    return this.#checkpoint
+  }
+
+  get files(): readonly StoredFile[] {
+    return this.#files
+  }
+
+  /** Files were dropped since the last commit. */
+  get changed(): boolean {
+    return this.#changed
+  }
+
+  /** The catalogs as of the checkpoint. @throws AppError corrupt */
+  async loadCatalogs(): Promise<Map<string, Catalog>> {
+    const catalogs = new Map<string, Catalog>()
+    for (const entry of this.#dictionaries) {
+      const catalog = catalogs.get(entry.databaseId) ?? new Catalog()
+      catalogs.set(entry.databaseId, catalog)
+      const bytes = await this.#options.disk.read(join(this.#folder, entry.name))
+      loadDictionary(catalog, entry, bytes, this.#options.keyring)
+    }
+    return catalogs
+  }
+
+  /** How much of a database's catalog is in dictionaries. */
+  dictionaryEnd(databaseId: string): { readonly series: number; readonly fields: number } {
+    const last = this.#dictionaries.findLast((entry) => entry.databaseId === databaseId)
+    return last
+      ? { series: last.firstSeries + last.seriesCount, fields: last.firstField + last.fieldCount }
+      : { series: 0, fields: 0 }
+  }
+
+  /** A name for a new Parquet file and where it is to be written. */
+  newParquet(): { readonly name: string; readonly temporaryPath: string } {
+    const name = this.#newName(parquetSuffix)
+    return { name, temporaryPath: join(this.#temporaryFolder, name) }
+  }
+
+  sealKey(name: string, key: Uint8Array): string {
+    return Buffer.from(this.#options.keyring.seal(`parquet/${name}`, key)).toString('base64')
+  }
+
+  keyOf(file: StoredFile): Uint8Array {
+    const { name, sealedKey } = file.entry
+    let key = this.#keys.get(name)
+    if (!key) {
+      key = this.#options.keyring.unseal(`parquet/${name}`, Buffer.from(sealedKey, 'base64'))
+      this.#keys.set(name, key)
+    }
+    return key
+  }
+
+  /** Makes a written file real; it counts once a commit names it. */
+  async adopt(name: string, temporaryPath: string): Promise<{ sizeBytes: number; sha256: string }> {
+    const { disk } = this.#options
+    const path = join(this.#folder, name)
+    await disk.adopt(temporaryPath, path)
+    return { sizeBytes: await disk.sizeBytes(path), sha256: await disk.sha256(path) }
+  }
+
+  async writeDictionary(catalog: Catalog, part: Omit<DictionaryEntry, 'name'>): Promise<DictionaryEntry> {
+    const entry = { ...part, name: this.#newName(dictionarySuffix) }
+    const bytes = encodeDictionary(catalog, entry, this.#options.keyring)
+    await this.#options.disk.replace(join(this.#folder, entry.name), bytes)
+    return entry
+  }
+
+  /** Puts a new manifest in force: what is there, without what was dropped, and these. */
+  async commit(
+    checkpoint: number,
+    files: readonly FileEntry[],
+    dictionaries: readonly DictionaryEntry[],
+  ): Promise<void> {
+    assert(checkpoint >= this.#checkpoint, 'the checkpoint never falls')
+    const { disk, dataFolder, keyring } = this.#options
+    const doomed = [...this.#doomed]
+    this.#changed = false
+    const manifest: Manifest = {
+      checkpoint,
+      nextFile: this.#nextFile,
+      files: [...this.#files.map(({ entry }) => entry), ...files.filter((entry) => !this.#isDeleted(entry))],
+      dictionaries: [...this.#dictionaries, ...dictionaries.filter((entry) => !this.#isDeleted(entry))],
+    }
+    try {
+      await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
+    } catch (error) {
+      this.#changed = true
+      throw error
+    }
+    this.#checkpoint = checkpoint
+    this.#files = [...this.#files, ...files.map((entry) => this.#stored(entry))]
+    this.#dictionaries = [...this.#dictionaries, ...dictionaries]
+    // A database may have been deleted while the manifest was being written, or before, while its files were.
+    this.#dropDeleted()
+    for (const [databaseId, position] of this.#deleted)
+      if (position <= checkpoint) this.#deleted.delete(databaseId)
+    for (const name of doomed) if (!this.#pins.has(name)) await this.#remove(name)
+  }
+
+  /** Takes files out of sight; they are gone from the disk after the next commit, once nobody reads them. */
+  drop(isDropped: (entry: FileEntry) => boolean): number {
+    const dropped = this.#files.filter(({ entry }) => isDropped(entry))
+    if (dropped.length === 0) return 0
+    this.#files = this.#files.filter(({ entry }) => !isDropped(entry))
+    for (const { entry } of dropped) this.#doomed.add(entry.name)
+    this.#changed = true
+    return dropped.length
+  }
+
+  /** Drops all files of a database that hold what was written up to a position, also those that are still being made. */
+  deleteDatabase(databaseId: string, position: number): void {
+    this.#deleted.set(databaseId, position)
+    this.#dropDeleted()
+  }
+
+  #isDeleted({ databaseId, lastPosition }: { databaseId: string; lastPosition: number }): boolean {
+    return lastPosition <= (this.#deleted.get(databaseId) ?? -1)
+  }
+
+  #dropDeleted(): void {
+    this.drop((entry) => this.#isDeleted(entry))
+    const dropped = this.#dictionaries.filter((entry) => this.#isDeleted(entry))
+    if (dropped.length === 0) return
+    this.#dictionaries = this.#dictionaries.filter((entry) => !this.#isDeleted(entry))
+    for (const { name } of dropped) this.#doomed.add(name)
+    this.#changed = true
+  }
+
+  /** Keeps files on disk while they are read. @returns what ends it */
+  pin(files: readonly StoredFile[]): () => Promise<void> {
+    for (const { entry } of files) this.#pins.set(entry.name, (this.#pins.get(entry.name) ?? 0) + 1)
+    return async () => {
+      for (const { entry } of files) {
+        const rest = this.#pins.get(entry.name)! - 1
+        if (rest > 0) this.#pins.set(entry.name, rest)
+        else this.#pins.delete(entry.name)
+        if (rest === 0 && !this.#changed && this.#doomed.has(entry.name)) await this.#remove(entry.name)
+      }
+    }
+  }
+
+  /** @returns whether the file is still what was adopted */
+  async isIntact(file: StoredFile): Promise<boolean> {
+    return (await this.#options.disk.sha256(file.path)) === file.entry.sha256
+  }
+
+  #stored(entry: FileEntry): StoredFile {
+    return {
+      entry,
+      path: join(this.#folder, entry.name),
+      minTimeNs: BigInt(entry.minTimeNs),
+      maxTimeNs: BigInt(entry.maxTimeNs),
+    }
+  }
+
+  #newName(suffix: string): string {
+    return (this.#nextFile++).toString(16).padStart(16, '0') + suffix
+  }
+
+  async #remove(name: string): Promise<void> {
+    this.#doomed.delete(name)
+    this.#keys.delete(name)
+    await this.#options.disk.remove(join(this.#folder, name))
+  }
+
+  async #checkFiles(): Promise<void> {
+    const { disk } = this.#options
+    const there = new Set(await disk.list(this.#folder))
+    for (const { entry, path } of this.#files) {
+      if (!there.has(entry.name)) throw missing(`${path} is missing`)
+      const sizeBytes = await disk.sizeBytes(path)
+      if (sizeBytes !== entry.sizeBytes)
+        throw missing(`${path} has ${sizeBytes} bytes, expected ${entry.sizeBytes}`)
+    }
+    for (const { name } of this.#dictionaries)
+      if (!there.has(name)) throw missing(`${join(this.#folder, name)} is missing`)
+  }
+
+  async #removeOrphans(): Promise<void> {
+    const { disk, log } = this.#options
+    const known = new Set([
+      ...this.#files.map(({ entry }) => entry.name),
+      ...this.#dictionaries.map(({ name }) => name),
+    ])
+    for (const folder of [this.#folder, this.#temporaryFolder]) {
+      for (const name of await disk.list(folder)) {
+        if (folder === this.#folder && known.has(name)) continue
+        log.info({ file: name }, 'orphaned file removed')
+        await disk.remove(join(folder, name))
+      }
+    }
+  }
+}
+
+function missing(what: string): AppError {
+  return new AppError('corrupt', 'ERR_FILE_MISSING', what)
+}

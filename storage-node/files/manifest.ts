@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { crc32 } from 'node:zlib'
+import { AppError } from '../../common/errors.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+
+/**
+ * Which files there are and what they hold, replaced as a whole at each flush. Everything up to position `checkpoint`
+ * of the log is in the files it names.
+ */
+const integer = z.int().nonnegative()
+const int64 = z.string().regex(/^-?[0-9]{1,19}$/)
+
+export const fileEntrySchema = z.strictObject({
+  name: z.string().regex(/^[0-9a-f]{16}\.parquet$/),
+  databaseId: z.string(),
+  retentionPolicy: z.string(),
+  measurement: z.string(),
+  firstPosition: integer,
+  lastPosition: integer,
+  rows: integer,
+  seriesCount: integer,
+  minSeries: integer,
+  maxSeries: integer,
+  minTimeNs: int64,
+  maxTimeNs: int64,
+  /** Numbers of the measurement's fields that the file has. */
+  fields: z.array(integer),
+  sizeBytes: integer,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** The file's own key, sealed, base64. */
+  sealedKey: z.base64(),
+})
+
+const dictionaryEntrySchema = z.strictObject({
+  name: z.string().regex(/^[0-9a-f]{16}\.dictionary$/),
+  databaseId: z.string(),
+  lastPosition: integer,
+  firstSeries: integer,
+  seriesCount: integer,
+  firstField: integer,
+  fieldCount: integer,
+})
+
+const manifestSchema = z.strictObject({
+  checkpoint: integer,
+  nextFile: integer,
+  files: z.array(fileEntrySchema),
+  dictionaries: z.array(dictionaryEntrySchema),
+})
+
+export type FileEntry = Readonly<z.infer<typeof fileEntrySchema>>
+export type DictionaryEntry = Readonly<z.infer<typeof dictionaryEntrySchema>>
+
+export interface Manifest {
+  readonly checkpoint: number
+  /** The number that the next file takes for its name. */
+  readonly nextFile: number
+  readonly files: readonly FileEntry[]
+  /** In the order in which they are to be read. */
+  readonly dictionaries: readonly DictionaryEntry[]
+}
+
+export const emptyManifest: Manifest = { checkpoint: 0, nextFile: 1, files: [], dictionaries: [] }
+
+const magic = Buffer.from('HFMAN001')
+const headerBytes = magic.length + 8
+const purpose = 'manifest'
+
+/** Magic (8), length of the sealed part (4), its CRC-32 (4), the sealed part: JSON under the organization's key. */
+export function encodeManifest(manifest: Manifest, keyring: Keyring): Uint8Array {
+  const sealed = keyring.seal(purpose, Buffer.from(JSON.stringify(manifest)))
+  const header = Buffer.alloc(headerBytes)
+  magic.copy(header)
+  header.writeUInt32LE(sealed.length, magic.length)
+  header.writeUInt32LE(crc32(sealed), magic.length + 4)
+  return Buffer.concat([header, sealed])
+}
+
+/** @throws AppError corrupt, ERR_MANIFEST_CORRUPT; invalid, ERR_DATA_KEY_WRONG */
+export function decodeManifest(content: Uint8Array, keyring: Keyring, path: string): Manifest {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length)
+  if (bytes.length < headerBytes || !bytes.subarray(0, magic.length).equals(magic))
+    throw corrupt(path, 'it is no manifest')
+  const sealed = bytes.subarray(headerBytes)
+  if (sealed.length !== bytes.readUInt32LE(magic.length)) throw corrupt(path, 'its length is wrong')
+  if (crc32(sealed) !== bytes.readUInt32LE(magic.length + 4)) throw corrupt(path, 'its checksum is wrong')
+  const plain = keyring.unseal(purpose, sealed)
+  const parsed = manifestSchema.safeParse(JSON.parse(Buffer.from(plain).toString()))
+  if (!parsed.success) throw corrupt(path, 'this version does not know its form')
+  return parsed.data
+}
+
+function corrupt(path: string, what: string): AppError {
+  return new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: ${what}`)
+}

@@ -1,0 +1,214 @@
+import { join } from 'node:path'
+import { AppError, messageOf } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { hasCode, type Disk } from '../disk/disk.ts'
+import { removeSegment, replaySegments, type SealedSegment } from './replay.ts'
+import { maxRecordBytes } from './segment.ts'
+import { SegmentWriter, syncedSuffix } from './segment-writer.ts'
+
+export interface LogOptions {
+  readonly disk: Disk
+  readonly folder: string
+  readonly keyring: Keyring
+  readonly log: Logger
+  /** Called when what is on disk can no longer be known. */
+  readonly onFatal: (error: Error) => void
+  readonly segmentBytes?: number
+}
+
+interface Waiting {
+  readonly payload: Uint8Array
+  /** Applies the record and settles its writer. */
+  readonly durable: (position: number) => void
+  readonly failed: (error: Error) => void
+}
+
+const defaultSegmentBytes = 32 * 1024 * 1024
+/** What one sync covers at most; writers beyond it wait for the next. */
+const groupBytes = 8 * 1024 * 1024
+/** What may wait in memory; writers beyond it are refused. */
+const maxWaitingBytes = 64 * 1024 * 1024
+
+/**
+ * The write-ahead log: everything that changes data is a record in it, and happens when the record is durable. One sync
+ * serves all writers that wait for it.
+ */
+export class Log {
+  readonly #options: LogOptions
+  readonly #segments: SealedSegment[]
+  #writer: SegmentWriter
+  #position: number
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #running: Promise<void> | null = null
+  #failure: Error | null = null
+  #rollWanted = false
+  #removable = 0
+
+  private constructor(
+    options: LogOptions,
+    segments: SealedSegment[],
+    writer: SegmentWriter,
+    position: number,
+  ) {
+    this.#options = options
+    this.#segments = segments
+    this.#writer = writer
+    this.#position = position
+  }
+
+  /**
+   * Replays what is there after `checkpoint`, then opens a new segment under a new key.
+   * @throws AppError corrupt, ERR_LOG_CORRUPT; invalid, ERR_DATA_KEY_WRONG
+   */
+  static async open(
+    options: LogOptions,
+    checkpoint: number,
+    apply: (position: number, payload: Uint8Array) => void,
+  ): Promise<Log> {
+    const { disk, folder, keyring } = options
+    await disk.makeFolder(folder)
+    const segments = await replaySegments(options, checkpoint, apply)
+    const position = Math.max(checkpoint, segments.at(-1)?.lastPosition ?? 0)
+    await removeLeftOvers(disk, folder, segments)
+    const writer = await SegmentWriter.create(disk, folder, keyring, position + 1)
+    const log = new Log(options, segments, writer, position)
+    await log.removeThrough(checkpoint)
+    return log
+  }
+
+  /** The last position that is durable and applied. */
+  get position(): number {
+    return this.#position
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, this.#writer.sizeBytes)
+  }
+
+  /**
+   * Makes a record durable, then applies it. Records are applied in the order of their positions, each before the next.
+   * @throws AppError unavailable: ERR_DISK_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
+   */
+  append<T>(payload: Uint8Array, apply: (position: number) => T): Promise<T> {
+    if (this.#failure) return Promise.reject(failed(this.#failure))
+    if (payload.length > maxRecordBytes / 2)
+      return Promise.reject(
+        new AppError('too-large', 'ERR_LOG_RECORD_SIZE', 'the request is too large for the log'),
+      )
+    if (this.#waitingBytes > maxWaitingBytes)
+      return Promise.reject(new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk'))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ payload, durable: (position) => resolve(apply(position)), failed: reject })
+      this.#waitingBytes += payload.length
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** The next record goes into a new segment, so that those before can be removed once they are in files. */
+  roll(): void {
+    this.#rollWanted = true
+  }
+
+  /** Removes segments that hold nothing after `checkpoint`. */
+  async removeThrough(checkpoint: number): Promise<void> {
+    this.#removable = checkpoint
+    for (;;) {
+      const [oldest] = this.#segments
+      if (!oldest || oldest.lastPosition > checkpoint) return
+      // Taken off first: a flush and a new segment may both come here at one time.
+      this.#segments.shift()
+      await removeSegment(this.#options.disk, this.#options.folder, oldest.name)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#running
+    this.#failure ??= new Error('the log is closed')
+    await this.#writer.close()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0 && !this.#failure) {
+        const group = this.#takeGroup()
+        try {
+          await this.#commit(group)
+        } catch (error) {
+          await this.#onCommitError(error, group)
+        }
+      }
+    } finally {
+      this.#running = null
+    }
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0
+    let count = 0
+    while (count < this.#waiting.length && (count === 0 || bytes < groupBytes))
+      bytes += this.#waiting[count++]!.payload.length
+    const group = this.#waiting.splice(0, count)
+    this.#waitingBytes -= bytes
+    return group
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const full = this.#writer.sizeBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes)
+    if ((full || this.#rollWanted) && this.#writer.firstPosition <= this.#position) await this.#openSegment()
+    this.#rollWanted = false
+    await this.#writer.append(
+      this.#position + 1,
+      group.map(({ payload }) => payload),
+    )
+    for (const { durable } of group) durable(++this.#position)
+  }
+
+  async #openSegment(): Promise<void> {
+    const { disk, folder, keyring } = this.#options
+    const old = this.#writer
+    this.#writer = await SegmentWriter.create(disk, folder, keyring, this.#position + 1)
+    const { name, firstPosition, sizeBytes } = old
+    this.#segments.push({ name, firstPosition, lastPosition: this.#position, sizeBytes })
+    await old.close()
+    await this.removeThrough(this.#removable)
+  }
+
+  /** A full disk is taken back and told; after anything else nobody knows what is on disk. */
+  async #onCommitError(error: unknown, group: readonly Waiting[]): Promise<void> {
+    if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) {
+      try {
+        await this.#writer.cut()
+        await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#writer.name)
+        const full = new AppError('unavailable', 'ERR_DISK_FULL', 'the disk is full', { cause: error })
+        for (const { failed } of group) failed(full)
+        return
+      } catch (second) {
+        this.#options.log.error({ err: second }, 'log could not be cut back')
+      }
+    }
+    const fatal = error instanceof Error ? error : new Error(messageOf(error))
+    this.#failure = fatal
+    const waiting = this.#waiting.splice(0)
+    for (const each of [...group, ...waiting]) each.failed(failed(fatal))
+    this.#options.onFatal(fatal)
+  }
+}
+
+/** Removes segments that were begun and never used, and synced lengths whose segment is gone. */
+async function removeLeftOvers(
+  disk: Disk,
+  folder: string,
+  segments: readonly SealedSegment[],
+  current?: string,
+): Promise<void> {
+  const names = [...segments.map(({ name }) => name), ...(current === undefined ? [] : [current])]
+  const known = new Set(names.flatMap((name) => [name, name + syncedSuffix]))
+  for (const name of await disk.list(folder)) if (!known.has(name)) await disk.remove(join(folder, name))
+  await disk.syncFolder(folder)
+}
+
+function failed(cause: Error): AppError {
+  return new AppError('unavailable', 'ERR_LOG_FAILED', 'the log takes no more writes', { cause })
+}

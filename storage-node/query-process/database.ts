@@ -1,0 +1,45 @@
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import type { Settings } from './messages.ts'
+import { quoteText } from './sql.ts'
+
+/** An in-memory DuckDB that fetches nothing, spills nothing, and can write encrypted Parquet. */
+export class Database {
+  readonly #instance: DuckDBInstance
+  readonly #keys = new Set<string>()
+
+  private constructor(instance: DuckDBInstance) {
+    this.#instance = instance
+  }
+
+  static async open(settings: Settings): Promise<Database> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(settings.threads),
+      memory_limit: `${Math.floor(settings.memoryLimitBytes / 1_048_576)}MiB`,
+      // Rows in a temporary file would be readable there.
+      temp_directory: '',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    const connection = await instance.connect()
+    await connection.run(`LOAD ${quoteText(settings.extensionPath)}`)
+    connection.closeSync()
+    return new Database(instance)
+  }
+
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect()
+  }
+
+  /** Makes a file's key known under a name. Names are never used for another key: files are written once. */
+  async useKey(connection: DuckDBConnection, path: string, key: Uint8Array): Promise<void> {
+    const name = this.keyName(path)
+    if (this.#keys.has(name)) return
+    const text = Buffer.from(key).toString('base64')
+    await connection.run(`PRAGMA add_parquet_key(${quoteText(name)}, ${quoteText(text)})`)
+    this.#keys.add(name)
+  }
+
+  keyName(path: string): string {
+    return path.slice(path.lastIndexOf('/') + 1)
+  }
+}

@@ -1,0 +1,70 @@
+import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
+import { Database } from './database.ts'
+import { messageOf, unreachable } from '../../common/errors.ts'
+import { ReadTask } from './read-task.ts'
+import { WriteTask } from './write-task.ts'
+
+/**
+ * The query process: DuckDB, apart from the engine, so that a statement that goes wrong takes nothing with it. It is
+ * forked by the engine, speaks only over its IPC channel, and ends when that closes.
+ */
+const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
+const database = await Database.open(settings)
+const writes = new Map<number, WriteTask>()
+const reads = new Map<number, ReadTask>()
+
+/** Resolves when the channel has taken the message: what waits to be sent stays bounded. */
+function reply(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) return resolve()
+    process.send!(response, undefined, {}, () => resolve())
+  })
+}
+
+async function handle(request: Request): Promise<void> {
+  const { job } = request
+  switch (request.kind) {
+    case 'write-begin':
+      writes.set(job, await WriteTask.begin(database, job, request.columns))
+      return reply({ kind: 'done', job })
+    case 'write-rows':
+      writes.get(job)?.append(request.rows)
+      return reply({ kind: 'done', job })
+    case 'write-finish':
+      await writes.get(job)?.finish(request.path, request.key)
+      writes.delete(job)
+      return reply({ kind: 'done', job })
+    case 'read': {
+      const task = new ReadTask(database, job, reply)
+      reads.set(job, task)
+      try {
+        await task.run(request.read)
+      } finally {
+        reads.delete(job)
+      }
+      return reply({ kind: 'done', job })
+    }
+    case 'more':
+      return reads.get(job)?.more()
+    case 'cancel':
+      // A read that is under way answers by itself when it has stopped.
+      if (reads.has(job)) return reads.get(job)?.cancel()
+      await writes.get(job)?.drop()
+      writes.delete(job)
+      return reply({ kind: 'done', job })
+    default:
+      return unreachable(request)
+  }
+}
+
+process.on('message', (request: Request) => {
+  handle(request).catch(async (error: unknown) => {
+    await writes.get(request.job)?.drop()
+    writes.delete(request.job)
+    await reply({ kind: 'failed', job: request.job, message: messageOf(error) })
+  })
+})
+// The parent decides when this process ends: a terminal's interrupt reaches both, and the parent still has to flush.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+process.on('disconnect', () => process.exit(0))

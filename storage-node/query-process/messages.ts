@@ -1,0 +1,70 @@
+import type { FieldType } from '../engine/reader.ts'
+
+/** What the engine and the query process say to each other over the IPC channel. */
+
+/** A column of rows in transit; index = row. Where `present` is 0 the value means nothing. */
+export type RowColumn =
+  | { readonly type: 'series'; readonly values: Uint32Array; readonly present: null }
+  | { readonly type: 'float'; readonly values: Float64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'integer'; readonly values: BigInt64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'unsigned'; readonly values: BigUint64Array; readonly present: Uint8Array | null }
+  | { readonly type: 'boolean'; readonly values: Uint8Array; readonly present: Uint8Array | null }
+  | { readonly type: 'string'; readonly values: readonly string[]; readonly present: Uint8Array | null }
+
+export type ColumnType = RowColumn['type']
+
+export interface Rows {
+  readonly rowCount: number
+  readonly columns: readonly RowColumn[]
+}
+
+export interface NamedColumn {
+  readonly name: string
+  readonly type: ColumnType
+}
+
+export interface SourceFile {
+  readonly path: string
+  /** 32 bytes. */
+  readonly key: Uint8Array
+  /** Of two values for one series, time and field the one from the file with the higher order counts. */
+  readonly order: number
+  /** Columns that the file has; a requested one that it lacks is absent from all its rows. */
+  readonly columns: readonly string[]
+}
+
+export interface ReadJob {
+  readonly files: readonly SourceFile[]
+  readonly seriesIds: readonly number[]
+  /** The fields wanted: at least one. */
+  readonly columns: readonly { readonly name: string; readonly type: FieldType }[]
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
+export type Request =
+  | { readonly kind: 'write-begin'; readonly job: number; readonly columns: readonly NamedColumn[] }
+  | { readonly kind: 'write-rows'; readonly job: number; readonly rows: Rows }
+  | { readonly kind: 'write-finish'; readonly job: number; readonly path: string; readonly key: Uint8Array }
+  | { readonly kind: 'read'; readonly job: number; readonly read: ReadJob }
+  /** Another batch of a read may be sent. */
+  | { readonly kind: 'more'; readonly job: number }
+  | { readonly kind: 'cancel'; readonly job: number }
+
+export type Response =
+  | { readonly kind: 'done'; readonly job: number }
+  /** Columns: series, time as integer, then the fields wanted; in the order of `seriesIds`, time, order of files. */
+  | { readonly kind: 'rows'; readonly job: number; readonly rows: Rows }
+  | { readonly kind: 'failed'; readonly job: number; readonly message: string }
+
+/** Batches of a read that may be on their way at once. */
+export const readWindow = 4
+
+/** How the engine configures the process: JSON in this environment variable. */
+export const settingsVariable = 'HOLDFAST_QUERY_SETTINGS'
+
+export interface Settings {
+  readonly extensionPath: string
+  readonly memoryLimitBytes: number
+  readonly threads: number
+}

@@ -1,0 +1,75 @@
+import type { FieldType } from '../engine/reader.ts'
+import type { NamedColumn, ReadJob } from './messages.ts'
+
+/** SQL text for the query process. Names are the engine's own (`series`, `time`, `f0`), never a user's. */
+
+export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+const sqlTypes: Readonly<Record<FieldType, string>> = {
+  float: 'DOUBLE',
+  integer: 'BIGINT',
+  unsigned: 'UBIGINT',
+  boolean: 'BOOLEAN',
+  string: 'VARCHAR',
+}
+
+export function createTable(name: string, columns: readonly NamedColumn[]): string {
+  const list = columns.map(({ name, type }) => `${name} ${type === 'series' ? 'UINTEGER' : sqlTypes[type]}`)
+  return `CREATE TABLE ${name} (${list.join(', ')})`
+}
+
+/**
+ * Asks, for each float column, whether all its values are whole numbers that an INTEGER holds without loss. Minus zero
+ * is not one of them.
+ */
+export function wholeNumbers(table: string, columns: readonly string[]): string {
+  const tests = columns.map(
+    (name) =>
+      `coalesce(bool_and(${name} = trunc(${name}) AND abs(${name}) <= 2147483647 AND NOT (${name} = 0 AND signbit(${name}))), false)`,
+  )
+  return `SELECT ${tests.join(', ')} FROM ${table}`
+}
+
+/** Without strings the dictionary is off: it costs more than it saves for times and numbers. */
+export function copyToParquet(
+  table: string,
+  columns: readonly NamedColumn[],
+  whole: ReadonlySet<string>,
+  path: string,
+  keyName: string,
+): string {
+  const list = columns.map(({ name }) => (whole.has(name) ? `${name}::INTEGER AS ${name}` : name))
+  const dictionary = columns.some(({ type }) => type === 'string') ? '' : ', DICTIONARY_SIZE_LIMIT 1'
+  return (
+    `COPY (SELECT ${list.join(', ')} FROM ${table}) TO ${quoteText(path)} (FORMAT parquet, PARQUET_VERSION V2, ` +
+    `COMPRESSION zstd, ROW_GROUP_SIZE 20480${dictionary}, ENCRYPTION_CONFIG {footer_key: ${quoteText(keyName)}})`
+  )
+}
+
+/** Rows of all files in the order of the wanted series, time, and order of files. */
+export function selectRows(job: ReadJob, keyName: (path: string) => string): string {
+  const minSeries = job.seriesIds.reduce((a, b) => Math.min(a, b))
+  const maxSeries = job.seriesIds.reduce((a, b) => Math.max(a, b))
+  const sources = job.files.map((file) => {
+    const has = new Set(file.columns)
+    const fields = job.columns.map(({ name, type }) =>
+      has.has(name) ? `${name}::${sqlTypes[type]} AS ${name}` : `NULL::${sqlTypes[type]} AS ${name}`,
+    )
+    const any = job.columns.filter(({ name }) => has.has(name)).map(({ name }) => `${name} IS NOT NULL`)
+    return (
+      `SELECT series, time, ${file.order} AS position, ${fields.join(', ')} ` +
+      `FROM read_parquet(${quoteText(file.path)}, encryption_config = {footer_key: ${quoteText(keyName(file.path))}}) ` +
+      `WHERE series BETWEEN ${minSeries} AND ${maxSeries} ` +
+      `AND time BETWEEN ${sqlInt64(job.minTimeNs)} AND ${sqlInt64(job.maxTimeNs)} AND (${any.join(' OR ')})`
+    )
+  })
+  const names = job.columns.map(({ name }) => name).join(', ')
+  const wanted = job.seriesIds.map((id, index) => `(${id}::UINTEGER, ${index}::UINTEGER)`).join(', ')
+  return (
+    `SELECT series, time, ${names} FROM (${sources.join(' UNION ALL ')}) AS source ` +
+    `JOIN (VALUES ${wanted}) AS wanted(id, place) ON series = id ORDER BY place, time, position`
+  )
+}
+
+/** The smallest int64 is no literal in SQL: its digits overflow before the minus counts. */
+const sqlInt64 = (value: bigint): string => `${quoteText(String(value))}::BIGINT`
