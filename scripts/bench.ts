@@ -33,7 +33,7 @@ interface RunningNode {
 async function startNode(data: string): Promise<RunningNode> {
   const child = spawn(
     process.execPath,
-    ['storage-node/main.ts', '--data', data, '--listen', `127.0.0.1:${port}`, '--log-level', 'warn'],
+    ['scripts/node.ts', '--data', data, '--listen', `127.0.0.1:${port}`, '--log-level', 'warn'],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
