@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { systemClock } from '../common/clock.ts'
+import { AppError, messageOf } from '../common/errors.ts'
+import { HttpServer } from '../common/http-server.ts'
+import { idOfUid } from '../common/ids.ts'
+import { Lifecycle, untilSignalled } from '../common/lifecycle.ts'
+import { createLogger, type Logger } from '../common/log.ts'
+import { createRegistry } from '../common/metrics.ts'
+import { version } from '../common/version.ts'
+import { Authority } from './authority/authority.ts'
+import { ownSecrets } from './authority/own-secrets.ts'
+import { authorityKey } from './authority/secrets.ts'
+import { readConfig, type OperatorConfig } from './config.ts'
+import { LeaderElection } from './controller/leader-election.ts'
+import type { KubeClient } from './kube/client.ts'
+import { openKubeClient } from './kube/http-client.ts'
+import { resources } from './kube/resource.ts'
+import { leaderComponents } from './leader.ts'
+import { managedLabels } from './naming/labels.ts'
+import { parsePlatformFile, platformOf, type PlatformFile } from './platform-file.ts'
+import { probeHandler } from './probes.ts'
+
+const leaseName = 'holdfast-operator'
+/** The kubelet kills after 30 s. */
+const stopLimitMs = 25_000
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const log = createLogger('operator', { level: config.logLevel })
+  const file = parsePlatformFile(await readFile(config.platformFile, 'utf8'))
+  const registry = createRegistry('operator')
+  const client = openKubeClient({
+    registry,
+    ...(config.kubeconfig === null ? {} : { kubeconfig: config.kubeconfig }),
+  })
+  const election = new LeaderElection({
+    client,
+    clock: systemClock,
+    log,
+    namespace: config.namespace,
+    resource: resources.leases,
+    leaseName,
+    identity: `${config.podName}_${randomBytes(4).toString('hex')}`,
+    onLost: () => process.exit(1),
+  })
+  let missing: () => string | null = () => 'the lease has not been read yet'
+  const probes = new HttpServer({
+    name: 'probes',
+    listen: config.metricsListen,
+    handler: probeHandler(registry, { alive: () => null, ready: () => missing() }),
+    clock: systemClock,
+    log,
+    maxConnections: 100,
+    drainMs: 1_000,
+  })
+  const standby = new Lifecycle([probes, election], log)
+  const signalled = untilSignalled()
+  await standby.start()
+  missing = () => null
+  log.info({ version, namespace: config.namespace }, 'operator started')
+
+  const leading = election.untilLeading().then(async () => {
+    const authority = await openAuthority(client, config, file, log)
+    const caCertificate = await gatewayAuthority(client, config, file, authority)
+    const platform = platformOf(file, authority.installationId, caCertificate)
+    const parts = leaderComponents({ client, election, authority, platform, config, registry, log })
+    missing = parts.missing
+    const leader = new Lifecycle(parts.components, log)
+    await leader.start()
+    log.info('operator leads')
+    return leader
+  })
+  const signal = await Promise.race([signalled, leading.then(() => signalled)])
+  log.info({ signal }, 'stopping')
+  const overdue = setTimeout(() => process.exit(1), stopLimitMs)
+  // A stand-by never leads: stopping the election rejects its wait.
+  const isLeading = election.held
+  if (isLeading) await (await leading).stop()
+  leading.catch(() => undefined)
+  await standby.stop()
+  await client.close()
+  clearTimeout(overdue)
+  log.info('stopped')
+}
+
+async function openAuthority(
+  client: KubeClient,
+  config: OperatorConfig,
+  file: PlatformFile,
+  log: Logger,
+): Promise<Authority> {
+  const namespace = await client.get(resources.namespaces, { name: config.namespace })
+  const uid = namespace?.metadata.uid
+  if (uid === undefined) {
+    throw new AppError('not-found', 'ERR_NAMESPACE', `HOLDFAST_NAMESPACE: no namespace ${config.namespace}`)
+  }
+  const { issueCertificate, hosts } = file.gateway
+  const authority = await Authority.open(
+    { installationId: idOfUid(uid), gatewayHosts: issueCertificate ? hosts : null },
+    { secrets: ownSecrets(client, config.namespace, managedLabels), clock: systemClock, log },
+  )
+  await authority.refresh()
+  return authority
+}
+
+/** What clients must trust: our own authority, or what the platform put beside its certificate, or nothing of ours. */
+async function gatewayAuthority(
+  client: KubeClient,
+  config: OperatorConfig,
+  file: PlatformFile,
+  authority: Authority,
+): Promise<string | null> {
+  if (file.gateway.issueCertificate) return authority.certificatePem
+  const secrets = ownSecrets(client, config.namespace, managedLabels)
+  const secret = await secrets.read(file.gateway.tlsSecretName)
+  return secret?.data[authorityKey] ?? null
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(messageOf(error))
+  process.exit(1)
+}

@@ -1,0 +1,180 @@
+import type { Registry } from 'prom-client'
+import type { Clock } from '../../common/clock.ts'
+import { idOfUid } from '../../common/ids.ts'
+import type { Logger } from '../../common/log.ts'
+import { canonicalJson } from '../../common/state-document.ts'
+import { Reflector, type ChangeListener } from '../controller/reflector.ts'
+import type { Store } from '../controller/store.ts'
+import type { QueuePriority } from '../controller/work-queue.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
+import { organizationNameOf } from './observe.ts'
+import { keyText } from './observed.ts'
+
+const tenantKinds = ['organizations', 'databases', 'tokens'] as const
+const childKinds = [
+  'namespaces',
+  'roleBindings',
+  'resourceQuotas',
+  'limitRanges',
+  'networkPolicies',
+  'serviceAccounts',
+  'services',
+  'podDisruptionBudgets',
+  'statefulSets',
+  'pods',
+  'persistentVolumeClaims',
+] as const
+
+type Kind = (typeof tenantKinds)[number] | (typeof childKinds)[number]
+
+export type WatchedCaches = Readonly<Record<Kind, Store>>
+
+export interface WatchOptions {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** Namespaces of tenants; empty for all. */
+  readonly namespaces: readonly string[]
+}
+
+/** A namespace that holds what runs for an organization. */
+const runtimePattern = /^holdfast-([0-9a-f]{16})$/
+
+const managed = `${labelKeys.managedBy}=${managedBy}`
+/** Claims are made by the StatefulSet controller, which gives them the selector's labels and no others. */
+const ofStorageNodes = Object.entries(storageNodeSelector)
+  .map(([key, value]) => `${key}=${value}`)
+  .join(',')
+
+/** The caches of everything that passes read, and who is to be looked at when something in them changes. */
+export class Watches {
+  readonly caches: WatchedCaches
+  readonly #reflectors: readonly Reflector[]
+  readonly #keysById = new Map<string, string>()
+  #enqueue: (key: string, priority: QueuePriority) => void = () => undefined
+  #isFilled = false
+
+  constructor(options: WatchOptions) {
+    const reflectors: Reflector[] = []
+    const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
+      const { client, clock, log, registry } = options
+      const resource = resources[kind]
+      const transform = kind === 'pods' ? withoutSpec : undefined
+      const reflector = new Reflector({
+        client,
+        clock,
+        log,
+        registry,
+        resource,
+        ...more,
+        ...(transform && { transform }),
+      })
+      reflector.onChange(this.#listener(kind))
+      reflectors.push(reflector)
+      return reflector
+    }
+    const tenants = tenantKinds.map((kind): [Kind, Store] => [kind, perNamespace(options.namespaces, (more) => open(kind, more))])
+    const children = childKinds.map((kind): [Kind, Store] => [
+      kind,
+      open(kind, { labelSelector: kind === 'persistentVolumeClaims' ? ofStorageNodes : managed }),
+    ])
+    this.caches = Object.fromEntries([...tenants, ...children]) as Record<Kind, Store>
+    this.#reflectors = reflectors
+  }
+
+  /** Fills the caches; every tenant that there is has been told of when this resolves. */
+  async start(enqueue: (key: string, priority: QueuePriority) => void): Promise<void> {
+    this.#enqueue = enqueue
+    await Promise.all(this.#reflectors.map((reflector) => reflector.start()))
+    this.#isFilled = true
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()))
+  }
+
+  /** Kinds whose caches are not filled yet. */
+  get missing(): readonly string[] {
+    return this.#reflectors.filter(({ synced }) => !synced).map(({ name }) => name)
+  }
+
+  #listener(kind: Kind): ChangeListener {
+    if (kind === 'organizations') return (before, after) => this.#onOrganization(before, after)
+    if (kind === 'databases' || kind === 'tokens') return (before, after) => this.#onMember(before, after)
+    return (before, after) => this.#onChild(before ?? after)
+  }
+
+  #onOrganization(before: KubeObject | undefined, after: KubeObject | undefined): void {
+    const object = after ?? before
+    if (!object) return
+    const key = keyText({ namespace: object.metadata.namespace ?? '', name: object.metadata.name })
+    const id = idOfUid(object.metadata.uid ?? '')
+    if (after) this.#keysById.set(id, key)
+    else this.#keysById.delete(id)
+    if (!isOnlyStatus(before, after)) this.#add(key)
+  }
+
+  #onMember(before: KubeObject | undefined, after: KubeObject | undefined): void {
+    if (isOnlyStatus(before, after)) return
+    for (const object of [before, after]) {
+      const name = object && organizationNameOf(object)
+      if (name) this.#add(keyText({ namespace: object.metadata.namespace ?? '', name }))
+    }
+  }
+
+  /** By the namespace's name, which nobody but the operator can have chosen; a label proves nothing. */
+  #onChild(object: KubeObject | undefined): void {
+    const namespace = object?.metadata.namespace ?? object?.metadata.name ?? ''
+    const id = runtimePattern.exec(namespace)?.[1]
+    const key = id === undefined ? undefined : this.#keysById.get(id)
+    if (key !== undefined) return this.#add(key)
+    if (object?.kind !== 'RoleBinding') return undefined
+    // The operator's right to a tenant namespace's Secrets belongs to all organizations there.
+    for (const { metadata } of this.caches.organizations.list(namespace)) {
+      this.#add(keyText({ namespace, name: metadata.name }))
+    }
+    return undefined
+  }
+
+  /** What was there at the start is no news that somebody waits for. */
+  #add(key: string): void {
+    this.#enqueue(key, this.#isFilled ? 'edit' : 'resync')
+  }
+}
+
+/** A status says what a pass found; only the operator writes it, and a pass on it would be the same pass again. */
+function isOnlyStatus(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+  return before !== undefined && after !== undefined && intent(before) === intent(after)
+}
+
+function intent({ metadata, spec }: KubeObject): string {
+  const { resourceVersion: _version, generation: _generation, ...rest } = metadata
+  return canonicalJson({ metadata: rest, spec })
+}
+
+/** One cache over the namespaces that are watched, or over all of them. */
+function perNamespace(
+  namespaces: readonly string[],
+  open: (more: { namespace?: string }) => Store,
+): Store {
+  if (namespaces.length === 0) return open({})
+  const stores = new Map(namespaces.map((namespace) => [namespace, open({ namespace })]))
+  return {
+    get: (namespace, name) => stores.get(namespace ?? '')?.get(namespace, name),
+    list: (namespace) =>
+      namespace === undefined
+        ? [...stores.values()].flatMap((store) => store.list())
+        : (stores.get(namespace)?.list(namespace) ?? []),
+    observe: (object) => stores.get(object.metadata.namespace ?? '')?.observe(object),
+  }
+}
+
+/** A pod's spec is large and no pass reads it. */
+function withoutSpec(pod: KubeObject): KubeObject {
+  const { spec: _dropped, ...rest } = pod
+  return rest as KubeObject
+}

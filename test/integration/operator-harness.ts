@@ -1,0 +1,238 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, parseAllDocuments, stringify } from 'yaml'
+import { systemClock } from '../../common/clock.ts'
+import { idOfUid } from '../../common/ids.ts'
+import type { KubeObject } from '../../operator/kube/object.ts'
+import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import type { ApiServer } from './api-server.ts'
+
+const root = join(import.meta.dirname, '../..')
+const serviceAccount = 'holdfast-operator'
+
+/** An operator as a process of this machine, with the rights that the chart gives it and no others. */
+export class OperatorHarness {
+  readonly namespace: string
+  readonly #server: ApiServer
+  readonly #folder: string
+  readonly #metricsPort: number
+  installationId = ''
+  #process: ChildProcess | null = null
+  #exited: Promise<unknown> = Promise.resolve()
+
+  private constructor(server: ApiServer, namespace: string, folder: string, metricsPort: number) {
+    this.#server = server
+    this.namespace = namespace
+    this.#folder = folder
+    this.#metricsPort = metricsPort
+  }
+
+  static async open(server: ApiServer, kubeconfig: string): Promise<OperatorHarness> {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-operator-'))
+    const namespace = `holdfast-test-${process.pid}`
+    const port = 20_000 + (process.pid % 10_000)
+    const harness = new OperatorHarness(server, namespace, folder, port)
+    await harness.#prepare(kubeconfig)
+    return harness
+  }
+
+  /** Where the operator writes its log. */
+  get logFile(): string {
+    return join(this.#folder, 'operator.log')
+  }
+
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8')
+  }
+
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [join(root, 'operator/main.ts')], {
+      env: {
+        PATH: process.env['PATH'],
+        HOLDFAST_NAMESPACE: this.namespace,
+        HOLDFAST_POD_NAME: 'operator',
+        HOLDFAST_PLATFORM_FILE: join(this.#folder, 'platform.yaml'),
+        HOLDFAST_KUBECONFIG: join(this.#folder, 'kubeconfig'),
+        HOLDFAST_METRICS_LISTEN: `127.0.0.1:${this.#metricsPort}`,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const file = createWriteStream(this.logFile, { flags: 'a' })
+    child.stdout.pipe(file, { end: false })
+    child.stderr.pipe(file, { end: false })
+    this.#process = child
+    this.#exited = new Promise((resolve) => child.once('exit', resolve))
+    await eventually('the operator is ready and leads', 30_000, async () => {
+      if (child.exitCode !== null) throw new Error(`operator ended: ${await this.log()}`)
+      const answer = await fetch(`http://127.0.0.1:${this.#metricsPort}/readyz`).catch(() => null)
+      return answer?.ok && (await this.metrics()).includes('holdfast_leader{program="operator"} 1')
+    })
+  }
+
+  /** @returns the exit code, or the signal that ended it */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
+    if (!this.#process) return null
+    this.#process.kill(signal)
+    this.#process = null
+    return this.#exited
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`)).text()
+  }
+
+  /** Requests that write, as the operator itself counts them, without those on its lease. */
+  async writes(): Promise<number> {
+    let total = 0
+    for (const line of (await this.metrics()).split('\n')) {
+      const match = /^holdfast_kube_requests_total\{(.*)\} ([0-9]+)$/.exec(line)
+      if (!match || /verb="(get|list|watch)"/.test(match[1]!) || match[1]!.includes('resource="leases"'))
+        continue
+      total += Number(match[2])
+    }
+    return total
+  }
+
+  async close(): Promise<void> {
+    await this.stop()
+    for (const kind of ['clusterroles', 'clusterrolebindings']) {
+      await this.#server.send('DELETE', `/apis/rbac.authorization.k8s.io/v1/${kind}/${this.namespace}`)
+    }
+    await this.#server.send('DELETE', pathOf(resources.namespaces, { name: this.namespace }))
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #prepare(kubeconfig: string): Promise<void> {
+    for (const plural of ['organizations', 'databases', 'tokens']) {
+      const yaml = await readFile(join(root, `crds/holdfast.dev_${plural}.yaml`), 'utf8')
+      await eventually(`${plural} are served`, 20_000, async () => {
+        await this.#server.install(yaml)
+        return true
+      })
+    }
+    const made = await this.#server.apply({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: this.namespace },
+    })
+    this.installationId = idOfUid((made.body['metadata'] as { uid: string }).uid)
+    await this.#grantRights()
+    await writeFile(join(this.#folder, 'kubeconfig'), await this.#kubeconfig(kubeconfig), { mode: 0o600 })
+    await writeFile(join(this.#folder, 'platform.yaml'), stringify(this.#platform()))
+  }
+
+  /** The rights in the chart, under names of this test where they are the operator's alone. */
+  async #grantRights(): Promise<void> {
+    await this.#server.apply({
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: serviceAccount, namespace: this.namespace },
+    })
+    const template = await readFile(join(root, 'charts/holdfast/templates/rbac.yaml'), 'utf8')
+    const plain = template
+      .replaceAll(/\{\{ *\.Release\.Namespace *\}\}/g, this.namespace)
+      .replaceAll(/^ *\{\{-?.*\}\}$\n/gm, '')
+      .replaceAll(/^( *labels:) *\{\{.*$/gm, '$1 {}')
+    for (const document of parseAllDocuments(plain)) {
+      const object = document.toJS() as KubeObject
+      if (!object?.kind?.includes('Role')) continue
+      await this.#applyRole(object)
+    }
+  }
+
+  async #applyRole(object: KubeObject): Promise<void> {
+    const isOurs = object.kind.startsWith('Cluster') && object.metadata.name === serviceAccount
+    const name = isOurs ? this.namespace : object.metadata.name
+    const roleRef = object['roleRef'] as { kind: string } | undefined
+    const plural = `${object.kind.toLowerCase()}s`
+    const inNamespace = object.metadata.namespace ? `namespaces/${object.metadata.namespace}/` : ''
+    const path = `/apis/rbac.authorization.k8s.io/v1/${inNamespace}${plural}/${name}`
+    const answer = await this.#server.send('PATCH', `${path}?fieldManager=test&force=true`, {
+      type: 'application/apply-patch+yaml',
+      body: {
+        ...object,
+        metadata: { ...object.metadata, name },
+        ...(isOurs && roleRef && { roleRef: { ...roleRef, name } }),
+      },
+    })
+    if (answer.status >= 300) throw new Error(`${object.kind} ${name}: ${answer.body.message}`)
+  }
+
+  async #kubeconfig(adminFile: string): Promise<string> {
+    const path = `${pathOf(resources.serviceAccounts, { namespace: this.namespace, name: serviceAccount })}/token`
+    const answer = await this.#server.send('POST', path, {
+      body: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: 7_200 },
+      },
+    })
+    const { token } = answer.body['status'] as { token: string }
+    const admin = parse(await readFile(adminFile, 'utf8')) as {
+      clusters: readonly { readonly name: string }[]
+    }
+    const cluster = admin.clusters[0]?.name
+    return stringify({
+      ...admin,
+      users: [{ name: 'operator', user: { token } }],
+      contexts: [{ name: 'operator', context: { cluster, user: 'operator' } }],
+      'current-context': 'operator',
+    })
+  }
+
+  #platform(): unknown {
+    return {
+      operatorNamespace: this.namespace,
+      operatorServiceAccount: serviceAccount,
+      storageNode: { images: { '0.1.0': 'localhost/storage-node:none' }, defaultVersion: '0.1.0' },
+      classes: {
+        // No node has this label, so that nothing but the stand-in ever runs a pod.
+        standard: { nodeSelector: { 'holdfast.dev/no-such-node': 'true' } },
+      },
+      gateway: {
+        url: 'https://gateway.example:8086',
+        tlsSecretName: 'holdfast-gateway-tls',
+        issueCertificate: true,
+        hosts: ['gateway.example'],
+      },
+    }
+  }
+}
+
+/**
+ * Calls `attempt` until it returns something that is neither undefined, null nor false.
+ * @throws Error with `what` and the last failure once `timeoutMs` have passed
+ */
+export async function eventually<Value>(
+  what: string,
+  timeoutMs: number,
+  attempt: () => Promise<Value | undefined | null | false>,
+): Promise<Value> {
+  const untilMs = performance.now() + timeoutMs
+  let last: unknown = 'it did not happen'
+  while (performance.now() < untilMs) {
+    try {
+      const value = await attempt()
+      if (value !== undefined && value !== null && value !== false) return value
+    } catch (error) {
+      last = error
+    }
+    await systemClock.sleep(100)
+  }
+  throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: last })
+}
+
+/** One object as it is, null if there is none. */
+export async function read(
+  server: ApiServer,
+  resource: Resource,
+  namespace: string | undefined,
+  name: string,
+): Promise<KubeObject | null> {
+  const at = namespace === undefined ? { name } : { namespace, name }
+  const answer = await server.send('GET', pathOf(resource, at))
+  return answer.status === 200 ? (answer.body as unknown as KubeObject) : null
+}

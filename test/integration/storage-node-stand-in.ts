@@ -1,0 +1,138 @@
+import { systemClock } from '../../common/clock.ts'
+import { resources, pathOf } from '../../operator/kube/resource.ts'
+import { secretNames } from '../../operator/naming/names.ts'
+import { AdminServer } from './admin-server.ts'
+import type { ApiServer } from './api-server.ts'
+
+interface Pod {
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
+}
+
+const pollMs = 150
+
+/**
+ * In the place of scheduler, kubelet and storage node, for tests of the control plane: the pods of the tenants are
+ * never scheduled, and as soon as one is there and its Secrets are, an admin port is opened for it on an address of
+ * its own and its status says so. It becomes ready as the real one does: once it has a document.
+ */
+export class StorageNodeStandIn {
+  readonly #server: ApiServer
+  readonly #installationId: string
+  readonly #stopping = new AbortController()
+  readonly #nodes = new Map<string, AdminServer>()
+  #addresses = 0
+  #running: Promise<void> = Promise.resolve()
+  /** While true, new pods stay as the API server made them. */
+  holdBack = false
+
+  constructor(server: ApiServer, installationId: string) {
+    this.#server = server
+    this.#installationId = installationId
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    for (const node of this.#nodes.values()) await node.close()
+  }
+
+  /** The node of an organization. */
+  of(organizationId: string): AdminServer | undefined {
+    for (const [key, node] of this.#nodes) {
+      if (key.startsWith(`holdfast-${organizationId}/`)) return node
+    }
+    return undefined
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#round()
+      await systemClock.sleep(pollMs, this.#stopping.signal).catch(() => undefined)
+    }
+  }
+
+  async #round(): Promise<void> {
+    const selector = encodeURIComponent('app.kubernetes.io/component=storage-node')
+    const { body } = await this.#server.send('GET', `${pathOf(resources.pods, {})}?labelSelector=${selector}`)
+    const pods = (body['items'] as readonly Pod[] | undefined) ?? []
+    const keys = new Set(pods.map(keyOf))
+    for (const [key, node] of this.#nodes) {
+      if (keys.has(key)) continue
+      this.#nodes.delete(key)
+      await node.close()
+    }
+    for (const pod of pods) {
+      const key = keyOf(pod)
+      const node = this.#nodes.get(key)
+      if (!node && !this.holdBack) await this.#open(pod)
+      if (node && (pod as unknown as { status: { podIP?: string } }).status.podIP) {
+        await this.#report(pod, node)
+      }
+    }
+  }
+
+  readonly #ready = new Set<string>()
+
+  async #open(pod: Pod): Promise<void> {
+    const secret = await this.#server.send(
+      'GET',
+      pathOf(resources.secrets, { namespace: pod.metadata.namespace, name: secretNames.storageNodeTls }),
+    )
+    if (secret.status !== 200) return
+    const data = secret.body['data'] as Readonly<Record<string, string>>
+    const pem = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8')
+    const node = new AdminServer({
+      organizationId: pod.metadata.namespace.slice('holdfast-'.length),
+      installationId: this.#installationId,
+      certificatePem: pem('tls.crt'),
+      privateKeyPem: pem('tls.key'),
+      authorityPem: pem('ca.crt'),
+    })
+    this.#addresses += 1
+    const address = `127.0.${10 + Math.floor(this.#addresses / 250)}.${(this.#addresses % 250) + 1}`
+    await node.listen(address, 8087)
+    this.#nodes.set(keyOf(pod), node)
+    await this.#setStatus(pod, address, false)
+    this.#addressOf.set(keyOf(pod), address)
+  }
+
+  readonly #addressOf = new Map<string, string>()
+
+  async #report(pod: Pod, node: AdminServer): Promise<void> {
+    const key = keyOf(pod)
+    if (node.document === null || this.#ready.has(key)) return
+    await this.#setStatus(pod, this.#addressOf.get(key) ?? '', true)
+    this.#ready.add(key)
+  }
+
+  async #setStatus(pod: Pod, address: string, ready: boolean): Promise<void> {
+    const status = ready ? 'True' : 'False'
+    const since = new Date().toISOString()
+    await this.#server.setStatus(resources.pods, pod.metadata, {
+      phase: 'Running',
+      podIP: address,
+      podIPs: [{ ip: address }],
+      conditions: ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
+        type,
+        status: type === 'PodScheduled' || type === 'Initialized' ? 'True' : status,
+        lastTransitionTime: since,
+      })),
+      containerStatuses: [
+        {
+          name: 'storage-node',
+          image: 'stand-in',
+          imageID: '',
+          restartCount: 0,
+          ready,
+          state: { running: { startedAt: since } },
+        },
+      ],
+    })
+  }
+}
+
+const keyOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}/${metadata.uid}`
