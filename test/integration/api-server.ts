@@ -11,6 +11,14 @@ export interface Answer {
   readonly body: Json
 }
 
+/** What is looked at of a CustomResourceDefinition, or of the Status that says that there is none. */
+interface Definition {
+  readonly metadata?: { readonly deletionTimestamp?: string }
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null
+  }
+}
+
 type Json = Readonly<Record<string, unknown>> & { readonly message?: string }
 
 /**
@@ -52,7 +60,10 @@ export class ApiServer {
       },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     })
-    return { status: answer.statusCode, body: (await answer.body.json()) as Json }
+    const text = await answer.body.text()
+    // An address that the API server does not know is answered in plain text.
+    const isJson = String(answer.headers['content-type']).includes('json')
+    return { status: answer.statusCode, body: isJson ? (JSON.parse(text) as Json) : { message: text } }
   }
 
   create(object: KubeObject): Promise<Answer> {
@@ -92,21 +103,36 @@ export class ApiServer {
     })
   }
 
-  /** Applies a CustomResourceDefinition, and waits until the API server serves it. */
-  async install(yaml: string): Promise<void> {
+  /**
+   * Applies a CustomResourceDefinition, and waits until the API server serves it.
+   * @returns a way to take it, and all of its objects, away again: nothing is done where it was there before
+   */
+  async install(yaml: string): Promise<() => Promise<void>> {
     const definition = parse(yaml) as { metadata: { name: string } }
     const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`
+    await this.#eventually(`${path} is gone`, path, ({ metadata }) => !metadata?.deletionTimestamp)
     const answer = await this.send('PATCH', `${path}?fieldManager=test&force=true`, {
       body: definition,
       type: 'application/apply-patch+yaml',
     })
     if (answer.status >= 300) throw new Error(`${definition.metadata.name}: ${answer.body.message}`)
+    await this.#eventually(
+      `${path} is served`,
+      path,
+      ({ status }) =>
+        status?.conditions?.some((found) => found.type === 'Established' && found.status === 'True') ?? false,
+    )
+    return async () => {
+      if (answer.status === 201) await this.send('DELETE', path)
+    }
+  }
+
+  async #eventually(what: string, path: string, holds: (definition: Definition) => boolean): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
       const { body } = await this.send('GET', path)
-      const { conditions = [] } = body['status'] as { conditions?: { type: string; status: string }[] }
-      if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) return
+      if (holds(body as Definition)) return
       await systemClock.sleep(100)
     }
-    throw new Error(`${definition.metadata.name} is not served after 10 s`)
+    throw new Error(`not within 10 s: ${what}`)
   }
 }

@@ -32,13 +32,17 @@ describe.skipIf(kubeconfig === undefined)(
   () => {
     let server: ApiServer
     let counter = 0
+    const cleanUp: (() => Promise<void>)[] = []
 
     beforeAll(async () => {
       server = await ApiServer.open(kubeconfig!)
-      for (const { plural } of kinds)
-        await server.install(
-          await readFile(join(import.meta.dirname, `../../crds/${group}_${plural}.yaml`), 'utf8'),
+      for (const { plural } of kinds) {
+        const definition = await readFile(
+          join(import.meta.dirname, `../../crds/${group}_${plural}.yaml`),
+          'utf8',
         )
+        cleanUp.push(await server.install(definition))
+      }
       const made = await server.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
       if (made.status !== 201) throw new Error(`${namespace}: ${made.body.message}`)
     })
@@ -47,6 +51,7 @@ describe.skipIf(kubeconfig === undefined)(
       for (const resource of Object.values(resourceOfKind))
         await server.send('DELETE', pathOf(resource, { namespace }))
       await server.send('DELETE', pathOf(resources.namespaces, { name: namespace }))
+      for (const uninstall of cleanUp) await uninstall()
       await server.close()
     })
 
