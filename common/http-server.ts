@@ -130,7 +130,7 @@ export class HttpServer implements Component {
     const limits = {
       maxHeaderSize: 32_768,
       headersTimeout: 15_000,
-      requestTimeout: requestTimeoutMs ?? 120_000,
+      requestTimeout: requestTimeoutMs ?? 300_000,
       keepAliveTimeout: keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: 5_000,
     }

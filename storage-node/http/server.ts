@@ -82,7 +82,7 @@ function fail(parts: NodeParts, exchange: Exchange, served: Served, error: unkno
     served.errorCode = 'ERR_CLIENT_GONE'
     return
   }
-  if (answer.status >= 500 && answer.status !== 503) {
+  if (answer.status === 500) {
     parts.log.error({ err: error, requestId: exchange.requestId }, 'request failed')
   }
   // What was sent cannot be taken back; a broken connection says that it is not all.

@@ -116,7 +116,7 @@ describe('a document is in force only when it is durable, by compare and set, on
       store.replace('', document(newToken())),
       store.replace('', document(newToken())),
     ])
-    expect(outcomes.toSorted()).toEqual([false, true])
+    expect(outcomes.filter(Boolean)).toHaveLength(1)
   })
 
   test('what could not be kept is not in force', async () => {

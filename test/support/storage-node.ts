@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
+
+export interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
+/** A storage node as a process of its own. */
+export interface NodeProcess {
+  /** The port for clients. */
+  readonly port: number
+  /** The admin port; 0 for a node that runs alone. */
+  readonly adminPort: number
+  /** Every line that it has logged. */
+  readonly log: readonly LogLine[]
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL. */
+  kill(): Promise<void>
+}
+
+const startLimitMs = 60_000
+
+/**
+ * Starts `storage-node/main.ts` and waits until it listens.
+ * @param flags and environment, beside the DuckDB extension
+ */
+export async function startStorageNode(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<NodeProcess> {
+  const child = spawn(process.execPath, ['storage-node/main.ts', ...flags], {
+    env: { ...process.env, HOLDFAST_DUCKDB_EXTENSION: await ensureDuckdbExtension(), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'exit') as Promise<[number | null]>
+  const log: LogLine[] = []
+  const errors: string[] = []
+  const ports = new Map<string, number>()
+  const started = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the storage node did not start in time')), startLimitMs)
+    const settle = (error?: Error) => {
+      clearTimeout(timer)
+      if (error) reject(error)
+      else resolve()
+    }
+    createInterface(child.stderr).on('line', (line) => errors.push(line))
+    createInterface(child.stdout).on('line', (text) => {
+      const line = JSON.parse(text) as LogLine
+      log.push(line)
+      if (line.msg === 'listening') ports.set(String(line['listener']), Number(line['port']))
+      if (line.msg === 'listening' && line['listener'] === 'clients') settle()
+    })
+    void exited.then(([code]) => settle(new Error(`storage node exited with ${code}: ${errors.join('\n')}`)))
+  })
+  try {
+    await started
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  return {
+    port: ports.get('clients')!,
+    adminPort: ports.get('admin') ?? 0,
+    log,
+    async stop() {
+      child.kill('SIGTERM')
+      const [code] = await exited
+      return code
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+/** Waits for `/ready`. */
+export async function untilReady(port: number): Promise<void> {
+  const deadlineMs = Date.now() + startLimitMs
+  for (;;) {
+    const answer = await fetch(`http://127.0.0.1:${port}/ready`)
+    await answer.arrayBuffer()
+    if (answer.status === 200) return
+    if (Date.now() > deadlineMs) throw new Error(`not ready: ${answer.status}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
