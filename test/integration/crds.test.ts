@@ -13,6 +13,7 @@ import type { DesiredInput } from '../../operator/desired/input.ts'
 import { differs } from '../../operator/kube/differs.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resourceOf, resources } from '../../operator/kube/resource.ts'
+import { claimName, podName, volumeClaim } from '../../operator/naming/names.ts'
 import { ApiServer, type Answer } from './api-server.ts'
 import { ruleCases, type RuleCase } from './rule-cases.ts'
 
@@ -21,6 +22,30 @@ import { ruleCases, type RuleCase } from './rule-cases.ts'
 
 const kubeconfig = process.env['KUBECONFIG']
 const namespace = `crds-${process.pid}`
+/** The pod and the claim of the first replica, as the StatefulSet's controller makes them. */
+function madeBy(statefulSet: KubeObject): readonly KubeObject[] {
+  const { template, volumeClaimTemplates } = statefulSet['spec'] as {
+    template: { metadata: { labels: Record<string, string> }; spec: { volumes: readonly object[] } }
+    volumeClaimTemplates: readonly { spec: object }[]
+  }
+  const { namespace } = statefulSet.metadata
+  const data = { name: volumeClaim, persistentVolumeClaim: { claimName: claimName(0) } }
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: podName(0), namespace: namespace!, labels: template.metadata.labels },
+      spec: { ...template.spec, volumes: [data, ...template.spec.volumes] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: claimName(0), namespace: namespace! },
+      spec: volumeClaimTemplates[0]!.spec,
+    },
+  ]
+}
+
 const resourceOfKind = {
   Organization: resources.organizations,
   Database: resources.databases,
@@ -268,6 +293,22 @@ describe.skipIf(kubeconfig === undefined)(
           expect(answer.body).toMatchObject({ ...rest, metadata: { name: metadata.name } })
           expect(differs(answer.body, object)).toBeNull()
         }
+        // The pod and the claim that the StatefulSet's controller would make pass Pod Security and the LimitRange.
+        const byKind = (kind: string) => desiredTenant(input).find((object) => object.kind === kind)!
+        for (const kind of ['ServiceAccount', 'LimitRange'])
+          expect((await server.apply(byKind(kind))).body.message).toBeUndefined()
+        for (const made of madeBy(byKind('StatefulSet'))) {
+          const answer = await server.apply(made, { dryRun: true })
+          expect({ kind: made.kind, message: answer.body.message }).toEqual({ kind: made.kind })
+        }
+        const [pod, claim] = madeBy(byKind('StatefulSet')) as [KubeObject, KubeObject]
+        const loose = { ...pod, spec: { ...(pod['spec'] as object), hostNetwork: true } }
+        expect((await server.apply(loose, { dryRun: true })).status).toBe(403)
+        const larger = await server.apply(
+          { ...claim, spec: { ...(claim['spec'] as object), resources: { requests: { storage: '2Gi' } } } },
+          { dryRun: true },
+        )
+        expect(larger.status).toBe(403)
       } finally {
         await server.send('DELETE', pathOf(resources.namespaces, { name: runtimeNamespace.metadata.name }))
       }
