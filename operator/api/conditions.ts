@@ -96,20 +96,11 @@ export const reasons = {
     of: ['Ready', 'Stalled'],
     meaning: 'A Secret of the wanted name exists and does not belong to this Token. It is left alone.',
   },
-  SecretUnusable: {
-    of: ['Ready', 'Stalled'],
-    meaning:
-      'A Secret that the spec refers to is missing or does not hold what it must; the message names the key.',
-  },
   DatabaseNameTaken: {
     of: ['Ready', 'Stalled'],
     meaning: 'An older Database of the organization has this databaseName.',
   },
   TokenHashTaken: { of: ['Ready', 'Stalled'], meaning: 'An older Token of the organization has this hash.' },
-  RestoreRefused: {
-    of: ['Ready', 'Stalled'],
-    meaning: 'spec.restoreFrom names data that this Organization may not take over, or that does not exist.',
-  },
   Expired: { of: ['Ready', 'Stalled'], meaning: 'The Token has reached the end of spec.expiresAfter.' },
   Revoked: { of: ['Ready', 'Stalled'], meaning: 'A node refuses this token for ever. Make another one.' },
   NodeUnreachable: {
@@ -124,34 +115,14 @@ export const reasons = {
     of: ['Ready', 'Reconciling', 'Stalled'],
     meaning: 'The API server refused an object that the operator asked for; the message names it.',
   },
-  IsolationVerified: {
-    of: ['NetworkIsolated'],
-    meaning: 'Every closed path refused, every control path answered.',
-  },
-  TrafficPassed: {
-    of: ['NetworkIsolated', 'Ready'],
-    meaning: 'Traffic passed that must not; the message names it.',
-  },
   IsolationNotChecked: {
     of: ['NetworkIsolated', 'Ready'],
     meaning: 'The paths have not been tried, or a control path did not answer, so the result says nothing.',
   },
-  IntegrityMatched: {
-    of: ['IntegrityVerified'],
-    meaning: 'What was read back from disk is what was written.',
-  },
-  DamageFound: {
-    of: ['IntegrityVerified', 'Ready'],
-    meaning: 'Stored data does not match what was written; the message names the file and the range.',
-  },
   IntegrityNotChecked: { of: ['IntegrityVerified'], meaning: 'Nothing has checked the stored data yet.' },
-  BackupSucceeded: { of: ['BackedUp'], meaning: 'The last backup is complete at its destination.' },
-  BackupFailed: { of: ['BackedUp'], meaning: 'The last backup did not complete; the message says why.' },
   BackupNotConfigured: { of: ['BackedUp'], meaning: 'spec.backup is not set.' },
 } as const satisfies Record<string, ReasonEntry>
 export type Reason = keyof typeof reasons
-
-export const reasonNames = Object.keys(reasons) as Reason[]
 
 export const conditionSchema = z
   .object({

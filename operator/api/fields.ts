@@ -63,4 +63,3 @@ export const organizationRef = () =>
   objectName().describe('Name of the Organization, in the same namespace. Cannot be changed.')
 
 export const deletionPolicies = ['Retain', 'Delete'] as const
-export type DeletionPolicy = (typeof deletionPolicies)[number]

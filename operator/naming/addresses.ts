@@ -1,14 +1,13 @@
-import { adminPort, clientPort } from '../../common/admin-api.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { podName, storageNode } from './names.ts'
 
 /** Host name of an organization's storage nodes: all of them, ready or not. */
-export function storageNodeHost(organizationId: string): string {
+function storageNodeHost(organizationId: string): string {
   return `${storageNode}.${runtimeNamespace(organizationId)}.svc`
 }
 
 /** Host name of one storage node. @param replica counted from 0 */
-export function podHost(organizationId: string, replica: number): string {
+function podHost(organizationId: string, replica: number): string {
   return `${podName(replica)}.${storageNodeHost(organizationId)}`
 }
 
@@ -23,13 +22,4 @@ export function storageNodeDnsNames(
     ...Array.from({ length: replicas }, (_, replica) => podHost(organizationId, replica)),
   ]
   return hosts.flatMap((host) => [host, `${host}.${clusterDomain}`])
-}
-
-export function clientUrl(organizationId: string): string {
-  return `https://${storageNodeHost(organizationId)}:${clientPort}`
-}
-
-/** Admin address of one storage node. @param replica counted from 0 */
-export function adminUrl(organizationId: string, replica: number): string {
-  return `https://${podHost(organizationId, replica)}:${adminPort}`
 }

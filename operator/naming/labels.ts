@@ -1,5 +1,3 @@
-import { version } from '../../common/version.ts'
-
 /** Labels and annotations. Labels are for selecting and for people; authority is never drawn from one. */
 export const labelKeys = {
   name: 'app.kubernetes.io/name',
@@ -47,11 +45,6 @@ export function componentSelector(component: ComponentLabel): Readonly<Record<st
 /** Labels of the storage nodes' StatefulSet and Service. */
 export function storageNodeLabels(organizationId: string): Readonly<Record<string, string>> {
   return { ...organizationLabels(organizationId), [labelKeys.component]: 'storage-node' }
-}
-
-/** For the gateway's and the operator's own objects, as the chart labels them. */
-export function chartLabels(component: ComponentLabel): Readonly<Record<string, string>> {
-  return { ...componentSelector(component), [labelKeys.version]: version }
 }
 
 export function isPaused(metadata: { readonly annotations?: Readonly<Record<string, string>> }): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { storageNodeDnsNames, adminUrl, clientUrl } from './addresses.ts'
+import { storageNodeDnsNames } from './addresses.ts'
 import { annotationKeys, isPaused } from './labels.ts'
 import { ownerAnnotations, provenOwner } from './owner.ts'
 
@@ -38,8 +38,6 @@ describe('the owner record', () => {
 })
 
 test('addresses', () => {
-  expect(clientUrl(id)).toBe('https://storage-node.holdfast-0123456789abcdef.svc:8086')
-  expect(adminUrl(id, 0)).toBe('https://storage-node-0.storage-node.holdfast-0123456789abcdef.svc:8087')
   expect(storageNodeDnsNames(id, 1, 'cluster.local')).toEqual([
     'storage-node.holdfast-0123456789abcdef.svc',
     'storage-node.holdfast-0123456789abcdef.svc.cluster.local',
