@@ -1,0 +1,110 @@
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../common/clock.ts'
+import { HttpServer } from '../../common/http-server.ts'
+import { silentLogger } from '../../common/log.ts'
+import { BodyBudget, withBody } from './body.ts'
+import { answerOf } from './errors.ts'
+import { openExchange } from './exchange.ts'
+import { respond } from './respond.ts'
+
+const maxBytes = 1_000
+const budget = new BodyBudget(3_000)
+/** What the last body that failed failed with. */
+let failure: unknown = null
+let failed = (): void => undefined
+
+const server = new HttpServer({
+  name: 'test',
+  listen: { host: '127.0.0.1', port: 0 },
+  clock: systemClock,
+  log: silentLogger,
+  handler: async (request, response) => {
+    const exchange = openExchange(request, response, false)
+    try {
+      const body = await withBody(exchange, budget, async (bytes) => bytes.toString('utf8'), maxBytes)
+      respond(exchange, 200, {}, body)
+    } catch (error) {
+      failure = error
+      failed()
+      if (response.destroyed) return
+      const { status, headers, body } = answerOf(error, 'v1')
+      respond(exchange, status, headers, body)
+    }
+  },
+})
+beforeAll(() => server.start())
+afterAll(() => server.stop())
+
+/** @param chunked sends the body without saying how long it is */
+function post(
+  body: Buffer | string,
+  headers: Record<string, string> = {},
+  chunked = false,
+): Promise<[number, string]> {
+  return new Promise((resolve, reject) => {
+    const length = chunked ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const sent = httpRequest(
+      { host: '127.0.0.1', port: server.port, method: 'POST', headers: { ...headers, ...length } },
+      (response) => {
+        let text = ''
+        response.on('data', (piece: Buffer) => (text += piece.toString()))
+        response.on('end', () => resolve([response.statusCode!, text]))
+      },
+    )
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+const gzip = { 'content-encoding': 'gzip' }
+
+describe('no body takes more memory than it may, and every refusal is an answer', () => {
+  test.each([
+    ['plain', 'x'.repeat(maxBytes), {}],
+    ['compressed', gzipSync('x'.repeat(maxBytes)), gzip],
+    ['empty', '', {}],
+    ['two gzip members', Buffer.concat([gzipSync('x'), gzipSync('y')]), gzip],
+  ])('taken: %s', async (_name, body, headers) => {
+    expect((await post(body, headers))[0]).toBe(200)
+    expect((await post(body, headers, true))[0]).toBe(200)
+    expect(budget.usedBytes).toBe(0)
+  })
+
+  test.each([
+    ['one byte too many', 'x'.repeat(maxBytes + 1), {}, 413],
+    ['much too many', 'x'.repeat(5_000_000), {}, 413],
+    ['a bomb', gzipSync('x'.repeat(50_000_000)), gzip, 413],
+    ['what only decompressed is too much', gzipSync('x'.repeat(maxBytes + 1)), gzip, 413],
+    ['what is no gzip', 'x', gzip, 400],
+    ['half of a gzip', gzipSync('x'.repeat(maxBytes)).subarray(0, 15), gzip, 400],
+    ['nothing as gzip', '', gzip, 400],
+  ])('refused: %s', async (_name, body, headers, status) => {
+    expect((await post(body, headers))[0]).toBe(status)
+    expect((await post(body, headers, true))[0]).toBe(status)
+    expect(budget.usedBytes).toBe(0)
+  })
+
+  test('when all bodies together are too much, one is told to come back', async () => {
+    const others = budget.open()
+    others.take(2_500)
+    expect(await post('x'.repeat(600))).toEqual([503, '{"error":"too many bytes of requests in flight"}\n'])
+    expect((await post('x'.repeat(400)))[0]).toBe(200)
+    others.release()
+    expect((await post('x'.repeat(600)))[0]).toBe(200)
+  })
+
+  test('a client that goes away in the middle leaves nothing behind', async () => {
+    const gone = new Promise<void>((resolve) => (failed = resolve))
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nsome')
+      socket.end()
+      socket.destroySoon()
+    })
+    await gone
+    expect(failure).toMatchObject({ code: 'ERR_BODY_CUT_SHORT' })
+    expect(budget.usedBytes).toBe(0)
+  })
+})
