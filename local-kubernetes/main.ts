@@ -13,9 +13,7 @@ try {
   switch (command) {
     case 'up':
       await cluster.up(progress)
-      console.log(
-        `export KUBECONFIG=${cluster.kubeconfig} PATH=${cluster.kubectl.replace(/\/[^/]*$/, '')}:$PATH`,
-      )
+      console.log(`${cluster.kubectl} --kubeconfig ${cluster.kubeconfig}`)
       break
     case 'down':
       await cluster.down(progress)

@@ -133,6 +133,7 @@ const controllerManagerArguments = [
     'use-service-account-credentials': 'true',
     'allocate-node-cidrs': 'true',
     'cluster-cidr': POD_CIDR,
+    'flex-volume-plugin-dir': paths.volumePlugins,
   }),
 ]
 

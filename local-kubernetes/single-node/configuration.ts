@@ -107,7 +107,7 @@ const kubeletConfig = {
   resolvConf: paths.resolvConf,
   containerRuntimeEndpoint: `unix://${paths.containerdSocket}`,
   podLogsDir: paths.podLogs,
-  volumePluginDir: `${paths.kubelet}/volume-plugins`,
+  volumePluginDir: paths.volumePlugins,
   serializeImagePulls: false,
   imageGCHighThresholdPercent: 100,
   evictionHard: {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run, tryRun } from '../../scripts/run.ts'
 import { NFT_TABLES, NODE_ADDRESS, NODE_LINK, paths, POD_CIDR } from './layout.ts'
@@ -15,17 +15,15 @@ const SETTINGS: Readonly<Record<string, number | undefined>> = {
   'kernel/keys/root_maxbytes': undefined,
 }
 
-/** Folders that the kubelet, containerd and CNI make wherever their own folders are. */
+/** Folders that the kubelet, containerd and CNI use whatever they are told, innermost first. */
 const FIXED_FOLDERS = [
+  '/var/lib/kubelet/device-plugins',
   '/var/lib/kubelet',
+  '/var/lib/cni/results',
   '/var/lib/cni',
   '/var/log/containers',
-  '/var/log/pods',
+  '/run/containerd/s',
   '/run/containerd',
-  '/run/netns',
-  '/etc/cni',
-  '/var/run/kubernetes',
-  '/usr/libexec/kubernetes',
 ] as const
 
 /** How the machine was before the cluster. */
@@ -49,7 +47,10 @@ export async function rememberHost(): Promise<void> {
   await rename(`${paths.hostBefore}.draft`, paths.hostBefore)
 }
 
-/** Puts the kernel's settings back and removes the fixed folders that were not there before. */
+/**
+ * Puts the kernel's settings back and removes the fixed folders that were not there before, but for one that somebody
+ * else uses by now.
+ */
 export async function restoreHost(): Promise<void> {
   const before = await readHostBefore()
   if (before === undefined) return
@@ -58,7 +59,11 @@ export async function restoreHost(): Promise<void> {
     const now = await readFile(path, 'utf8').catch(() => undefined)
     if (now !== undefined && now.trim() !== value) await writeFile(path, value)
   }
-  for (const folder of before.absentFolders) await rm(folder, { recursive: true, force: true })
+  for (const folder of before.absentFolders) {
+    await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error
+    })
+  }
 }
 
 /** Gives the node its address, lets the kernel route, and lets pods out of the cluster. */

@@ -45,6 +45,7 @@ export const paths = {
   etcd: join(DATA, 'etcd'),
   containerdRoot: join(DATA, 'containerd'),
   kubelet: join(DATA, 'kubelet'),
+  volumePlugins: join(DATA, 'volume-plugins'),
   podLogs: join(DATA, 'pod-logs'),
   volumes: join(DATA, 'volumes'),
   pki: join(DATA, 'pki'),

@@ -1,17 +1,21 @@
-import { readFile, readdir, rm, rmdir } from 'node:fs/promises'
+import { readFile, readdir, readlink, rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
 import { processIdentity } from '../../scripts/process-identity.ts'
-import { run, tryRun } from '../../scripts/run.ts'
+import { tryRun } from '../../scripts/run.ts'
 import { componentPrograms } from './components.ts'
-import { CGROUP, CNI_NETWORK, DATA, paths, RUN } from './layout.ts'
+import { CGROUP, DATA, paths, RUN } from './layout.ts'
 import { endProcess, startedComponents, stopComponent } from './process.ts'
 
 const CGROUP_MOUNT = '/sys/fs/cgroup'
+const SHIM_SOCKETS = '/run/containerd/s'
+const DEVICE_PLUGINS = '/var/lib/kubelet/device-plugins'
 const CNI_RESULTS = '/var/lib/cni/results'
 const POD_LOG_LINKS = '/var/log/containers'
 const MAX_UNMOUNT_ROUNDS = 20
+const MAX_KILL_ROUNDS = 20
+const MAX_RMDIR_ATTEMPTS = 40
 
 /**
  * Ends every process of the cluster, pods and all, and takes away what they would leave behind: mounts, network
@@ -21,8 +25,9 @@ export async function endEverything(): Promise<void> {
   // The kubelet first, or it would start again what is being ended.
   await stopComponent('kubelet')
   await Promise.all((await startedComponents()).filter((name) => name !== 'containerd').map(stopComponent))
+  await killPods()
   const shims = (await processes()).filter(isOurShim)
-  await Promise.all(shims.map(endPod))
+  await Promise.all(shims.map(({ identity }) => endProcess(identity, ['SIGKILL'])))
   await stopComponent('containerd')
   await Promise.all((await processes()).filter(isStray).map(({ identity }) => endProcess(identity)))
   await removeShimSockets()
@@ -30,11 +35,11 @@ export async function endEverything(): Promise<void> {
   await removeCgroups()
   await removeCniResults()
   await removePodLogLinks()
+  await removeDevicePluginFiles()
 }
 
 interface RunningProcess {
   readonly identity: string
-  readonly parentPid: number
   readonly args: readonly string[]
 }
 
@@ -45,9 +50,7 @@ async function processes(): Promise<RunningProcess[]> {
       try {
         const identity = processIdentity(Number(pid))
         const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
-        const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-        const parentPid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-        return identity === undefined ? [] : [{ identity, parentPid, args }]
+        return identity === undefined ? [] : [{ identity, args }]
       } catch {
         // It ended in between.
         return []
@@ -56,8 +59,6 @@ async function processes(): Promise<RunningProcess[]> {
   )
   return found.flat()
 }
-
-const pidOf = (process: RunningProcess) => Number(process.identity.split(' ', 1)[0])
 
 /** The process that holds one pod: known by the socket of our own containerd, whatever became of that. */
 function isOurShim({ args }: RunningProcess): boolean {
@@ -69,32 +70,36 @@ function isStray(process: RunningProcess): boolean {
   return componentPrograms.includes(process.args[0] ?? '') || isOurShim(process)
 }
 
-/** With the first process of a container all of it ends: it is process 1 of its namespace. */
-async function endPod(shim: RunningProcess): Promise<void> {
-  const children = (await processes()).filter(({ parentPid }) => parentPid === pidOf(shim))
-  for (const child of children) {
-    try {
-      process.kill(pidOf(child), 'SIGKILL')
-    } catch {
-      // It ended in between.
-    }
+/**
+ * Kills all that runs in our cgroups: the processes of every pod, those too whose shim is dead and which nothing else
+ * would find. Some may fork while others are killed, hence the rounds.
+ */
+async function killPods(): Promise<void> {
+  for (let round = 0; round < MAX_KILL_ROUNDS; round += 1) {
+    const pids = new Set((await Promise.all((await cgroupFolders()).map(pidsWithin))).flat())
+    if (pids.size === 0) return
+    const identities = [...pids].map(processIdentity).filter((identity) => identity !== undefined)
+    await Promise.all(identities.map((identity) => endProcess(identity, ['SIGKILL'])))
   }
-  await Promise.all(children.map(({ identity }) => endProcess(identity)))
-  try {
-    process.kill(pidOf(shim), 'SIGKILL')
-  } catch {
-    return
-  }
-  await endProcess(shim.identity)
+  throw new AppError('internal', 'ERR_CLUSTER_PODS', `the processes in the cgroup ${CGROUP} do not end`)
 }
 
-/** Shims listen outside of containerd's folders, in a place that is the same for every containerd. */
+/** The processes of a cgroup and of all within it. */
+async function pidsWithin(folder: string): Promise<number[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const within = entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => pidsWithin(join(folder, name)))
+  const own = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
+  return [...own.split('\n').filter(Boolean).map(Number), ...(await Promise.all(within)).flat()]
+}
+
+/** Shims listen in a place that is the same for every containerd: what goes is what nobody listens on. */
 async function removeShimSockets(): Promise<void> {
-  const tasks = join(paths.containerdState, 'io.containerd.runtime.v2.task/k8s.io')
-  for (const task of await readdir(tasks).catch(() => [])) {
-    const address = await readFile(join(tasks, task, 'address'), 'utf8').catch(() => '')
-    const socket = address.replace(/^unix:\/\//, '').trim()
-    if (socket.startsWith('/run/containerd/s/')) await rm(socket, { force: true })
+  const listening = await readFile('/proc/net/unix', 'utf8')
+  for (const name of await readdir(SHIM_SOCKETS).catch(() => [])) {
+    const path = join(SHIM_SOCKETS, name)
+    if (!listening.includes(path)) await rm(path, { force: true })
   }
 }
 
@@ -146,34 +151,38 @@ async function removeCgroups(): Promise<void> {
 async function removeCgroup(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(folder, entry.name))
-  for (let attempt = 0; attempt < 20; attempt += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       await rmdir(folder)
       return
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      if (attempt === MAX_RMDIR_ATTEMPTS) throw error
       // Its last process is still being buried.
       await sleep(50)
     }
   }
 }
 
+/** A result of ours is known by the network namespace, which lies in our folder. */
 async function removeCniResults(): Promise<void> {
   for (const name of await readdir(CNI_RESULTS).catch(() => [])) {
-    if (name.startsWith(`${CNI_NETWORK}-`)) await rm(join(CNI_RESULTS, name), { force: true })
+    const path = join(CNI_RESULTS, name)
+    if ((await readFile(path, 'utf8')).includes(paths.containerdState)) await rm(path, { force: true })
   }
 }
 
 async function removePodLogLinks(): Promise<void> {
-  if ((await tryRun('test', ['-d', POD_LOG_LINKS])) === undefined) return
-  await run('find', [
-    POD_LOG_LINKS,
-    '-maxdepth',
-    '1',
-    '-type',
-    'l',
-    '-lname',
-    `${paths.podLogs}/*`,
-    '-delete',
-  ])
+  for (const name of await readdir(POD_LOG_LINKS).catch(() => [])) {
+    const path = join(POD_LOG_LINKS, name)
+    const target = await readlink(path).catch(() => '')
+    if (target.startsWith(`${paths.podLogs}/`)) await rm(path, { force: true })
+  }
+}
+
+/** There is one kubelet a machine, and this one is ours. */
+async function removeDevicePluginFiles(): Promise<void> {
+  for (const name of ['kubelet.sock', 'kubelet_internal_checkpoint', 'DEPRECATION']) {
+    await rm(join(DEVICE_PLUGINS, name), { force: true })
+  }
 }

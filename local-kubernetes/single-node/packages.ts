@@ -13,6 +13,8 @@ const PACKAGES = [
   'runc',
 ] as const
 
+/** Where the packages put it: not by `PATH`, in which our own link of that name may come first. */
+export const CONTAINERD = '/usr/bin/containerd'
 export const CNI_PLUGINS = '/usr/lib/cni'
 
 /**

@@ -101,11 +101,20 @@ export async function startedComponents(): Promise<string[]> {
   return readdir(paths.pid).catch(() => [])
 }
 
-export async function endProcess(identity: string): Promise<void> {
+/** Ends this very process by one signal after the other; if it has ended already, nothing happens. */
+export async function endProcess(
+  identity: string,
+  signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL'],
+): Promise<void> {
   const pid = Number(identity.split(' ', 1)[0])
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  for (const signal of signals) {
     if (!isAlive(identity)) return
-    process.kill(pid, signal)
+    try {
+      process.kill(pid, signal)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
+      throw error
+    }
     const untilMs = performance.now() + STOP_MS
     while (isAlive(identity) && performance.now() < untilMs) await sleep(20)
   }

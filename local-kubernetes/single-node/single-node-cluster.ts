@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../common/errors.ts'
@@ -6,7 +7,7 @@ import { withLock } from '../../scripts/lock.ts'
 import { bootId } from '../../scripts/process-identity.ts'
 import { spanOf, type Progress } from '../../scripts/run.ts'
 import type { Cluster } from '../cluster.ts'
-import { buildPrograms, findProgram } from '../programs.ts'
+import { buildPrograms } from '../programs.ts'
 import { addonManifests, applyAddons, areAddonsApplied } from './addons.ts'
 import { ensureAuthority, KUBECONFIG_USERS, writeKubeconfig } from './authority.ts'
 import { API_SERVER, components, type Stages } from './components.ts'
@@ -20,9 +21,20 @@ import {
   restoreHost,
 } from './host.ts'
 import { buildNodeImages, loadArchives } from './images.ts'
-import { CGROUP, DATA, NODE_ADDRESS, NODE_NAME, paths, program, RUN } from './layout.ts'
+import {
+  CGROUP,
+  CLUSTER_DOMAIN,
+  DATA,
+  DNS_ADDRESS,
+  KUBERNETES_SERVICE_ADDRESS,
+  NODE_ADDRESS,
+  NODE_NAME,
+  paths,
+  program,
+  RUN,
+} from './layout.ts'
 import { cgroupFolders, endEverything } from './leftovers.ts'
-import { CNI_PLUGINS, ensurePackages } from './packages.ts'
+import { CNI_PLUGINS, CONTAINERD, ensurePackages } from './packages.ts'
 import { get, type ClientIdentity } from './probe.ts'
 import { ComponentError, ensureComponent, isServing, linkProgram } from './process.ts'
 
@@ -155,10 +167,8 @@ async function makePlan(programs: string): Promise<Plan> {
   const identity = await readIdentity()
   const files = configurationFiles(CNI_PLUGINS)
   const nameServers = reachableNameServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
-  const containerd = findProgram('containerd', ['/usr/bin', '/usr/sbin']) ?? 'containerd'
-  const binaries = { kube: join(programs, 'kube'), containerd }
   return {
-    stages: await components(binaries, files, identity),
+    stages: await components({ kube: join(programs, 'kube'), containerd: CONTAINERD }, files, identity),
     files,
     nameServers,
     addons: await addonManifests(nameServers),
@@ -250,6 +260,24 @@ async function isNodeReady(identity: ClientIdentity): Promise<boolean> {
   const ready = await Promise.all([
     isTrue(`/api/v1/nodes/${NODE_NAME}`, 'Ready'),
     ...ADDONS.map((name) => isTrue(`${deployments}/${name}`, 'Available')),
+    knowsPods(identity),
+    answersNames(),
   ])
   return ready.every(Boolean)
+}
+
+/** A kubelet that has just started is healthy before it knows of any pod, and would refuse `kubectl exec` and `logs`. */
+async function knowsPods(identity: ClientIdentity): Promise<boolean> {
+  const pods = JSON.parse(await get(`https://${NODE_ADDRESS}:10250/pods`, identity)) as {
+    readonly items?: readonly unknown[]
+  }
+  return (pods.items?.length ?? 0) > 0
+}
+
+/** Asked through the service's own address, which takes the proxy, the pods' network and the DNS server to work. */
+async function answersNames(): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 })
+  resolver.setServers([DNS_ADDRESS])
+  const addresses = await resolver.resolve4(`kubernetes.default.svc.${CLUSTER_DOMAIN}`)
+  return addresses.includes(KUBERNETES_SERVICE_ADDRESS)
 }
