@@ -1,3 +1,5 @@
+import type { Zone } from './zone.ts'
+
 /**
  * What a query answers with, in the terms of InfluxDB 1.x. A statement answers with one or more parts, in order; all
  * parts of one statement carry its number, and `partial` says that more parts follow. Encoders turn parts into bytes.
@@ -15,6 +17,8 @@ export interface ResultSeries {
   readonly rows: readonly (readonly Value[])[]
   /** The first value of each row is a time. */
   readonly timed: boolean
+  /** The zone in which times are written; null for UTC. */
+  readonly zone: Zone | null
   /** The series was cut at the chunk size and goes on in the next part. */
   readonly partial: boolean
 }

@@ -71,8 +71,8 @@ export interface QueryContext {
   readonly nowNs: bigint
   /** The request came by GET: statements that change something answer with a warning. */
   readonly readOnly: boolean
-  /** Rows in a part before it is cut; null for no cut. */
-  readonly chunkSize: number | null
+  /** Rows in a part before it is cut; InfluxDB cuts at 10000 unless a request says otherwise. */
+  readonly chunkSize: number
   /** @returns null, or the text of the refusal, which becomes the statement's error */
   authorize(needs: StatementNeeds): string | null
   readonly commands: CatalogCommands

@@ -1,0 +1,48 @@
+import type { Source, Statement } from './ast.ts'
+import type { StatementNeeds } from './context.ts'
+import { formatStatement } from './format-statement.ts'
+
+/** What statements need to be allowed to do, in order; a statement over several databases needs several things. */
+export function needsOf(statements: readonly Statement[], database: string | null): readonly StatementNeeds[] {
+  return statements.flatMap((statement) => needsOfStatement(statement, database))
+}
+
+export function needsOfStatement(statement: Statement, database: string | null): readonly StatementNeeds[] {
+  const text = formatStatement(statement)
+  const needs = (kind: StatementNeeds['kind'], name: string | null): StatementNeeds => ({
+    kind,
+    database: kind === 'admin' ? null : name === '' ? database : name,
+    text,
+  })
+  switch (statement.kind) {
+    case 'select':
+    case 'explain': {
+      const select = statement.kind === 'select' ? statement : statement.select
+      const read = [...new Set(databasesOf(select.sources))].map((name) => needs('read', name))
+      return select.target === null ? read : [...read, needs('write', select.target.database)]
+    }
+    case 'show databases':
+      return [needs('none', null)]
+    case 'unsupported':
+      return [needs(statement.needs, '')]
+    case 'create database':
+    case 'drop database':
+    case 'create retention policy':
+    case 'alter retention policy':
+    case 'drop retention policy':
+      return [needs('admin', null)]
+    case 'show retention policies':
+    case 'show measurements':
+      return [needs('read', statement.database)]
+    default:
+      return [...new Set([statement.database, ...databasesOf(statement.sources).filter((name) => name !== '')])].map(
+        (name) => needs('read', name),
+      )
+  }
+}
+
+function databasesOf(sources: readonly Source[]): readonly string[] {
+  return sources.flatMap((source) =>
+    source.kind === 'measurement' ? [source.database] : databasesOf(source.select.sources),
+  )
+}

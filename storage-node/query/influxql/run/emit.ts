@@ -1,0 +1,79 @@
+import { AppError } from '../../../../common/errors.ts'
+import type { ResultSeries, Value } from '../../result.ts'
+import { minTimeNs } from '../../time.ts'
+import type { QueryContext } from '../context.ts'
+import type { ResolvedSelect } from '../resolve.ts'
+import { toValue } from '../scalar.ts'
+import { Environment } from './environment.ts'
+import type { Row } from './rows.ts'
+import { runSelect } from './select.ts'
+import { windowOf } from './window.ts'
+
+/** A series of the answer, or the part of it that one chunk holds; `partial` says that another follows. */
+export interface EmittedSeries {
+  readonly series: ResultSeries
+  readonly partial: boolean
+}
+
+/**
+ * Runs a SELECT and gives its rows by series, cut at the chunk size.
+ * @throws AppError too-large, when a limit is passed
+ */
+export async function* emitSelect(
+  select: ResolvedSelect,
+  context: QueryContext,
+): AsyncGenerator<EmittedSeries, void, undefined> {
+  checkBuckets(select, context.limits.maxBuckets)
+  const rows = runSelect(new Environment(context), select)
+  let first: Row | null = null
+  let values: (readonly Value[])[] = []
+  let count = 0
+  const take = (partial: boolean): ResultSeries => {
+    const { name, tags } = first!
+    const taken = values
+    values = []
+    return {
+      name,
+      tags: tags.values.size === 0 ? null : tags.values,
+      columns: select.columns,
+      rows: taken,
+      timed: true,
+      zone: select.zone,
+      partial,
+    }
+  }
+  for await (const batch of rows) {
+    count += batch.length
+    if (count > context.limits.maxRows) throw tooManyRows(count, context.limits.maxRows)
+    for (const row of batch) {
+      const same = first !== null && row.name === first.name && row.tags.id === first.tags.id
+      if (first !== null && (!same || values.length >= context.chunkSize)) {
+        yield { series: take(same), partial: true }
+      }
+      first = row
+      values.push([row.timeNs, ...row.values.map(toValue)])
+    }
+  }
+  if (first !== null) yield { series: take(false), partial: false }
+}
+
+function tooManyRows(count: number, limit: number): AppError {
+  return new AppError('too-large', 'ERR_QUERY_ROW_LIMIT', `max-select-rows limit exceeded: (${count}/${limit})`)
+}
+
+/** The windows between the bounds of a range that has both. */
+function checkBuckets(select: ResolvedSelect, limit: number): void {
+  const { interval, minNs, maxNs, zone, raw } = select
+  if (raw || interval.durationNs === 0n || minNs === minTimeNs) return
+  const options = { interval, zone, startNs: minNs, endNs: maxNs }
+  const first = windowOf(options, minNs).startNs
+  const last = windowOf(options, maxNs - 1n).startNs
+  const buckets = (last - first + interval.durationNs) / interval.durationNs
+  if (buckets > BigInt(limit)) {
+    throw new AppError(
+      'too-large',
+      'ERR_QUERY_BUCKET_LIMIT',
+      `max-select-buckets limit exceeded: (${buckets}/${limit})`,
+    )
+  }
+}

@@ -1,0 +1,125 @@
+import { maxTimeNs, minTimeNs } from '../../time.ts'
+import type { DataType, Fill } from '../ast.ts'
+import { castTo, floatToInteger, floatToUnsigned, toFloat, typeOfScalar, type Scalar } from '../scalar.ts'
+import { noAux, sameGroup, type Point } from './point.ts'
+import { batchSize, PointReader, type Points } from './stream.ts'
+import { windowOf, type WindowOptions } from './window.ts'
+import { zeroOf } from './reducers.ts'
+
+export interface FillOptions extends WindowOptions {
+  readonly ascending: boolean
+  readonly fill: Fill
+  /** Of the values. */
+  readonly type: DataType
+  readonly auxCount: number
+}
+
+/** The windows that a series lacks, from the start of the range to its end, with values as `fill` says. */
+export async function* fillWindows(input: Points, options: FillOptions): Points {
+  const reader = new PointReader(input)
+  try {
+    let batch: Point[] = []
+    while (reader.current !== undefined || (await reader.fill())) {
+      const series = new SeriesFill(reader.current!, options)
+      for (;;) {
+        const has = reader.current !== undefined || (await reader.fill())
+        const point = series.next(has ? reader.current! : null)
+        if (point === null) break
+        if (point === reader.current) reader.advance()
+        batch.push(point)
+        if (batch.length < batchSize) continue
+        yield batch
+        batch = []
+      }
+    }
+    if (batch.length > 0) yield batch
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Goes over the windows of one series. */
+class SeriesFill {
+  readonly #options: FillOptions
+  readonly #first: Point
+  readonly #endNs: bigint
+  readonly #aux: readonly Scalar[]
+  #timeNs: bigint
+  #zoneNs: bigint
+  #previous: Point | null = null
+
+  constructor(first: Point, options: FillOptions) {
+    const { ascending, startNs, endNs } = options
+    this.#first = first
+    this.#options = options
+    this.#aux = options.auxCount === 0 ? noAux : Array.from<Scalar>({ length: options.auxCount }).fill(null)
+    const start = windowOf(options, ascending ? startNs : endNs).startNs
+    this.#endNs = windowOf(options, ascending ? endNs : startNs).startNs
+    this.#timeNs = start === minTimeNs ? windowOf(options, first.timeNs).startNs : start
+    this.#zoneNs = options.zone?.offsetNs(this.#timeNs) ?? 0n
+  }
+
+  /** The point of the next window: `peeked`, if it is this one's, or a new one; null behind the last. */
+  next(peeked: Point | null): Point | null {
+    const { ascending } = this.#options
+    const own = peeked !== null && sameGroup(peeked, this.#first) ? peeked : null
+    const missing = own === null || (ascending ? own.timeNs > this.#timeNs : own.timeNs < this.#timeNs)
+    if (own === null && this.#isBehindEnd()) return null
+    const point = missing ? this.#made(own) : own
+    if (!missing) this.#previous = own
+    this.#advance()
+    return point
+  }
+
+  #isBehindEnd(): boolean {
+    if (this.#options.ascending) return this.#timeNs > this.#endNs || this.#timeNs > maxTimeNs
+    return this.#timeNs < this.#endNs || this.#endNs === minTimeNs
+  }
+
+  #made(next: Point | null): Point {
+    const { name, tags } = this.#first
+    return { name, tags, timeNs: this.#timeNs, value: this.#value(next), aux: this.#aux, aggregated: 0 }
+  }
+
+  #value(next: Point | null): Scalar {
+    const { fill, type } = this.#options
+    switch (fill.kind) {
+      case 'number': {
+        const value = castTo(fill.value, type)
+        return typeOfScalar(value) === type ? value : zeroOf(type)
+      }
+      case 'previous':
+        return this.#previous?.value ?? null
+      case 'linear':
+        return this.#linear(next)
+      default:
+        return null
+    }
+  }
+
+  #linear(next: Point | null): Scalar {
+    const { type, interval } = this.#options
+    const from = toFloat(this.#previous?.value)
+    const to = toFloat(next?.value)
+    if (from === null || to === null) return null
+    // Times count in windows, and whole ones, as in InfluxDB 1.x.
+    const step = interval.durationNs
+    const x0 = Number(this.#previous!.timeNs / step)
+    const slope = (to - from) / (Number(next!.timeNs / step) - x0)
+    const value = slope * (Number(this.#timeNs / step) - x0) + from
+    if (type === 'integer') return floatToInteger(value)
+    return type === 'unsigned' ? floatToUnsigned(value) : value
+  }
+
+  /** Steps to the next window, over a change of clocks, too. */
+  #advance(): void {
+    const { ascending, interval, zone } = this.#options
+    this.#timeNs += ascending ? interval.durationNs : -interval.durationNs
+    if (zone === null) return
+    const zoneNs = zone.offsetNs(this.#timeNs - 1n)
+    if (zoneNs === this.#zoneNs) return
+    const shiftNs = this.#zoneNs - zoneNs
+    if ((shiftNs < 0n ? -shiftNs : shiftNs) < interval.durationNs) this.#timeNs += shiftNs
+    this.#zoneNs = zoneNs
+  }
+}
