@@ -50,6 +50,7 @@ export class Reflector implements Component, Store {
   readonly #random: () => number
   readonly #log: Logger
   readonly #metrics: ReturnType<typeof metricsOf>
+  readonly #labels: { readonly resource: string; readonly namespace: string }
   readonly #transform: (object: KubeObject) => KubeObject
   readonly #store: ObjectStore
   readonly #listeners: ChangeListener[] = []
@@ -67,6 +68,7 @@ export class Reflector implements Component, Store {
     this.#random = options.random ?? Math.random
     this.#log = options.log.child({ resource: resource.plural })
     this.#metrics = metricsOf(options.registry)
+    this.#labels = { resource: resource.plural, namespace: options.namespace ?? '' }
     this.#transform = (object) => {
       const slim = withoutManagedFields(object)
       return transform ? transform(slim) : slim
@@ -137,7 +139,7 @@ export class Reflector implements Component, Store {
         failures += 1
         listDue ||= !canResume(error) || failures > 1
         const retryMs = backoffMs(watchBackoff, failures, this.#random())
-        this.#metrics.failures.inc({ resource: this.#options.resource.plural })
+        this.#metrics.failures.inc(this.#labels)
         this.#log.warn({ err: messageOf(error), failures, retryMs }, 'watch failed')
         await this.#options.clock.sleep(retryMs, signal).catch(() => undefined)
       }
@@ -155,7 +157,7 @@ export class Reflector implements Component, Store {
     if (signal.aborted) return
     this.#listedMs = clock.monotonicMs()
     this.#touch()
-    this.#metrics.relists.inc({ resource: resource.plural })
+    this.#metrics.relists.inc(this.#labels)
     this.#tell(this.#store.replace(list.items, list.resourceVersion))
     this.#isSynced = true
     this.#synced.resolve()
@@ -210,7 +212,7 @@ export class Reflector implements Component, Store {
   #accept({ type, object }: WatchEvent, signal: AbortSignal): void {
     if (signal.aborted) return
     if (type === 'BOOKMARK') return this.#store.bookmark(object.metadata.resourceVersion ?? '0')
-    this.#metrics.events.inc({ resource: this.#options.resource.plural, type })
+    this.#metrics.events.inc({ ...this.#labels, type })
     this.#tell(this.#store.accept(type, object))
   }
 
@@ -227,10 +229,10 @@ export class Reflector implements Component, Store {
   }
 
   #touch(): void {
-    const { clock, resource } = this.#options
+    const { clock } = this.#options
     this.#bytesMs = clock.monotonicMs()
-    this.#metrics.lastEvent.set({ resource: resource.plural }, clock.nowMs() / 1000)
-    this.#metrics.objects.set({ resource: resource.plural }, this.#store.size)
+    this.#metrics.lastEvent.set(this.#labels, clock.nowMs() / 1000)
+    this.#metrics.objects.set(this.#labels, this.#store.size)
   }
 }
 
@@ -252,27 +254,27 @@ function metricsOf(registry: Registry) {
     lastEvent: gaugeIn(registry, {
       name: 'holdfast_watch_last_event_timestamp_seconds',
       help: 'When a watch last heard from the API server; its age is time() minus this',
-      labelNames: ['resource'],
+      labelNames: ['resource', 'namespace'],
     }),
     objects: gaugeIn(registry, {
       name: 'holdfast_cache_objects',
       help: 'Objects in the cache',
-      labelNames: ['resource'],
+      labelNames: ['resource', 'namespace'],
     }),
     relists: counterIn(registry, {
       name: 'holdfast_watch_relists_total',
       help: 'Full lists',
-      labelNames: ['resource'],
+      labelNames: ['resource', 'namespace'],
     }),
     failures: counterIn(registry, {
       name: 'holdfast_watch_failures_total',
       help: 'Lists and watches that failed',
-      labelNames: ['resource'],
+      labelNames: ['resource', 'namespace'],
     }),
     events: counterIn(registry, {
       name: 'holdfast_watch_events_total',
       help: 'Objects that watches reported',
-      labelNames: ['resource', 'type'],
+      labelNames: ['resource', 'namespace', 'type'],
     }),
   }
 }

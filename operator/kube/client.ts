@@ -81,7 +81,10 @@ export interface KubeClient {
   /** All objects in the newest state, fetched in pages. */
   list(resource: Resource, options?: ListOptions): Promise<KubeList>
   create(object: KubeObject): Promise<KubeObject>
-  /** Server-side apply as field manager `holdfast`: states the fields that we own, others stay as they are. */
+  /**
+   * Server-side apply as field manager `holdfast`: states the fields that we own, others stay as they are.
+   * @param options.force take over fields that others own, instead of failing with `conflict`; true unless said
+   */
   apply(object: KubeObject, options?: { readonly force?: boolean }): Promise<KubeObject>
   /** Writes the object whole if it still has the resource version given in it. For what is ours alone: the lease. */
   replace(object: KubeObject): Promise<KubeObject>

@@ -123,11 +123,13 @@ class HttpKubeClient implements KubeClient {
 
   async create(object: KubeObject): Promise<KubeObject> {
     const resource = resourceOf(object)
+    const { namespace } = object.metadata
+    assert(!resource.namespaced || namespace !== undefined, `${resource.kind} needs a namespace`)
     return parseObject(
       await this.#call({
         verb: 'create',
         method: 'POST',
-        path: `${pathOf(resource, { namespace: object.metadata.namespace })}?fieldManager=${fieldManager}`,
+        path: `${pathOf(resource, { namespace })}?fieldManager=${fieldManager}`,
         idempotent: false,
         contentType: 'application/json',
         body: object,

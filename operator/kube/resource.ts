@@ -1,4 +1,4 @@
-import { AssertionError } from '../../common/errors.ts'
+import { assert, AssertionError } from '../../common/errors.ts'
 
 /** A kind of object as the API server's addresses name it. */
 export interface Resource {
@@ -62,6 +62,8 @@ export function pathOf(
   at: { readonly namespace?: string | undefined; readonly name?: string },
   subresource?: string,
 ): string {
+  const isOne = at.name !== undefined
+  assert(!(resource.namespaced && isOne && at.namespace === undefined), `${resource.kind} needs a namespace`)
   const parts = [resource.group === '' ? '/api' : `/apis/${resource.group}`, resource.version]
   if (resource.namespaced && at.namespace !== undefined)
     parts.push('namespaces', encodeURIComponent(at.namespace))
