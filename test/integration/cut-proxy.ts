@@ -14,6 +14,8 @@ export class CutProxy {
   readonly #sockets = new Set<Socket>()
   readonly #folder: string
   #refusing = false
+  /** How long a new connection waits before anything goes through. */
+  delayMs = 0
 
   private constructor(server: Server, folder: string) {
     this.#server = server
@@ -78,6 +80,11 @@ export class CutProxy {
       socket.resetAndDestroy()
       return
     }
+    socket.on('error', () => socket.destroy())
+    setTimeout(() => this.#join(socket, target), this.delayMs)
+  }
+
+  #join(socket: Socket, target: URL): void {
     const upstream = connect(Number(target.port || 443), target.hostname)
     for (const [one, other] of [
       [socket, upstream],

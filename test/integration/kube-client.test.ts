@@ -5,6 +5,7 @@ import type { KubeClient } from '../../operator/kube/client.ts'
 import { openKubeClient, type KubeClientOptions } from '../../operator/kube/http-client.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
+import { CutProxy } from './cut-proxy.ts'
 import { answer, KubeServer, status } from './kube-server.ts'
 
 /*
@@ -330,6 +331,26 @@ describe('the fence', () => {
     })
     await expect(fenced.apply(configMap())).rejects.toMatchObject({ code: 'ERR_KUBE_FENCED' })
     expect(server.received).toHaveLength(1)
+  })
+
+  test('it is asked when the connection stands, not when the request was made', async () => {
+    script()
+    const proxy = await CutProxy.open(server.kubeconfig)
+    proxy.delayMs = 300
+    const slow = open({ kubeconfig: proxy.kubeconfig })
+    let held = true
+    setTimeout(() => (held = false), 100)
+    const write = slow
+      .with({
+        fence: () => {
+          if (!held) throw new AppError('unavailable', 'ERR_KUBE_FENCED', 'not the leader')
+        },
+      })
+      .apply(configMap())
+    await expect(write).rejects.toMatchObject({ code: 'ERR_KUBE_FENCED' })
+    expect(server.received).toEqual([])
+    await slow.close()
+    await proxy.close()
   })
 
   test('it is asked after the wait for a free place, not before', async () => {
