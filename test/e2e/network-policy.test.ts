@@ -269,8 +269,8 @@ async function wrongPaths(paths: Paths): Promise<readonly string[]> {
   const changedMs = performance.now()
   const wanted = Object.entries(paths)
   const wrongNow = async () => {
-    const open = await Promise.all(wanted.map(([path]) => isOpen(path)))
-    return wanted.flatMap(([path, want], index) => (open[index] === want ? [] : [path]))
+    const open = await openPaths(wanted.map(([path]) => path))
+    return wanted.flatMap(([path, want]) => (open.has(path) === want ? [] : [path]))
   }
   for (;;) {
     const startedMs = performance.now()
@@ -280,11 +280,20 @@ async function wrongPaths(paths: Paths): Promise<readonly string[]> {
   }
 }
 
-async function isOpen(path: string): Promise<boolean> {
-  const [, from, to, port] = /^(\w+) > ([\w.]+):(\d+)$/.exec(path)!
+/** Tries all paths at once, by one command in each pod that they start from. */
+async function openPaths(paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const bySource = Map.groupBy(paths, (path) => path.split(' > ')[0] as PodName)
+  const answers = await Promise.all(
+    [...bySource].map(([from, own]) => shell(from, `${own.map(attempt).join('\n')}\nwait`)),
+  )
+  return new Set(answers.flatMap((answer) => answer.split('\n')))
+}
+
+/** Says the path itself if the other end sends back what it was sent. */
+function attempt(path: string): string {
+  const [, to, port] = / > ([\w.]+):(\d+)$/.exec(path)!
   const target = address.get(to as PodName) ?? to
-  const echo = await shell(from as PodName, `echo x | timeout 2 nc -w 1 ${target} ${port} || true`)
-  return echo.trim() === 'x'
+  return `{ [ "$(echo x | timeout 2 nc -w 1 ${target} ${port})" = x ] && echo '${path}'; } 2>/dev/null &`
 }
 
 async function resolves(from: PodName): Promise<boolean> {
