@@ -90,7 +90,9 @@ function renewal(authority: Authority, log: Logger): Component {
     while (!stopping.signal.aborted) {
       await systemClock.sleep(refreshMs, stopping.signal).catch(() => undefined)
       if (stopping.signal.aborted) return
-      await authority.refresh().catch((error: unknown) => log.error({ err: error }, 'certificates not renewed'))
+      await authority
+        .refresh()
+        .catch((error: unknown) => log.error({ err: error }, 'certificates not renewed'))
     }
   }
   return {

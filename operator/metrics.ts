@@ -24,8 +24,15 @@ export function createMetrics(
     registers,
   })
   const states = new Map<string, TenantState>()
-  readGauge(registry, 'holdfast_node_connections', 'Storage nodes with an admin connection', gauges.nodeConnections)
-  readGauge(registry, 'holdfast_leader', '1 on the operator that holds the lease', () => Number(gauges.isLeader()))
+  readGauge(
+    registry,
+    'holdfast_node_connections',
+    'Storage nodes with an admin connection',
+    gauges.nodeConnections,
+  )
+  readGauge(registry, 'holdfast_leader', '1 on the operator that holds the lease', () =>
+    Number(gauges.isLeader()),
+  )
   const tenants = new Gauge({
     name: 'holdfast_tenants',
     help: 'Organizations by state',

@@ -29,7 +29,9 @@ export function parsePlatformFile(text: string): PlatformFile {
   }
   const parsed = platformFileSchema.safeParse(content)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || '(whole)'}: ${message}`)
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${path.join('.') || '(whole)'}: ${message}`,
+  )
   throw new AppError('invalid', 'ERR_PLATFORM_FILE', `platform file: ${problems.join('; ')}`)
 }
 

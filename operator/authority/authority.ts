@@ -105,14 +105,13 @@ export class Authority {
 
   /** A new identity of an organization's storage nodes, for both ends of connections. */
   async issueNodeIdentity(organizationId: string, dnsNames: readonly string[]): Promise<KeyPair> {
-    const request: CertificateRequest = {
-      commonName: `Holdfast node ${organizationId}`,
-      uris: [identity(organizationId, 'node')],
-      dnsNames,
-      ipAddresses: [],
-      usages: ['server', 'client'],
-    }
-    return issueCertificate(this.#keys, request, this.#clock.nowMs())
+    return issueCertificate(this.#keys, nodeRequest(organizationId, dnsNames), this.#clock.nowMs())
+  }
+
+  /** Whether the time has come to give storage nodes a new identity. @param pem the certificate that they have */
+  isNodeIdentityDue(pem: string, organizationId: string, dnsNames: readonly string[]): boolean {
+    const request = nodeRequest(organizationId, dnsNames)
+    return needsRenewal(pem, this.certificatePem, request, this.#clock.nowMs())
   }
 
   /** 32 bytes that only this installation knows: for marks (MACs) on what it has made. */
@@ -179,6 +178,16 @@ function operatorRequest(installationId: string): CertificateRequest {
     dnsNames: [],
     ipAddresses: [],
     usages: ['client'],
+  }
+}
+
+function nodeRequest(organizationId: string, dnsNames: readonly string[]): CertificateRequest {
+  return {
+    commonName: `Holdfast node ${organizationId}`,
+    uris: [identity(organizationId, 'node')],
+    dnsNames,
+    ipAddresses: [],
+    usages: ['server', 'client'],
   }
 }
 

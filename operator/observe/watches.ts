@@ -77,7 +77,10 @@ export class Watches {
       reflectors.push(reflector)
       return reflector
     }
-    const tenants = tenantKinds.map((kind): [Kind, Store] => [kind, perNamespace(options.namespaces, (more) => open(kind, more))])
+    const tenants = tenantKinds.map((kind): [Kind, Store] => [
+      kind,
+      perNamespace(options.namespaces, (more) => open(kind, more)),
+    ])
     const children = childKinds.map((kind): [Kind, Store] => [
       kind,
       open(kind, { labelSelector: kind === 'persistentVolumeClaims' ? ofStorageNodes : managed }),
@@ -157,10 +160,7 @@ function intent({ metadata, spec }: KubeObject): string {
 }
 
 /** One cache over the namespaces that are watched, or over all of them. */
-function perNamespace(
-  namespaces: readonly string[],
-  open: (more: { namespace?: string }) => Store,
-): Store {
+function perNamespace(namespaces: readonly string[], open: (more: { namespace?: string }) => Store): Store {
   if (namespaces.length === 0) return open({})
   const stores = new Map(namespaces.map((namespace) => [namespace, open({ namespace })]))
   return {
@@ -176,5 +176,5 @@ function perNamespace(
 /** A pod's spec is large and no pass reads it. */
 function withoutSpec(pod: KubeObject): KubeObject {
   const { spec: _dropped, ...rest } = pod
-  return rest as KubeObject
+  return rest
 }

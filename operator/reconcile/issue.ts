@@ -1,4 +1,5 @@
 import { durationMs } from '../../common/duration.ts'
+import { unreachable } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
 import type { IssuedToken, Token } from '../api/token.ts'
 import { wholeSeconds } from '../status/standing.ts'
@@ -60,6 +61,8 @@ export function planIssue(
         ? { action: 'mint' }
         : { action: 'keep', tokens: [issuedToken(token, issue)] }
     }
+    default:
+      return unreachable(found)
   }
 }
 

@@ -36,6 +36,7 @@ export interface TenantContext {
     readonly operatorKey: Uint8Array
     readonly certificatePem: string
     issueNodeIdentity(organizationId: string, dnsNames: readonly string[]): Promise<KeyPair>
+    isNodeIdentityDue(pem: string, organizationId: string, dnsNames: readonly string[]): boolean
   }
   readonly events: Events
   readonly memory: PassMemory

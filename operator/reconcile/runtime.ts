@@ -1,24 +1,18 @@
-import { randomBytes } from 'node:crypto'
 import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import type { Store } from '../controller/store.ts'
 import { namespace as namespaceOf } from '../desired/namespace.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { dataKeySecret, storageNodeTlsSecret } from '../desired/secrets.ts'
 import { desiredTenant } from '../desired/tenant.ts'
 import { applyObject } from '../kube/apply.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
-import { storageNodeDnsNames } from '../naming/addresses.ts'
 import { labelKeys } from '../naming/labels.ts'
-import { secretNames } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import type { Pass, TenantCaches } from './pass.ts'
+import { ensureRuntimeSecrets } from './runtime-secrets.ts'
 import { eventTarget } from './write.ts'
-
-/** A node's certificate names all the replicas that there can be, so that growing needs no new one. */
-const replicasLimit = 3
 
 const cacheOfKind: Readonly<Record<string, keyof TenantCaches>> = {
   Namespace: 'namespaces',
@@ -43,7 +37,7 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<St
   const desired = desiredTenant(input)
   for (const object of desired) {
     // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
-    if (object.kind === 'StatefulSet') await ensureSecrets(pass, input)
+    if (object.kind === 'StatefulSet') await ensureRuntimeSecrets(pass, input)
     await applyChild(pass, object)
   }
   await prune(pass, input.organizationId, desired)
@@ -94,40 +88,6 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
   pass.caches.namespaces.observe(found)
   if (found.metadata.deletionTimestamp === undefined) return null
   throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', `Namespace ${name} is being deleted`)
-}
-
-/** Made once, never overwritten: a lost data key would be lost data, and a second identity a second start. */
-async function ensureSecrets(pass: Pass, input: DesiredInput): Promise<void> {
-  const { organizationId, platform } = input
-  // A StatefulSet is made after its Secrets, so that where it stands nothing is missing but by hand.
-  if (input.existing) return
-  await createOnce(pass, secretNames.dataKey, organizationId, async () =>
-    dataKeySecret(organizationId, randomBytes(32)),
-  )
-  await createOnce(pass, secretNames.storageNodeTls, organizationId, async () => {
-    const names = storageNodeDnsNames(organizationId, replicasLimit, platform.clusterDomain)
-    const issued = await pass.authority.issueNodeIdentity(organizationId, names)
-    return storageNodeTlsSecret(organizationId, {
-      certificate: issued.certificatePem,
-      privateKey: issued.privateKeyPem,
-      authority: pass.authority.certificatePem,
-    })
-  })
-}
-
-async function createOnce(
-  pass: Pass,
-  name: string,
-  organizationId: string,
-  make: () => Promise<KubeObject>,
-): Promise<void> {
-  const ref = { namespace: runtimeNamespace(organizationId), name }
-  if (await pass.client.get(resources.secrets, ref)) return
-  try {
-    await pass.client.create(await make())
-  } catch (error) {
-    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
-  }
 }
 
 /** Takes away what is of this organization and no longer wanted, such as the policy of a path that was closed. */

@@ -13,7 +13,7 @@ import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
 import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
 import { observeRuntime, observeTenant } from '../observe/observe.ts'
-import type { Observed } from '../observe/observed.ts'
+import type { Observed, Seen } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
@@ -165,9 +165,25 @@ function pushFailed(pass: Pass, report: PodReport & { readonly message: string }
   }
 }
 
-/** The objects as they are after this pass's own writes. */
+/**
+ * The objects as they are after this pass's own writes. What came or was edited meanwhile is left out: this pass knows
+ * nothing of it, and the watch has asked for another.
+ */
 function observedNow(pass: Pass, observed: Observed): Observed {
-  return observeTenant(observed.key, pass.caches)
+  const now = observeTenant(observed.key, pass.caches)
+  const isSame = ({ object }: Seen<unknown>, before: readonly (Seen<unknown> | null)[]): boolean =>
+    before.some(
+      (seen) =>
+        seen?.object.metadata.uid === object.metadata.uid &&
+        seen?.object.metadata.generation === object.metadata.generation,
+    )
+  return {
+    key: now.key,
+    organization:
+      now.organization && isSame(now.organization, [observed.organization]) ? now.organization : null,
+    databases: now.databases.filter((seen) => isSame(seen, observed.databases)),
+    tokens: now.tokens.filter((seen) => isSame(seen, observed.tokens)),
+  }
 }
 
 function nextLookMs(pass: Pass, isSettled: boolean, expiryMs: number | null): number {

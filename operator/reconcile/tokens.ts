@@ -1,4 +1,4 @@
-import { AppError } from '../../common/errors.ts'
+import { AppError, unreachable } from '../../common/errors.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import { tokenRules, violations } from '../api/cel.ts'
@@ -183,6 +183,8 @@ function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
           `spec.secretName: Secret ${name} exists and does not belong to this Token; choose another name or delete it`,
         ),
       }
+    default:
+      return unreachable(plan)
   }
 }
 

@@ -23,9 +23,15 @@ export function hasFinalizer(object: KubeObject): boolean {
 export async function ensureFinalizer(pass: Pass, store: Store, object: KubeObject): Promise<KubeObject> {
   if (isDeleting(object) || hasFinalizer(object)) return object
   const finalizers = [...(object.metadata.finalizers ?? []), finalizer]
-  const written = await pass.client.patchMetadata(object, { finalizers })
-  store.observe(written)
-  return written
+  try {
+    const written = await pass.client.patchMetadata(object, { finalizers })
+    store.observe(written)
+    return written
+  } catch (error) {
+    // Gone already: the watch will say so.
+    if (error instanceof AppError && error.kind === 'not-found') return object
+    throw error
+  }
 }
 
 /** Lets an object go. That it is gone already is as good. */
@@ -50,8 +56,8 @@ export async function writeStatus(
   object: KubeObject,
   said: Readonly<Record<string, unknown>> & { readonly conditions: readonly Condition[] },
 ): Promise<KubeObject> {
-  const status = withoutNulls(said)
-  if (canonicalJson(object['status'] ?? {}) === canonicalJson(status)) return object
+  const status = compact(said)
+  if (canonicalJson(compact(object['status'] ?? {})) === canonicalJson(status)) return object
   const { name, namespace, uid } = object.metadata
   const target = { ...object, metadata: { name, ...(namespace && { namespace }), ...(uid && { uid }) } }
   const written = await pass.client.patchStatus(target, status)
@@ -60,11 +66,16 @@ export async function writeStatus(
   return written
 }
 
-/** The API server drops nulls before it stores an object, so what is compared with the stored one must hold none. */
-function withoutNulls(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return JSON.parse(JSON.stringify(value, (_key, part: unknown) => part ?? undefined)) as Readonly<
-    Record<string, unknown>
-  >
+/**
+ * Without what may be stored or not for the same meaning: nulls are dropped by the API server, and a list that loses
+ * its last element by server-side apply goes away whole.
+ */
+function compact(value: unknown): Readonly<Record<string, unknown>> {
+  return JSON.parse(
+    JSON.stringify(value, (_key, part: unknown) =>
+      part === null || (Array.isArray(part) && part.length === 0) ? undefined : part,
+    ),
+  ) as Readonly<Record<string, unknown>>
 }
 
 function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condition[]): void {

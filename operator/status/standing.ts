@@ -1,3 +1,4 @@
+import { unreachable } from '../../common/errors.ts'
 import type { Condition, ConditionType, Reason } from '../api/conditions.ts'
 
 /** How an object stands, in the one way in which the three standard conditions can be told from it. */
@@ -49,6 +50,8 @@ export function statementsOf(standing: Standing): readonly Statement[] {
         { type: 'Reconciling', ...settled },
         { type: 'Stalled', status: 'True', reason: standing.reason, message: standing.message },
       ]
+    default:
+      return unreachable(standing)
   }
 }
 

@@ -65,7 +65,8 @@ export class OperatorHarness {
     child.stderr.pipe(file, { end: false })
     this.#process = child
     this.#exited = new Promise((resolve) => child.once('exit', resolve))
-    await eventually('the operator is ready and leads', 30_000, async () => {
+    // A lease that a killed operator has left must run out first.
+    await eventually('the operator is ready and leads', 40_000, async () => {
       if (child.exitCode !== null) throw new Error(`operator ended: ${await this.log()}`)
       const answer = await fetch(`http://127.0.0.1:${this.#metricsPort}/readyz`).catch(() => null)
       return answer?.ok && (await this.metrics()).includes('holdfast_leader{program="operator"} 1')
