@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AppError } from '../common/errors.ts'
 import { run, tryRun, type Progress } from '../scripts/run.ts'
 import type { Cluster } from './cluster.ts'
-import { ensureTools, findTools, type Tools } from './tools.ts'
+import { ensureTools, findTools } from './tools.ts'
 
 /** Command that brings an image archive to the nodes; the archive's path is added to it. */
 const LOADER = 'HOLDFAST_IMAGE_LOADER'
@@ -12,30 +12,20 @@ const LOADER = 'HOLDFAST_IMAGE_LOADER'
 export class CurrentCluster implements Cluster {
   readonly kind = 'current'
   readonly auditLog = undefined
-  readonly kubeconfig: string
-  readonly kubectl: string
-  readonly helm: string
-  readonly nodeAddress: string
-
-  private constructor(tools: Tools, kubeconfig: string, nodeAddress: string) {
-    this.kubectl = tools.kubectl
-    this.helm = tools.helm
-    this.kubeconfig = kubeconfig
-    this.nodeAddress = nodeAddress
-  }
+  readonly kubeconfig = process.env['KUBECONFIG'] ?? join(homedir(), '.kube/config')
+  readonly kubectl = findTools().kubectl
+  readonly helm = findTools().helm
+  #nodeAddress = ''
 
   /** `HOLDFAST_NODE_ADDRESS` says where node ports are reached, if that is not the first node's own address. */
   static async open(): Promise<CurrentCluster> {
-    const tools = findTools()
-    const kubeconfig = process.env['KUBECONFIG'] ?? join(homedir(), '.kube/config')
-    const path = '-o=jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
-    const address =
-      process.env['HOLDFAST_NODE_ADDRESS'] ??
-      (await tryRun(tools.kubectl, ['get', 'nodes', path], {
-        env: { KUBECONFIG: kubeconfig },
-        timeoutMs: 10_000,
-      }))
-    return new CurrentCluster(tools, kubeconfig, address?.split(' ', 1)[0] ?? '')
+    const cluster = new CurrentCluster()
+    await cluster.#findNodeAddress()
+    return cluster
+  }
+
+  get nodeAddress(): string {
+    return this.#nodeAddress
   }
 
   async isUp(): Promise<boolean> {
@@ -47,6 +37,7 @@ export class CurrentCluster implements Cluster {
 
   async up(progress: Progress): Promise<void> {
     await ensureTools(progress)
+    await this.#findNodeAddress()
     if (await this.isUp()) return
     throw new AppError(
       'unavailable',
@@ -70,6 +61,14 @@ export class CurrentCluster implements Cluster {
 
   async down(progress?: Progress): Promise<void> {
     progress?.('the current cluster was there before: it stays')
+  }
+
+  async #findNodeAddress(): Promise<void> {
+    const path = '-o=jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+    const options = { env: this.#env(), timeoutMs: 10_000 }
+    const address =
+      process.env['HOLDFAST_NODE_ADDRESS'] ?? (await tryRun(this.kubectl, ['get', 'nodes', path], options))
+    this.#nodeAddress = address?.split(' ', 1)[0] ?? ''
   }
 
   #env(): Record<string, string> {

@@ -1,11 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import { AppError } from '../../common/errors.ts'
 import { cacheKey } from '../../scripts/cache.ts'
 import { run } from '../../scripts/run.ts'
+import { API_SERVER } from './components.ts'
 import { BUSYBOX_IMAGE, COREDNS_IMAGE, LOCAL_PATH_IMAGE } from './images.ts'
 import { CLUSTER_DOMAIN, DNS_ADDRESS, paths, program } from './layout.ts'
+import { get, type ClientIdentity } from './probe.ts'
 
+/** ConfigMap that says which manifests were applied. */
+const RECORD = 'holdfast-addons'
 const FOLDER = join(import.meta.dirname, 'addons')
 const FILES = ['network-policy.yaml', 'coredns.yaml', 'local-path.yaml'] as const
 
@@ -40,16 +45,41 @@ export function fillIn(template: string, values: Readonly<Record<string, string>
 }
 
 /** Applies the manifests, unless exactly these were applied before. */
-export async function applyAddons(manifests: string): Promise<void> {
-  if (await areAddonsApplied(manifests)) return
-  await run(
-    program('kubectl'),
-    ['--kubeconfig', paths.adminKubeconfig, 'apply', '--server-side', '--force-conflicts', '--filename', '-'],
-    { input: manifests, timeoutMs: 120_000 },
-  )
-  await writeFile(paths.appliedAddons, cacheKey([manifests]))
+export async function applyAddons(manifests: string, identity: ClientIdentity): Promise<void> {
+  if (await areAddonsApplied(manifests, identity)) return
+  const record = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: RECORD, namespace: 'kube-system' },
+    data: { manifests: cacheKey([manifests]) },
+  }
+  // The record comes last: what was applied in part is applied again.
+  for (const input of [manifests, stringify(record)]) {
+    await run(
+      program('kubectl'),
+      [
+        '--kubeconfig',
+        paths.adminKubeconfig,
+        'apply',
+        '--server-side',
+        '--force-conflicts',
+        '--filename',
+        '-',
+      ],
+      { input, timeoutMs: 120_000 },
+    )
+  }
 }
 
-export async function areAddonsApplied(manifests: string): Promise<boolean> {
-  return (await readFile(paths.appliedAddons, 'utf8').catch(() => '')) === cacheKey([manifests])
+/** The record lies in the cluster itself, so that it is lost with what it tells of. */
+export async function areAddonsApplied(manifests: string, identity: ClientIdentity): Promise<boolean> {
+  try {
+    const path = `/api/v1/namespaces/kube-system/configmaps/${RECORD}`
+    const record = JSON.parse(await get(`${API_SERVER}${path}`, identity)) as {
+      data?: { manifests?: string }
+    }
+    return record.data?.manifests === cacheKey([manifests])
+  } catch {
+    return false
+  }
 }

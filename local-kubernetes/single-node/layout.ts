@@ -49,7 +49,6 @@ export const paths = {
   podLogs: join(DATA, 'pod-logs'),
   volumes: join(DATA, 'volumes'),
   pki: join(DATA, 'pki'),
-  appliedAddons: join(DATA, 'applied-addons'),
   hostBefore: join(DATA, 'host-before.json'),
 } as const
 

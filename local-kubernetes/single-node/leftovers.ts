@@ -6,9 +6,9 @@ import { processIdentity } from '../../scripts/process-identity.ts'
 import { tryRun } from '../../scripts/run.ts'
 import { componentPrograms } from './components.ts'
 import { CGROUP, DATA, paths, RUN } from './layout.ts'
+import { cgroupFolders } from './cgroups.ts'
 import { endProcess, startedComponents, stopComponent } from './process.ts'
 
-const CGROUP_MOUNT = '/sys/fs/cgroup'
 const SHIM_SOCKETS = '/run/containerd/s'
 const DEVICE_PLUGINS = '/var/lib/kubelet/device-plugins'
 const CNI_RESULTS = '/var/lib/cni/results'
@@ -130,17 +130,6 @@ async function unmountAll(): Promise<void> {
     'ERR_CLUSTER_MOUNTS',
     `not everything under ${RUN} and ${DATA} can be unmounted`,
   )
-}
-
-/** The folder of our cgroup in each hierarchy: with version 2 there is one, with version 1 one a controller. */
-export async function cgroupFolders(): Promise<string[]> {
-  const hierarchies = await readdir(CGROUP_MOUNT, { withFileTypes: true })
-  return [
-    CGROUP_MOUNT,
-    ...hierarchies.filter((entry) => entry.isDirectory()).map(({ name }) => join(CGROUP_MOUNT, name)),
-  ]
-    .filter((folder) => basename(folder) !== CGROUP)
-    .map((folder) => join(folder, CGROUP))
 }
 
 async function removeCgroups(): Promise<void> {

@@ -5,7 +5,6 @@ import { findProgram } from '../programs.ts'
 /** What runs containers and sets up their network, from the distribution. */
 const PACKAGES = [
   'busybox-static',
-  'conntrack',
   'containerd',
   'containernetworking-plugins',
   'iproute2',

@@ -26,12 +26,14 @@ export interface ComponentSpec {
 /** A component that did not come up. */
 export class ComponentError extends AppError {
   readonly component: string
+  readonly logTail: string
 
   constructor(component: string, what: string, logTail: string, cause?: unknown) {
     super('unavailable', 'ERR_CLUSTER_COMPONENT', `${component} ${what}; the end of its log:\n${logTail}`, {
       cause,
     })
     this.component = component
+    this.logTail = logTail
   }
 }
 

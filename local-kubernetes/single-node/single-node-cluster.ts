@@ -1,7 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { withLock } from '../../scripts/lock.ts'
 import { bootId } from '../../scripts/process-identity.ts'
@@ -10,7 +8,8 @@ import type { Cluster } from '../cluster.ts'
 import { buildPrograms } from '../programs.ts'
 import { addonManifests, applyAddons, areAddonsApplied } from './addons.ts'
 import { ensureAuthority, KUBECONFIG_USERS, writeKubeconfig } from './authority.ts'
-import { API_SERVER, components, type Stages } from './components.ts'
+import { prepareCgroups } from './cgroups.ts'
+import { components, type Stages } from './components.ts'
 import { cniConfig, configurationFiles } from './configuration.ts'
 import {
   isHostPrepared,
@@ -21,27 +20,14 @@ import {
   restoreHost,
 } from './host.ts'
 import { buildNodeImages, loadArchives } from './images.ts'
-import {
-  CGROUP,
-  CLUSTER_DOMAIN,
-  DATA,
-  DNS_ADDRESS,
-  KUBERNETES_SERVICE_ADDRESS,
-  NODE_ADDRESS,
-  NODE_NAME,
-  paths,
-  program,
-  RUN,
-} from './layout.ts'
-import { cgroupFolders, endEverything } from './leftovers.ts'
+import { DATA, NODE_ADDRESS, paths, program, RUN } from './layout.ts'
+import { endEverything } from './leftovers.ts'
 import { CNI_PLUGINS, CONTAINERD, ensurePackages } from './packages.ts'
-import { get, type ClientIdentity } from './probe.ts'
+import type { ClientIdentity } from './probe.ts'
+import { isNodeReady, untilReady } from './readiness.ts'
 import { ComponentError, ensureComponent, isServing, linkProgram } from './process.ts'
 
 const LOCK = `${RUN}.lock`
-const READY_TIMEOUT_MS = 120_000
-const READY_INTERVAL_MS = 200
-const ADDONS = ['coredns', 'local-path-provisioner'] as const
 
 /** All that is worked out before anything is started. */
 interface Plan {
@@ -111,7 +97,7 @@ export class SingleNodeCluster implements Cluster {
       await this.#start(await makePlan(programs), progress)
       return
     } catch (error) {
-      if (!(error instanceof ComponentError) || error.component !== 'etcd') throw error
+      if (!(error instanceof ComponentError) || !isDataUnreadable(error)) throw error
       progress('etcd cannot read its data: starting over with an empty cluster')
     }
     await this.#down(progress)
@@ -132,7 +118,7 @@ export class SingleNodeCluster implements Cluster {
     const images = buildNodeImages(plan.programs).then(loadArchives)
     await Promise.all([...api.map(ensureComponent), images])
     progress('controllers, kubelet, proxy, network policies')
-    await applyAddons(plan.addons)
+    await applyAddons(plan.addons, plan.identity)
     await Promise.all(others.map(ensureComponent))
     progress('waiting for the node, DNS and volumes')
     await untilReady(plan.identity)
@@ -151,6 +137,16 @@ export class SingleNodeCluster implements Cluster {
     await restoreHost()
     await rm(DATA, { recursive: true, force: true })
   }
+}
+
+/** True if etcd itself cannot start, for no reason that lies outside of its data. */
+export function isDataUnreadable({
+  component,
+  logTail,
+}: Pick<ComponentError, 'component' | 'logTail'>): boolean {
+  const reasons =
+    /address already in use|no space left|permission denied|read-only file system|cannot allocate memory/i
+  return component === 'etcd' && !reasons.test(logTail)
 }
 
 function requireRoot(): void {
@@ -195,7 +191,7 @@ async function isAllServing(plan: Plan): Promise<boolean> {
   const checks = [
     ...Object.values(plan.stages).flat().map(isServing),
     isHostPrepared(),
-    areAddonsApplied(plan.addons),
+    areAddonsApplied(plan.addons, plan.identity),
     isNodeReady(plan.identity).catch(() => false),
   ]
   return (await Promise.all(checks)).every(Boolean)
@@ -213,71 +209,4 @@ async function writeFiles(plan: Plan): Promise<void> {
   await mkdir(paths.volumes, { recursive: true, mode: 0o755 })
   await prepareCgroups()
   await writeFile(paths.bootId, bootId())
-}
-
-/** The kubelet takes a cgroup root only where it is in every hierarchy. */
-async function prepareCgroups(): Promise<void> {
-  for (const folder of await cgroupFolders()) {
-    await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-      throw new AppError(
-        'unavailable',
-        'ERR_CLUSTER_CGROUP',
-        `cannot make cgroup ${CGROUP}: ${error.message}`,
-      )
-    })
-  }
-}
-
-async function untilReady(identity: ClientIdentity): Promise<void> {
-  const untilMs = performance.now() + READY_TIMEOUT_MS
-  for (;;) {
-    try {
-      if (await isNodeReady(identity)) return
-    } catch (error) {
-      if (performance.now() > untilMs) throw error
-    }
-    if (performance.now() > untilMs) {
-      throw new AppError(
-        'unavailable',
-        'ERR_CLUSTER_NOT_READY',
-        `the node or one of ${ADDONS.join(', ')} is not ready after ${spanOf(READY_TIMEOUT_MS)}: see ${program('kubectl')} --kubeconfig ${paths.adminKubeconfig} get nodes,pods -A, and ${paths.log}`,
-      )
-    }
-    await sleep(READY_INTERVAL_MS)
-  }
-}
-
-interface Conditions {
-  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
-}
-
-async function isNodeReady(identity: ClientIdentity): Promise<boolean> {
-  const isTrue = async (path: string, type: string) => {
-    const object = JSON.parse(await get(`${API_SERVER}${path}`, identity)) as Conditions
-    return object.status.conditions?.some((one) => one.type === type && one.status === 'True') ?? false
-  }
-  const deployments = '/apis/apps/v1/namespaces/kube-system/deployments'
-  const ready = await Promise.all([
-    isTrue(`/api/v1/nodes/${NODE_NAME}`, 'Ready'),
-    ...ADDONS.map((name) => isTrue(`${deployments}/${name}`, 'Available')),
-    knowsPods(identity),
-    answersNames(),
-  ])
-  return ready.every(Boolean)
-}
-
-/** A kubelet that has just started is healthy before it knows of any pod, and would refuse `kubectl exec` and `logs`. */
-async function knowsPods(identity: ClientIdentity): Promise<boolean> {
-  const pods = JSON.parse(await get(`https://${NODE_ADDRESS}:10250/pods`, identity)) as {
-    readonly items?: readonly unknown[]
-  }
-  return (pods.items?.length ?? 0) > 0
-}
-
-/** Asked through the service's own address, which takes the proxy, the pods' network and the DNS server to work. */
-async function answersNames(): Promise<boolean> {
-  const resolver = new Resolver({ timeout: 1_000, tries: 1 })
-  resolver.setServers([DNS_ADDRESS])
-  const addresses = await resolver.resolve4(`kubernetes.default.svc.${CLUSTER_DOMAIN}`)
-  return addresses.includes(KUBERNETES_SERVICE_ADDRESS)
 }

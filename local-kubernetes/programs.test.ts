@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { clusterKind } from './cluster.ts'
+import { buildFlags, findProgram, isRecentEnough } from './programs.ts'
+
+test.each([
+  { version: 'go1.26.8\namd64\n', recent: true },
+  { version: 'go1.24\namd64\n', recent: true },
+  { version: 'go1.9.7\namd64\n', recent: false },
+  { version: 'go1.19.8\namd64\n', recent: false },
+  { version: 'go2.0\namd64\n', recent: true },
+  { version: 'devel\n', recent: false },
+])('a Go that cannot compile it is found out before the compiler runs: $version', ({ version, recent }) => {
+  expect(isRecentEnough(version)).toBe(recent)
+})
+
+test('the API server says which version it is: charts refuse v0.0.0', () => {
+  const flags = buildFlags('1.34.4').join(' ')
+  expect(flags).toContain('version.gitVersion=v1.34.4')
+  expect(flags).toContain('version.gitMajor=1')
+  expect(flags).toContain('version.gitMinor=34')
+})
+
+test('a program is looked for beyond PATH', () => {
+  expect(findProgram('sh')).toMatch(/\/sh$/)
+  expect(findProgram('no-such-program', ['/bin'])).toBeUndefined()
+})
+
+test.each(['current', 'kind', 'local'])('CLUSTER=%s is known', (word) => {
+  expect(clusterKind(word)).toBe(word)
+})
+
+test('another word is refused with those that would do', () => {
+  expect(() => clusterKind('minikube')).toThrow('CLUSTER is minikube: it must be one of current, kind, local')
+})
