@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Dispatcher } from 'undici'
 import { requestHeaders, responseHeaders } from './headers.ts'
@@ -33,16 +34,20 @@ export async function forward(
   forwarding: Forwarding,
 ): Promise<Outcome> {
   const lease = pools.lease(forwarding.organizationId)
+  // Not the request itself: a node may answer before it has read all, and the rest must still be read from the client,
+  // or its next request on this connection would never be seen.
+  const body = hasBody(request) ? new PassThrough() : null
   const clientGone = new AbortController()
   const onClose = () => clientGone.abort()
   response.once('close', onClose)
   try {
     if (request.headers.expect !== undefined) response.writeContinue()
+    if (body) request.pipe(body)
     const answer = await lease.pool.request({
       method: request.method as Dispatcher.HttpMethod,
       path: request.url!,
       headers: requestHeaders(request.rawHeaders, request.headers.connection, forwarding),
-      body: hasBody(request) ? request : null,
+      body,
       signal: clientGone.signal,
     })
     if (answer.statusCode === 401) {
@@ -62,6 +67,7 @@ export async function forward(
     return isUnknownName(error) ? { kind: 'unknown-organization' } : { kind: 'unavailable', cause: error }
   } finally {
     response.off('close', onClose)
+    if (body) request.unpipe(body).resume()
     lease.release()
   }
 }

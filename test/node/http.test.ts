@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mintToken, parseToken } from '../../common/token.ts'
-import { startStorageNode, untilReady, type NodeProcess } from '../support/storage-node.ts'
+import { startStorageNode, untilLogged, untilReady, type NodeProcess } from '../support/storage-node.ts'
 
 interface Answer {
   readonly status: number
@@ -254,6 +254,7 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
 
   test('the request log has one line for each request, without what is in the query string', async () => {
     await query(port, 'SHOW DATABASES', { u: 'someone', p: 'a-password' }, { 'x-request-id': 'logged-1' })
+    await untilLogged(node, 'logged-1')
     const lines = node.log.filter((line) => line['requestId'] === 'logged-1')
     expect(lines).toHaveLength(1)
     expect(lines[0]).toMatchObject({

@@ -79,6 +79,17 @@ export async function startStorageNode(
   }
 }
 
+/** Waits until the node has logged its line about a request: it does so once the answer has left. */
+export async function untilLogged(node: NodeProcess, requestId: string): Promise<LogLine> {
+  const deadlineMs = Date.now() + startLimitMs
+  for (;;) {
+    const line = node.log.find((found) => found.msg === 'request' && found['requestId'] === requestId)
+    if (line) return line
+    if (Date.now() > deadlineMs) throw new Error(`request ${requestId} was not logged`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /** Waits for `/ready`. */
 export async function untilReady(port: number): Promise<void> {
   const deadlineMs = Date.now() + startLimitMs

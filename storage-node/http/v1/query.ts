@@ -74,7 +74,7 @@ function contextOf(
     retentionPolicy: asked.retentionPolicy,
     nowNs: parts.clock.nowNs(),
     readOnly: exchange.request.method === 'GET',
-    chunkSize: asked.chunked ? asked.chunkSize : null,
+    chunkSize: asked.chunkSize,
     authorize: (needs) => refusalOf(exchange.principal, needs),
     commands: parts.commands,
     limits: parts.queryLimits,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { firstDocument, withDatabase } from '../../state/alone.ts'
+import { firstDocument } from '../../state/alone.ts'
+import { withDatabase } from '../../state/catalog-changes.ts'
 import { databaseOfBucket, requireOrganization } from './write.ts'
 
 const own = 'aaaaaaaaaaaaaaaa'

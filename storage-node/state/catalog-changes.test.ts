@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { StateDocument } from '../../common/state-document.ts'
-import { firstDocument, withChangedPolicy, withDatabase, withoutPolicy, withPolicy } from './alone.ts'
+import { firstDocument } from './alone.ts'
+import { withChangedPolicy, withDatabase, withoutPolicy, withPolicy } from './catalog-changes.ts'
 
 const hourNs = 3_600_000_000_000n
 const none = { durationNs: null, shardDurationNs: null, replication: null }
