@@ -46,7 +46,13 @@ export type PodReport =
   /** Not reached, or not in a state to answer: it is tried again. */
   | { readonly result: 'unreachable'; readonly pod: PodView; readonly message: string }
   /** It will not take this document. */
-  | { readonly result: 'refused'; readonly pod: PodView; readonly message: string }
+  | {
+      readonly result: 'refused'
+      readonly pod: PodView
+      readonly message: string
+      /** Id of the token that it has revoked for ever, if that is why. */
+      readonly revokedTokenId?: string
+    }
 
 const waiting = z.looseObject({ reason: z.string().optional(), message: z.string().optional() })
 

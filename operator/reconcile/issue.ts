@@ -44,6 +44,7 @@ export function planIssue(
   known: readonly IssuedToken[],
   found: SecretFound,
   now: Date,
+  isRevoked: (tokenId: string) => boolean = () => false,
 ): IssuePlan {
   const end = endOf(token)
   if (end && end <= now) return { action: 'expired', endedAt: wholeSeconds(end) }
@@ -57,7 +58,7 @@ export function planIssue(
       const { issue } = found
       const isKnown = known.some(({ hash }) => hash === issue.hash)
       const isOlder = known.some(({ createdAt }) => Date.parse(createdAt) > Date.parse(issue.createdAt))
-      return !isKnown && isOlder
+      return (!isKnown && isOlder) || isRevoked(tokenId(issue.hash))
         ? { action: 'mint' }
         : { action: 'keep', tokens: [issuedToken(token, issue)] }
     }

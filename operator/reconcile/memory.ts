@@ -15,6 +15,7 @@ export class PassMemory {
   readonly #lastGood = new Map<string, Organization | Database>()
   readonly #looks = new Map<string, number>()
   readonly #retries = new Map<string, number>()
+  readonly #revoked = new Map<string, true>()
 
   /** The newest form of an object that could be acted on, by uid. */
   keepGood(object: Organization | Database): void {
@@ -34,6 +35,15 @@ export class PassMemory {
 
   looked(tokenUid: string, atMs: number): void {
     bounded(this.#looks).set(tokenUid, atMs)
+  }
+
+  /** A node has said that it never accepts this token again. */
+  revoke(tokenId: string): void {
+    bounded(this.#revoked).set(tokenId, true)
+  }
+
+  isRevoked(tokenId: string): boolean {
+    return this.#revoked.has(tokenId)
   }
 
   forget(uid: string): void {

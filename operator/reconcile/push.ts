@@ -3,6 +3,9 @@ import { stateDigest, stateFormatVersion, type StateDocument } from '../../commo
 import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
 import type { PodReport, PodView } from '../observe/runtime.ts'
 
+/** The code with which a node refuses a document that holds a token which an earlier one had and a later had not. */
+const revivesToken = 'ERR_STATE_REVIVES_TOKEN'
+
 /** Somebody else wrote between our look and our write: as often as this in one pass, then again in the next. */
 const attemptsLimit = 2
 
@@ -54,9 +57,13 @@ export function addressOf(organizationId: string, pod: PodView): NodeAddress {
 }
 
 function failure(pod: PodView) {
-  return (error: unknown): PodReport => ({
-    result: error instanceof AppError && error.kind === 'invalid' ? 'refused' : 'unreachable',
-    pod,
-    message: messageOf(error),
-  })
+  return (error: unknown): PodReport => {
+    const message = messageOf(error)
+    if (!(error instanceof AppError && error.kind === 'invalid')) {
+      return { result: 'unreachable', pod, message }
+    }
+    const revokedTokenId =
+      error.details['code'] === revivesToken ? /[0-9a-f]{16}/.exec(message)?.[0] : undefined
+    return { result: 'refused', pod, message, ...(revokedTokenId !== undefined && { revokedTokenId }) }
+  }
 }

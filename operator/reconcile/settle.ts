@@ -1,6 +1,6 @@
 import { AppError } from '../../common/errors.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
-import { stateDigest } from '../../common/state-document.ts'
+import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { organizationRules, violations } from '../api/cel.ts'
 import type { Database } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
@@ -24,10 +24,13 @@ import { pushDocument } from './push.ts'
 import { ensureTenantBinding, settleRuntime } from './runtime.ts'
 import { sayFirst, sayStatuses } from './say.ts'
 import { decideTokens, type TokenDecision } from './tokens.ts'
-import { ensureFinalizer } from './write.ts'
+import { ensureFinalizer, isDeleting } from './write.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
 const resyncMs = 300_000
+
+/** Revived tokens that one pass learns of, one a document. */
+const revivedLimit = 16
 
 /** What a pass has found and decided, for the statuses at its end. */
 export interface Settled {
@@ -60,15 +63,8 @@ export async function settleOrganization(
   if (!hold) pass.memory.keepGood(organization)
 
   const databases = decideDatabases(served, living(observed.databases).map(parsedOf<Database>), pass.memory)
-  const tokens = await decideTokens(
-    pass,
-    organization,
-    organizationId,
-    living(observed.tokens).map(parsedOf<Token>),
-  )
-  const document = stateDocument(served, databases.served, tokens.map(withTokens), pass.now.getTime())
-  const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
-  const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
+  refuseUnreadable(observed)
+  const { tokens, document, runtime, reports } = await bringIntoForce(pass, observed, served, databases)
   for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
 
   const ends = [
@@ -97,6 +93,46 @@ export async function settleOrganization(
     reports.every(({ result }) => result === 'confirmed') &&
     tokens.every(({ needsRetry }) => !needsRetry)
   return { requeueAfterMs: nextLookMs(pass, isSettled, nextExpiryMs(document)) }
+}
+
+/**
+ * Makes the state document and brings it into force. A token that a node has revoked for ever is left out of a second
+ * document: it must not keep all the others from being served.
+ */
+async function bringIntoForce(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+  databases: DatabaseDecisions,
+): Promise<Pick<Settled, 'tokens' | 'runtime' | 'reports'> & { readonly document: StateDocument }> {
+  const organizationId = idOfUid(organization.metadata.uid)
+  for (let attempt = 1; ; attempt += 1) {
+    const present = living(observed.tokens).map(parsedOf<Token>)
+    const tokens = await decideTokens(pass, organization, organizationId, present)
+    const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
+    const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
+    const revived = reports.flatMap((report) =>
+      report.result === 'refused' && report.revokedTokenId !== undefined ? [report.revokedTokenId] : [],
+    )
+    if (revived.length === 0 || attempt === revivedLimit) return { tokens, document, runtime, reports }
+    for (const id of revived) pass.memory.revoke(id)
+    pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
+  }
+}
+
+/**
+ * A token that is missing from a document is revoked for ever, so nothing is pushed while one cannot be read.
+ * @throws AppError unsupported, ERR_MEMBER_UNREADABLE
+ */
+function refuseUnreadable(observed: Observed): void {
+  const unreadable = [...observed.databases, ...observed.tokens].find(
+    ({ object, parsed }) => parsed === null && !isDeleting(object),
+  )
+  if (!unreadable) return
+  const { kind, metadata } = unreadable.object
+  const message = `${kind} ${metadata.name} cannot be read: ${unreadable.problem}`
+  throw new AppError('unsupported', 'ERR_MEMBER_UNREADABLE', message)
 }
 
 /** Finalizers: from here on the objects' ends are the operator's to arrange. */

@@ -1,4 +1,5 @@
 import { AppError, unreachable } from '../../common/errors.ts'
+import { tokenId } from '../../common/ids.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import { tokenRules, violations } from '../api/cel.ts'
@@ -54,11 +55,18 @@ async function decideToken(
   organizationId: string,
   token: Token,
 ): Promise<TokenDecision> {
-  const known = knownTokens(token, organizationId)
+  const known = knownTokens(token, organizationId).filter(({ id }) => !pass.memory.isRevoked(id))
   const problem = tokenProblem(token)
   // What was issued once stays in force, also while its spec cannot be acted on or is paused.
   if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
   if (token.spec.hash !== null) {
+    if (isRevokedForEver(pass, token, token.spec.hash)) {
+      const hold = stalled(
+        'Revoked',
+        'spec.hash: this token was deleted before, which is for ever; make another one',
+      )
+      return { token, tokens: [], secretName: null, hold }
+    }
     return fromPlan(token, planForeignHash(token, token.spec.hash, pass.now))
   }
   const nowMs = pass.clock.monotonicMs()
@@ -94,7 +102,7 @@ async function settleSecret(
   const name = tokenSecretName(token) ?? token.metadata.name
   const secret = await pass.client.get(resources.secrets, { namespace, name })
   const found = readSecret(operatorKey, uid, organizationId, secret)
-  const plan = planIssue(token, known, found, pass.now)
+  const plan = planIssue(token, known, found, pass.now, (id) => pass.memory.isRevoked(id))
   const build = (tokenString: string, createdAt: string): KubeObject => {
     const made = tokenSecret({
       token,
@@ -192,6 +200,12 @@ function kept(token: Token, known: readonly IssuedToken[], hold: Standing | null
   const end = endOf(token)
   if (end && end <= now) return fromPlan(token, { action: 'expired', endedAt: wholeSeconds(end) })
   return { token, tokens: known, secretName: token.status?.binding?.name ?? null, hold }
+}
+
+/** Nodes said so, to this process or, as status remembers, to one before it. */
+function isRevokedForEver(pass: Pass, token: Token, hash: string): boolean {
+  const ready = token.status?.conditions.find(({ type }) => type === 'Ready')
+  return ready?.reason === 'Revoked' || pass.memory.isRevoked(tokenId(hash))
 }
 
 /** The strings that status knows, if they are of this organization and not of one before it under the same name. */

@@ -15,6 +15,7 @@ export class AdminServer {
   readonly #organizationId: string
   readonly #operator: string
   readonly #server: Server
+  readonly #revoked = new Set<string>()
   /** The document in force. */
   document: StateDocument | null = null
   /** What was asked, in order: `GET /admin/state`. */
@@ -92,6 +93,15 @@ export class AdminServer {
       const parsed = stateDocumentSchema.safeParse(JSON.parse(await textOf(request)))
       if (!parsed.success) return send(422, { code: 'ERR_STATE_SCHEMA', message: parsed.error.message })
       if (request.headers['if-match'] !== `"${this.digest}"`) return send(412, this.state)
+      const ids = new Set(parsed.data.tokens.map(({ id }) => id))
+      const revived = [...ids].find((id) => this.#revoked.has(id))
+      if (revived !== undefined) {
+        return send(422, {
+          code: 'ERR_STATE_REVIVES_TOKEN',
+          message: `tokens: ${revived} is revoked, which is for ever`,
+        })
+      }
+      for (const { id } of this.document?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
       this.document = parsed.data
       return send(200, this.state)
     }

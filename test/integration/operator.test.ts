@@ -333,6 +333,22 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       await hasReason(resources.tokens, namespace, 'twin', 'TokenHashTaken')
     })
 
+    test('a string that was given up is refused for ever, and keeps nothing else from being served', async () => {
+      const { namespace, organizationId } = await newTenant()
+      const hash = 'b'.repeat(64)
+      await apply(token(namespace, { hash }, 'given-up'))
+      await becomesReady(resources.tokens, namespace, 'given-up')
+      await remove(resources.tokens, namespace, 'given-up')
+      await isGone(resources.tokens, namespace, 'given-up', 5_000)
+      await apply(token(namespace, { hash }, 'revived'))
+      await hasReason(resources.tokens, namespace, 'revived', 'Revoked')
+      await apply(token(namespace, {}, 'another'))
+      await becomesReady(resources.tokens, namespace, 'another')
+      expect(hashesOn(organizationId)).toHaveLength(2)
+      expect(hashesOn(organizationId)).not.toContain(hash)
+      await becomesReady(resources.organizations, namespace, 'acme')
+    })
+
     test('one that expires leaves the nodes by itself', async () => {
       const { namespace, organizationId } = await newTenant()
       await apply(token(namespace, { expiresAfter: '4s' }, 'short'))
