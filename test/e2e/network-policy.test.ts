@@ -260,33 +260,39 @@ const control = { 'guest > spy:9090': true } as const
 /** `from > to:port` by names of pods or by address, and whether it must be open. */
 type Paths = Readonly<Record<`${PodName} > ${string}:${number}`, boolean>>
 
+/** How often each path is tried at once: all must agree, so that one packet lost says nothing. */
+const tries = 2
+
 /**
- * Waits until all paths are as they must be, twice in a row, with packets that were sent no later than two seconds
- * after now: the moment at which the API server has taken the last change.
+ * Waits until all paths are as they must be, with packets that were sent no later than two seconds after now: the
+ * moment at which the API server has taken the last change.
  * @returns the paths that were not
  */
 async function wrongPaths(paths: Paths): Promise<readonly string[]> {
   const changedMs = performance.now()
-  const wanted = Object.entries(paths)
-  const wrongNow = async () => {
-    const open = await openPaths(wanted.map(([path]) => path))
-    return wanted.flatMap(([path, want]) => (open.has(path) === want ? [] : [path]))
-  }
   for (;;) {
     const startedMs = performance.now()
-    const wrong = await wrongNow()
-    if (wrong.length === 0) return wrongNow()
-    if (startedMs - changedMs > inForceMs) return wrong
+    const passed = await passages(Object.keys(paths))
+    const wrong = Object.entries(paths).flatMap(([path, open]) =>
+      passed.filter((one) => one === path).length === (open ? tries : 0) ? [] : [path],
+    )
+    if (wrong.length === 0 || startedMs - changedMs > inForceMs) return wrong
   }
 }
 
-/** Tries all paths at once, by one command in each pod that they start from. */
-async function openPaths(paths: readonly string[]): Promise<ReadonlySet<string>> {
+/**
+ * Tries all paths at once, by one command in each pod that they start from.
+ * @returns a path for each of its tries that got through
+ */
+async function passages(paths: readonly string[]): Promise<readonly string[]> {
   const bySource = Map.groupBy(paths, (path) => path.split(' > ')[0] as PodName)
   const answers = await Promise.all(
-    [...bySource].map(([from, own]) => shell(from, `${own.map(attempt).join('\n')}\nwait`)),
+    [...bySource].map(([from, own]) => {
+      const attempts = own.flatMap((path) => Array.from({ length: tries }, () => attempt(path)))
+      return shell(from, `${attempts.join('\n')}\nwait`)
+    }),
   )
-  return new Set(answers.flatMap((answer) => answer.split('\n')))
+  return answers.flatMap((answer) => answer.split('\n'))
 }
 
 /** Says the path itself if the other end sends back what it was sent. */
