@@ -116,6 +116,10 @@ const kubeletConfig = {
     'nodefs.inodesFree': '1%',
     'imagefs.available': '1%',
   },
+  // A container that ends is started again after 2 s at most, however often it ended before: tests kill storage nodes
+  // many times in a row, and the usual wait grows to five minutes.
+  featureGates: { KubeletCrashLoopBackOffMax: true },
+  crashLoopBackOff: { maxContainerRestartPeriod: '2s' },
 }
 
 const proxyConfig = {

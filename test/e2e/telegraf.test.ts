@@ -135,16 +135,20 @@ interface Point {
   readonly fields: ReadonlyMap<string, string>
 }
 
-/** The agent's own record. It escapes nothing here but spaces in tag values, and no string field holds a space. */
+/** The agent's own record: line protocol with escaped spaces in series keys and quoted string fields. */
 function parseRecord(text: string): readonly Point[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const parts = line.split(/(?<!\\) /)
-      if (parts.length !== 3) throw new Error(`unexpected line in the agent's record: ${line}`)
-      const fields = new Map(parts[1]!.split(',').map((pair) => pair.split('=') as [string, string]))
-      return { series: parts[0]!, time: BigInt(parts[2]!), fields }
+      const match = /^((?:\\.|[^ \\])+) (.+) (\d+)$/.exec(line)
+      if (!match) throw new Error(`unexpected line in the agent's record: ${line}`)
+      const fields = [...match[2]!.matchAll(/([^=,]+)=("(?:[^"\\]|\\.)*"|[^,]*)/g)]
+      return {
+        series: match[1]!,
+        time: BigInt(match[3]!),
+        fields: new Map(fields.map(([, name, value]) => [name!, value!])),
+      }
     })
 }
 
