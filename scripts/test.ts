@@ -2,31 +2,24 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openCluster, type Cluster } from '../local-kubernetes/cluster.ts'
+import { releaseNamespace } from './install.ts'
+import { progressOnStderr, spanOf, tryRun } from './run.ts'
 
 /**
  * All that CI runs, cheap to dear; the first layer that fails ends the run, since what comes after it would cost
  * minutes to say the same. Ends with one line: `N passed, N failed, N skipped`.
+ *
+ *     npm test                everything
+ *     npm test -- unit e2e    these layers only
+ *
+ * A cluster that was not up before is taken down again at the end.
  */
 interface Layer {
   readonly name: string
-  readonly command: string
-  readonly args: readonly string[]
+  /** Runs the layer; `report` is where vitest writes its counts, if it is a layer of vitest's. */
+  run(report: string): Promise<number>
 }
-
-const vitest = (project: string): Layer => ({
-  name: project,
-  command: 'vitest',
-  args: ['run', '--project', project],
-})
-
-const layers: readonly Layer[] = [
-  { name: 'lint', command: 'npm', args: ['run', '--silent', 'lint'] },
-  vitest('unit'),
-  vitest('tidy'),
-  vitest('node'),
-  vitest('control-plane'),
-  vitest('e2e'),
-]
 
 interface Counts {
   passed: number
@@ -34,16 +27,58 @@ interface Counts {
   skipped: number
 }
 
-function run(layer: Layer, report: string): Promise<number> {
-  const args =
-    layer.command === 'vitest'
-      ? [...layer.args, '--reporter=default', '--reporter=json', `--outputFile=${report}`]
-      : layer.args
-  return new Promise((resolve, reject) => {
-    const child = spawn(layer.command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+function spawned(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+) {
+  return new Promise<number>((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...environment },
+    })
     child.on('error', reject)
     child.on('close', (code) => resolve(code ?? 1))
   })
+}
+
+const vitest = (project: string, environment: Readonly<Record<string, string>> = {}): Layer => ({
+  name: project,
+  run: (report) =>
+    spawned(
+      'vitest',
+      ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile=${report}`],
+      environment,
+    ),
+})
+
+function layersOn(cluster: Cluster): readonly Layer[] {
+  return [
+    { name: 'lint', run: () => spawned('npm', ['run', '--silent', 'lint']) },
+    vitest('unit'),
+    vitest('tidy'),
+    vitest('node'),
+    { name: 'cluster', run: () => cluster.up(progressOnStderr).then(() => 0) },
+    { name: 'quiet-operator', run: () => stopInstalledOperator(cluster).then(() => 0) },
+    vitest('control-plane', { KUBECONFIG: cluster.kubeconfig }),
+    // The main job itself, by the command that users run; it also starts the installed operator again.
+    { name: 'up', run: () => spawned(process.execPath, ['scripts/up.ts']) },
+    vitest('e2e', { KUBECONFIG: cluster.kubeconfig }),
+    vitest('leaks'),
+  ]
+}
+
+/** The control-plane tests run an operator of their own; one that `make up` left would settle the same resources. */
+async function stopInstalledOperator(cluster: Cluster): Promise<void> {
+  await tryRun(cluster.kubectl, [
+    '--kubeconfig',
+    cluster.kubeconfig,
+    'scale',
+    '--namespace',
+    releaseNamespace,
+    'deployment/holdfast-operator',
+    '--replicas=0',
+  ])
 }
 
 function countsOf(report: string): Counts {
@@ -60,34 +95,53 @@ function countsOf(report: string): Counts {
   }
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+async function runLayer(layer: Layer, folder: string, total: Counts): Promise<number> {
+  const startedMs = performance.now()
+  console.log(`\n=== ${layer.name}`)
+  const report = join(folder, `${layer.name}.json`)
+  let code = await layer.run(report)
+  const counts = readCounts(report)
+  if (counts) {
+    total.passed += counts.passed
+    total.failed += counts.failed
+    total.skipped += counts.skipped
+    if (code === 0 && counts.passed === 0) code = 1
+  }
+  console.log(
+    `=== ${layer.name}: ${code === 0 ? 'ok' : 'FAILED'} in ${spanOf(performance.now() - startedMs)}`,
+  )
+  return code
+}
+
+/** null for a layer that is not vitest's. */
+function readCounts(report: string): Counts | null {
+  try {
+    return countsOf(report)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
 const chosen = process.argv.slice(2)
+const cluster = await openCluster(process.env['CLUSTER'])
+const layers = layersOn(cluster).filter(({ name }) => chosen.length === 0 || chosen.includes(name))
+const wasUp = await cluster.isUp()
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 let code = 0
 try {
   for (const layer of layers) {
-    if (chosen.length > 0 && !chosen.includes(layer.name)) continue
-    const started = performance.now()
-    console.log(`\n=== ${layer.name}`)
-    const report = join(folder, `${layer.name}.json`)
-    code = await run(layer, report)
-    if (layer.command === 'vitest') {
-      const counts = countsOf(report)
-      total.passed += counts.passed
-      total.failed += counts.failed
-      total.skipped += counts.skipped
-      if (code === 0 && counts.passed === 0) code = 1
-    }
-    console.log(
-      `=== ${layer.name}: ${code === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(0)} s`,
-    )
-    if (code !== 0) {
-      total.failed = Math.max(total.failed, 1)
-      break
-    }
+    code = await runLayer(layer, folder, total)
+    if (code !== 0) break
   }
+} catch (error) {
+  console.error(error)
+  code = 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
+  if (!wasUp && chosen.length === 0) await cluster.down(progressOnStderr)
 }
+if (code !== 0) total.failed = Math.max(total.failed, 1)
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = code
