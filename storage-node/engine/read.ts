@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError, messageOf } from '../../common/errors.ts'
 import type { Run } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
@@ -31,7 +32,13 @@ export async function* readBlocks(source: ReadSource, bounds: ReadBounds): Async
   const pieces = piecesOfAll(source, bounds)
   try {
     let next = await pieces.next()
+    let seriesSinceTurn = 0
     for (const seriesId of bounds.seriesIds) {
+      // Buffered points are read without I/O: writers and other readers get their turn all the same.
+      if (++seriesSinceTurn >= seriesPerTurn) {
+        await setImmediate()
+        seriesSinceTurn = 0
+      }
       source.signal.throwIfAborted()
       const merger = new SeriesMerger(seriesId, types, buffered.run(seriesId))
       while (!next.done && next.value.seriesId === seriesId) {
@@ -44,6 +51,8 @@ export async function* readBlocks(source: ReadSource, bounds: ReadBounds): Async
     await pieces.return(undefined)
   }
 }
+
+const seriesPerTurn = 64
 
 interface Piece {
   readonly seriesId: number

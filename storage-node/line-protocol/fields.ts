@@ -11,7 +11,7 @@ import {
   zero,
 } from './bytes.ts'
 import type { FieldType } from './batch.ts'
-import { unescapeFieldKey, unescapeString } from './key.ts'
+import { unescapeName, unescapeString } from './key.ts'
 import { scanNumber } from './number.ts'
 import { tooManyFields, type ColumnBuilder, type TableBuilder } from './table-builder.ts'
 import { assert } from '../../common/errors.ts'
@@ -224,6 +224,7 @@ class FieldScan {
     } else found = this.#findColumn(type)
     if (!found) return null
     found.present[this.#table.rowCount] = 1
+    for (const namesake of found.namesakes) namesake.present[this.#table.rowCount] = 0
     this.#stored++
     return found
   }
@@ -233,7 +234,7 @@ class FieldScan {
   }
 
   #findColumn(type: FieldType): ColumnBuilder | null {
-    const name = unescapeFieldKey(this.#body.toString('utf8', this.#keyStart, this.#keyEnd))
+    const name = unescapeName(this.#body.toString('utf8', this.#keyStart, this.#keyEnd))
     if (name === 'time') return null
     const index = this.#table.columnIndex(name, type, this.#keyStart, this.#keyEnd)
     this.#column = index + 1

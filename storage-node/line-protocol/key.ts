@@ -60,7 +60,7 @@ export function splitKey(key: string): SeriesName | string {
   tags.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   for (let index = 1; index < tags.length; index++)
     if (tags[index]![0] === tags[index - 1]![0]) return 'duplicate tags'
-  return { measurement: unescapeMeasurement(measurement!), tags }
+  return { measurement: unescapeName(measurement!), tags }
 }
 
 function splitUnescaped(text: string, separator: string): string[] {
@@ -75,14 +75,12 @@ function splitUnescaped(text: string, separator: string): string[] {
   return parts
 }
 
-const unescapeMeasurement = (text: string): string =>
-  text.includes('\\') ? text.replaceAll('\\,', ',').replaceAll('\\ ', ' ') : text
+/** Measurements and field keys. */
+export const unescapeName = (text: string): string =>
+  text.includes('\\') ? text.replaceAll(/\\([," =])/g, '$1') : text
 
 const unescapeTag = (text: string): string =>
   text.includes('\\') ? text.replaceAll('\\,', ',').replaceAll('\\ ', ' ').replaceAll('\\=', '=') : text
-
-export const unescapeFieldKey = (text: string): string =>
-  text.includes('\\') ? text.replaceAll(/\\([," =])/g, '$1') : text
 
 export const unescapeString = (text: string): string =>
   text.includes('\\') ? text.replaceAll(/\\(["\\])/g, '$1') : text

@@ -13,9 +13,9 @@ const maxUint64 = 18446744073709551615n
 
 const floatPattern = /^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)$/
 /** What the scanner lets pass and the conversion then judges: digits, points and exponents in any order. */
-const scientificPattern = /^-?[0-9.][0-9.eE+-]*$/
+const scientificPattern = /^(?:[0-9.]|-[0-9.eE])[0-9.eE+-]*$/
 const scientificFloatPattern = /^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/
-const signInsidePattern = /[^eE][+-]/
+const signInsidePattern = /(?<=[^eE])[+-]/
 const integerPattern = /^-?[0-9]+i$/
 const unsignedPattern = /^[0-9]+u$/
 
@@ -37,7 +37,7 @@ export function scanNumber(text: string): ScannedNumber {
     return value <= maxUint64 ? { kind: 'unsigned', value } : rangeError('unsigned', 'Uint', digits)
   }
   if (!scientificPattern.test(text) || !/[eE]/.test(text)) return invalidNumber
-  if (signInsidePattern.test(text.slice(1)) || moreThanOnePoint(text)) return invalidNumber
+  if (signInsidePattern.test(text) || moreThanOnePoint(text)) return invalidNumber
   return scientificFloatPattern.test(text) ? finite(Number(text)) : invalidFloat
 }
 

@@ -21,6 +21,8 @@ export interface ColumnBuilder {
   readonly rawStart: number
   readonly rawEnd: number
   readonly storage: Storage
+  /** Columns of the same name and another type: of a field twice in a line the last counts. */
+  readonly namesakes: ColumnBuilder[]
   present: Uint8Array
 }
 
@@ -59,8 +61,10 @@ export class TableBuilder {
       rawStart,
       rawEnd,
       storage: newStorage(type, this.#capacity),
+      namesakes: this.columns.filter((other) => other.name === name),
       present: new Uint8Array(this.#capacity),
     }
+    for (const other of column.namesakes) other.namesakes.push(column)
     return this.columns.push(column) - 1
   }
 

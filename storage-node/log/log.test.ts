@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest'
+import { silentLogger } from '../../common/log.ts'
+import { Keyring } from '../crypto/keyring.ts'
+import { MemoryDisk } from '../disk/memory-disk.ts'
+import { Log, type LogOptions } from './log.ts'
+
+/** Promise: what was acknowledged is replayed, exactly and in order, or the start is refused with file and offset. */
+
+const folder = '/data/log'
+const keyring = new Keyring('0123456789abcdef', new Uint8Array(32).fill(1))
+
+interface Opened {
+  readonly log: Log
+  readonly replayed: readonly string[]
+}
+
+async function open(disk: MemoryDisk, checkpoint = 0, options: Partial<LogOptions> = {}): Promise<Opened> {
+  const replayed: string[] = []
+  const log = await Log.open(
+    { disk, folder, keyring, log: silentLogger, onFatal: () => undefined, ...options },
+    checkpoint,
+    (position, payload) => replayed.push(`${position}:${Buffer.from(payload).toString()}`),
+  )
+  return { log, replayed }
+}
+
+const put = (log: Log, text: string): Promise<number> => log.append(Buffer.from(text), (position) => position)
+
+function segments(disk: MemoryDisk): string[] {
+  return [...disk.files.keys()].filter((path) => path.endsWith('.log')).sort()
+}
+
+/** A log with records a, b, c, as a killed process leaves it. */
+async function written(): Promise<{ disk: MemoryDisk; path: string }> {
+  const disk = new MemoryDisk()
+  const { log } = await open(disk)
+  for (const text of ['a', 'b', 'c']) await put(log, text)
+  return { disk, path: segments(disk)[0]! }
+}
+
+function change(disk: MemoryDisk, path: string, edit: (content: Buffer) => Buffer): void {
+  disk.files.set(path, edit(Buffer.from(disk.content(path))))
+}
+
+describe('replay', () => {
+  test('an empty folder is an empty log', async () => {
+    const { log, replayed } = await open(new MemoryDisk())
+    expect([log.position, replayed]).toEqual([0, []])
+  })
+
+  test('records come back in order, over several starts', async () => {
+    const { disk } = await written()
+    const second = await open(disk)
+    expect(second.replayed).toEqual(['1:a', '2:b', '3:c'])
+    expect(await put(second.log, 'd')).toBe(4)
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c', '4:d'])
+  })
+
+  test('records up to the checkpoint are left out', async () => {
+    const { disk } = await written()
+    expect((await open(disk, 2)).replayed).toEqual(['3:c'])
+  })
+
+  test('a start without a write leaves nothing behind', async () => {
+    const { disk } = await written()
+    for (let start = 0; start < 5; start++) await open(disk)
+    expect(segments(disk)).toHaveLength(2)
+  })
+
+  test('records go on over segments of a limited size', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk, 0, { segmentBytes: 220 })
+    const texts = Array.from({ length: 10 }, (_, index) => `record ${index}`)
+    for (const text of texts) await put(log, text)
+    expect(segments(disk).length).toBeGreaterThan(2)
+    expect((await open(disk)).replayed).toEqual(texts.map((text, index) => `${index + 1}:${text}`))
+  })
+
+  test('nothing of a record can be read in the file', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'marker-of-a-tenant')
+    for (const content of disk.files.values()) expect(content.includes('marker')).toBe(false)
+  })
+
+  test('another data key is refused as such', async () => {
+    const { disk } = await written()
+    const other = new Keyring('0123456789abcdef', new Uint8Array(32).fill(2))
+    await expect(open(disk, 0, { keyring: other })).rejects.toMatchObject({ code: 'ERR_DATA_KEY_WRONG' })
+  })
+})
+
+describe('damage', () => {
+  test('a tail that no sync had covered is cut, wherever it was torn, and writing goes on', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    for (const text of ['a', 'b', 'c']) await put(log, text)
+    const [path] = segments(disk)
+    const syncedBytes = disk.content(path!).length
+    const synced = Buffer.from(disk.content(`${path}.synced`))
+    await put(log, 'd')
+    const whole = Buffer.from(disk.content(path!))
+    for (let length = syncedBytes; length < whole.length; length++) {
+      const torn = new MemoryDisk()
+      torn.files.set(path!, whole.subarray(0, length))
+      torn.files.set(`${path}.synced`, synced)
+      const again = await open(torn)
+      expect(again.replayed).toEqual(['1:a', '2:b', '3:c'])
+      expect(await put(again.log, 'e')).toBe(4)
+      expect((await open(torn)).replayed).toEqual(['1:a', '2:b', '3:c', '4:e'])
+    }
+  })
+
+  test('a flipped bit anywhere below the synced length is refused, naming the file', async () => {
+    const { disk, path } = await written()
+    const size = disk.content(path).length
+    for (let at = 0; at < size; at++) {
+      change(disk, path, (content) => {
+        content[at]! ^= 1
+        return content
+      })
+      await expect(open(disk), `byte ${at}`).rejects.toMatchObject({
+        kind: 'corrupt',
+        message: expect.stringContaining(path),
+      })
+      change(disk, path, (content) => {
+        content[at]! ^= 1
+        return content
+      })
+    }
+    expect((await open(disk)).replayed).toHaveLength(3)
+  })
+
+  test('the message of a damaged record has its offset', async () => {
+    const { disk, path } = await written()
+    const offset = disk.content(path).length - 10
+    change(disk, path, (content) => {
+      content[offset]! ^= 1
+      return content
+    })
+    const recordBytes = 24 + 1 + 16
+    await expect(open(disk)).rejects.toThrow(`${path} at offset ${disk.content(path).length - recordBytes}: `)
+  })
+
+  test.each([0, 10, -1])('a file cut to %i bytes below the synced length is refused', async (length) => {
+    const { disk, path } = await written()
+    change(disk, path, (content) => content.subarray(0, length))
+    await expect(open(disk)).rejects.toMatchObject({ code: 'ERR_LOG_CORRUPT' })
+  })
+
+  test('a missing segment is refused', async () => {
+    const { disk, path } = await written()
+    const { log } = await open(disk)
+    await put(log, 'd')
+    disk.files.delete(path)
+    await expect(open(disk)).rejects.toThrow('positions from 1 on are missing')
+  })
+
+  test('a segment that was begun and never finished is no damage', async () => {
+    const { disk } = await written()
+    await disk.create(`${folder}/0000000000000004.log`)
+    const { log, replayed } = await open(disk)
+    expect(replayed).toHaveLength(3)
+    expect(await put(log, 'd')).toBe(4)
+  })
+})
+
+describe('writing', () => {
+  test('writers that wait together share one sync, in the order in which they came', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    const before = disk.syncs
+    const order: number[] = []
+    const positions = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        log.append(Buffer.from('x'), (position) => {
+          order.push(index)
+          return position
+        }),
+      ),
+    )
+    expect(disk.syncs - before).toBeLessThanOrEqual(2)
+    expect(order).toEqual([...order].sort((a, b) => a - b))
+    expect(positions).toEqual(order.map((index) => index + 1))
+  })
+
+  test('a record is not applied before its sync', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    const before = disk.syncs
+    await log.append(Buffer.from('x'), () => expect(disk.syncs).toBe(before + 1))
+    expect.assertions(1)
+  })
+
+  test('a full disk is told, taken back, and writing goes on when there is room', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    disk.failNext('write', 'ENOSPC')
+    await expect(put(log, 'lost')).rejects.toMatchObject({ kind: 'unavailable', code: 'ERR_DISK_FULL' })
+    expect(await put(log, 'b')).toBe(2)
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b'])
+  })
+
+  test('a sync that fails ends the log: nobody knows what is on disk', async () => {
+    const disk = new MemoryDisk()
+    const fatal: Error[] = []
+    const { log } = await open(disk, 0, { onFatal: (error) => fatal.push(error) })
+    disk.failNext('sync', 'EIO')
+    await expect(put(log, 'a')).rejects.toMatchObject({ code: 'ERR_LOG_FAILED' })
+    await expect(put(log, 'b')).rejects.toMatchObject({ code: 'ERR_LOG_FAILED' })
+    expect(fatal).toHaveLength(1)
+  })
+
+  test('segments go when all they hold is in files', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    log.roll()
+    await put(log, 'b')
+    await log.removeThrough(1)
+    expect(segments(disk)).toEqual([`${folder}/0000000000000002.log`])
+    expect((await open(disk, 1)).replayed).toEqual(['2:b'])
+  })
+})

@@ -1,0 +1,394 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { FakeClock } from '../support/fake-clock.ts'
+import {
+  allFiles,
+  databaseId,
+  databaseState,
+  openEngine,
+  readAll,
+  temporaryFolder,
+  write,
+} from './engine-support.ts'
+
+/**
+ * Promise: an acknowledged point is there, once, whatever happens to the process; two points of one series and time are
+ * one, the later value of each field; and nothing of it can be read on the disk without the data key.
+ */
+describe('durability', () => {
+  test('points are the same from the buffer, from files, and after a restart', async () => {
+    await using folder = await temporaryFolder()
+    let engine = await openEngine(folder.path)
+    const lines = [
+      'm,host=a v=1.5,i=-9223372036854775808i,u=18446744073709551615u,b=t,s="héé \\"x\\"" -5',
+      'm,host=b v=-0 9223372036854775806',
+      'm,host=a v=2 -9223372036854775806',
+      'm b=f 0',
+    ]
+    expect(await write(engine, lines.join('\n'))).toEqual({ accepted: 4, problems: [] })
+    const wanted = { fields: ['v', 'i', 'u', 'b', 's', 'absent'] }
+    const expected = [
+      '{host=a} -9223372036854775806 v=2',
+      '{host=a} -5 v=1.5,i=-9223372036854775808,u=18446744073709551615,b=true,s=héé "x"',
+      '{host=b} 9223372036854775806 v=-0',
+      '{} 0 b=false',
+    ]
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    await engine.flush()
+    expect(engine.stats().bufferedRows).toBe(0)
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    await engine.close()
+    engine = await openEngine(folder.path)
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    expect(engine.measurements(databaseId)).toEqual([
+      {
+        name: 'm',
+        tagKeys: ['host'],
+        fields: new Map([
+          ['v', 'float'],
+          ['i', 'integer'],
+          ['u', 'unsigned'],
+          ['b', 'boolean'],
+          ['s', 'string'],
+        ]),
+      },
+    ])
+    await engine.close()
+  })
+
+  test(
+    'kill -9 under load, again and again: every acknowledged point is there, once',
+    { timeout: 60_000 },
+    async () => {
+      await using folder = await temporaryFolder()
+      const acknowledged = [new Set<number>(), new Set<number>(), new Set<number>()]
+      for (let round = 0; round < 5; round++) {
+        for (const [lane, from, end] of await runAndKill(folder.path, round * 10_000_000, 500 + round * 230))
+          for (let number = from; number < end; number++) acknowledged[lane]!.add(number)
+      }
+      const engine = await openEngine(folder.path)
+      const points = await readAll(engine, { fields: ['v', 's'] })
+      expect(new Set(points).size).toBe(points.length)
+      const stored = new Set(points)
+      for (const [lane, numbers] of acknowledged.entries()) {
+        expect(numbers.size).toBeGreaterThan(200)
+        const lost = [...numbers].filter((n) => !stored.has(`{lane=${lane}} ${n} v=${n},s=${n}`))
+        expect(lost).toEqual([])
+      }
+      expect(engine.stats().checkpoint).toBeGreaterThan(0)
+      await engine.close()
+    },
+  )
+})
+
+/** @returns what the writer said was acknowledged before it was killed */
+async function runAndKill(
+  folder: string,
+  first: number,
+  afterMs: number,
+): Promise<[number, number, number][]> {
+  const program = join(import.meta.dirname, 'engine-writer.ts')
+  const child = spawn(process.execPath, [program, folder, String(first)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  const began = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      resolve()
+    })
+  })
+  await Promise.race([began, once(child, 'exit')])
+  await new Promise((resolve) => setTimeout(resolve, afterMs))
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  // A line cut short by the kill was not said.
+  const lines = output.split('\n').slice(0, -1)
+  return lines.map((line) => line.split(' ').map(Number) as [number, number, number])
+}
+
+describe('merging', () => {
+  test('the later value of each field wins across files, buffers and restarts', async () => {
+    await using folder = await temporaryFolder()
+    let engine = await openEngine(folder.path)
+    await write(engine, 'm,t=a v=1,w=1 10\nm,t=a v=1 20\nm,t=b v=1 10')
+    await engine.flush()
+    await write(engine, 'm,t=a v=2 10\nm,t=a v=2 15')
+    await engine.flush()
+    await write(engine, 'm,t=a w=3 20\nm,t=a v=3 20\nm,t=b w=3 5')
+    const wanted = { fields: ['v', 'w'] }
+    const expected = ['{t=a} 10 v=2,w=1', '{t=a} 15 v=2', '{t=a} 20 v=3,w=3', '{t=b} 5 w=3', '{t=b} 10 v=1']
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    expect(engine.stats()).toMatchObject({ files: 2, bufferedRows: 3 })
+    await engine.close()
+    engine = await openEngine(folder.path)
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    expect(engine.stats()).toMatchObject({ files: 3, bufferedRows: 0 })
+    await engine.close()
+  })
+
+  test('random writes over many flushes read as a map of the last values would', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    const model = new Map<string, number>()
+    let state = 42
+    const random = (below: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+      return (state >>> 8) % below
+    }
+    for (let round = 0; round < 12; round++) {
+      const lines: string[] = []
+      for (let k = 0; k < 400; k++) {
+        const [series, timeNs, field, value] = [random(7), random(60), random(3), random(1000)]
+        lines.push(`m,t=${series} f${field}=${value} ${timeNs}`)
+        model.set(`${series} ${timeNs} f${field}`, value)
+      }
+      await write(engine, lines.join('\n'))
+      if (round % 3 !== 2) await engine.flush()
+    }
+    const points = await readAll(engine, { fields: ['f0', 'f1', 'f2'] })
+    const seen = new Map<string, number>()
+    for (const point of points) {
+      const [, series, timeNs, values] = /^\{t=(\d)\} (\d+) (.*)$/.exec(point)!
+      for (const value of values!.split(',')) {
+        const [field, number] = value.split('=')
+        seen.set(`${series} ${timeNs} ${field}`, Number(number))
+      }
+    }
+    expect(seen).toEqual(model)
+    expect(new Set(points.map((point) => point.split(' ').slice(0, 2).join(' '))).size).toBe(points.length)
+    await engine.close()
+  })
+
+  test('a read gives only the series and times asked for, in the order asked for', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    await write(engine, Array.from({ length: 100 }, (_, k) => `m,t=${k % 4} v=${k} ${k}`).join('\n'))
+    await engine.flush()
+    await write(engine, Array.from({ length: 40 }, (_, k) => `m,t=${k % 4} v=${k} ${100 + k}`).join('\n'))
+    const wanted = { seriesIds: [3, 1], minTimeNs: 95n, maxTimeNs: 103n }
+    const expected = ['{t=3} 95 v=95', '{t=3} 99 v=99', '{t=3} 103 v=3', '{t=1} 97 v=97', '{t=1} 101 v=1']
+    expect(await readAll(engine, wanted)).toEqual(expected)
+    expect(await readAll(engine, { ...wanted, retentionPolicy: 'other' })).toEqual([])
+    expect(await readAll(engine, { ...wanted, fields: ['absent'] })).toEqual([])
+    await engine.close()
+  })
+
+  test('reads during writes and flushes see each point once', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    let written = 0
+    const writing = (async () => {
+      for (let round = 0; round < 10; round++) {
+        await write(engine, Array.from({ length: 500 }, (_, k) => `m v=1 ${round * 500 + k}`).join('\n'))
+        written = (round + 1) * 500
+        await engine.flush()
+      }
+    })()
+    let isDone = false
+    const done = writing.finally(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      await setImmediate()
+      const before = written
+      const points = await readAll(engine)
+      expect(new Set(points).size).toBe(points.length)
+      expect(points.length).toBeGreaterThanOrEqual(before)
+    }
+    await done
+    await engine.close()
+  })
+})
+
+describe('refusals', () => {
+  test('a field of another type: the words of InfluxDB, the other points kept, also after a replay', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    await write(engine, 'a v=1 1')
+    expect(await write(engine, 'a v="x",w=1 2\na w=2 3')).toEqual({
+      accepted: 1,
+      problems: [
+        {
+          kind: 'type-conflict',
+          message:
+            'field type conflict: input field "v" on measurement "a" is type string, already exists as type float',
+          dropped: 1,
+        },
+      ],
+    })
+    expect(await readAll(engine, { measurement: 'a', fields: ['v', 'w'] })).toEqual(['{} 1 v=1', '{} 3 w=2'])
+    await engine.close()
+  })
+
+  test('points beyond retention, and reads that hide what has expired since', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock()
+    const engine = await openEngine(folder.path, { clock, durationNs: 3_600_000_000_000n })
+    const nowNs = clock.nowNs()
+    const outcome = await write(
+      engine,
+      `m v=1 ${nowNs - 3_600_000_000_001n}\nm v=2 ${nowNs - 3_599_000_000_000n}`,
+    )
+    expect(outcome).toEqual({
+      accepted: 1,
+      problems: [{ kind: 'outside-retention', message: 'points beyond retention policy', dropped: 1 }],
+    })
+    await engine.flush()
+    expect(await readAll(engine)).toHaveLength(1)
+    clock.jump(2_000)
+    expect(await readAll(engine)).toEqual([])
+    expect(engine.stats().files).toBe(1)
+    await clock.advance(10_000)
+    await expect.poll(() => engine.stats().files).toBe(0)
+    await engine.close()
+    const names = [...(await allFiles(folder.path)).keys()]
+    expect(names.filter((name) => name.endsWith('.parquet'))).toEqual([])
+  })
+
+  test('limits of series and fields', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path, { series: 2, fields: 2 })
+    expect(await write(engine, 'm,t=1 v=1 1\nm,t=2 v=1 1\nm,t=3 v=1 1\nm,t=1 v=2 2')).toEqual({
+      accepted: 3,
+      problems: [{ kind: 'limit', message: 'max-series-per-database limit exceeded: (2)', dropped: 1 }],
+    })
+    expect(await write(engine, 'm,t=1 a=1 1\nm,t=1 b=1 1')).toEqual({
+      accepted: 1,
+      problems: [
+        {
+          kind: 'limit',
+          message: 'max-fields-per-measurement limit exceeded: (2) on measurement "m"',
+          dropped: 1,
+        },
+      ],
+    })
+    engine.setDatabases([databaseState()], { series: 2 })
+    expect((await write(engine, 'm,t=9 v=1 1')).problems).toEqual([
+      { kind: 'limit', message: 'max-series-per-organization limit exceeded: (2)', dropped: 1 },
+    ])
+    await engine.close()
+  })
+
+  test('a database or policy that is not attached', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    await write(engine, 'm v=1 1')
+    await expect(write(engine, 'm v=1 1', 'nope')).rejects.toThrow('retention policy not found: nope')
+    engine.setDatabases([])
+    await expect(write(engine, 'm v=1 1')).rejects.toMatchObject({ code: 'ERR_DATABASE_NOT_FOUND' })
+    expect(engine.databasesWithData()).toEqual([databaseId])
+    engine.setDatabases([databaseState()])
+    expect(await readAll(engine)).toEqual(['{} 1 v=1'])
+    await engine.close()
+  })
+})
+
+test('a deleted database is gone, from the disk too, and stays so; one made again under its id is empty', async () => {
+  await using folder = await temporaryFolder()
+  let engine = await openEngine(folder.path)
+  await write(engine, 'm v=1 1')
+  await engine.flush()
+  await write(engine, 'm v=2 2')
+  await engine.deleteDatabase(databaseId)
+  expect([engine.databasesWithData(), engine.measurements(databaseId)]).toEqual([[], []])
+  expect([...(await allFiles(folder.path)).keys()].filter((name) => name.includes('/files/'))).toEqual([])
+  await write(engine, 'm v="text" 3')
+  expect(await readAll(engine)).toEqual(['{} 3 v=text'])
+  await engine.close()
+  engine = await openEngine(folder.path)
+  expect(await readAll(engine)).toEqual(['{} 3 v=text'])
+  await engine.close()
+})
+
+describe('encryption', () => {
+  test('no name and no value of a tenant can be found on the disk', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    const markers = ['marker_measurement', 'marker_key', 'marker_tag', 'marker_field', 'marker_text']
+    const line = (timeNs: number) =>
+      `marker_measurement,marker_key=marker_tag marker_field="marker_text" ${timeNs}`
+    await write(engine, Array.from({ length: 1_000 }, (_, k) => line(k)).join('\n'))
+    await engine.flush()
+    await write(engine, line(5_000))
+    const files = await allFiles(folder.path)
+    expect([...files.keys()].map((name) => name.slice(name.lastIndexOf('.'))).sort()).toContain('.parquet')
+    for (const [name, content] of files)
+      for (const marker of markers) expect(content.includes(marker), `${marker} in ${name}`).toBe(false)
+    await engine.close()
+  })
+
+  test('another data key is refused at the start', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    await write(engine, 'm v=1 1')
+    await engine.close()
+    await expect(openEngine(folder.path, { keyByte: 2 })).rejects.toMatchObject({
+      code: 'ERR_DATA_KEY_WRONG',
+    })
+  })
+})
+
+describe('damage', () => {
+  test('a flipped bit in a file is found when it is read, and named', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    await write(engine, Array.from({ length: 5_000 }, (_, k) => `m v=${k / 7} ${k}`).join('\n'))
+    await engine.flush()
+    const [path] = [...(await allFiles(folder.path)).keys()].filter((name) => name.endsWith('.parquet'))
+    const content = await readFile(path!)
+    content[Math.floor(content.length / 2)]! ^= 1
+    await writeFile(path!, content)
+    await expect(readAll(engine)).rejects.toMatchObject({
+      kind: 'corrupt',
+      message: `${path} is damaged: points of measurement "m" from 0 to 4999 cannot be read`,
+    })
+    await engine.close()
+  })
+
+  test('a read whose client goes away ends, and a query process that dies takes one read with it', async () => {
+    await using folder = await temporaryFolder()
+    const engine = await openEngine(folder.path)
+    const lines = Array.from({ length: 60_000 }, (_, k) => `m v=${k} ${k}`)
+    await write(engine, lines.join('\n'))
+    await engine.flush()
+    const expected = await readAll(engine)
+    expect(expected).toHaveLength(60_000)
+    const aborted = new AbortController()
+    const first = engine.read({ ...everything, signal: aborted.signal })
+    await first.next()
+    aborted.abort(new Error('the client went away'))
+    await expect(first.next()).rejects.toThrow('the client went away')
+    const second = engine.read({ ...everything, signal: new AbortController().signal })
+    await second.next()
+    for (const pid of await childProcesses()) process.kill(pid, 'SIGKILL')
+    await expect(drain(second)).rejects.toMatchObject({ code: 'ERR_QUERY_PROCESS' })
+    expect(await readAll(engine)).toEqual(expected)
+    await engine.close()
+  })
+})
+
+const everything = {
+  databaseId,
+  retentionPolicy: 'autogen',
+  measurement: 'm',
+  seriesIds: [0],
+  fields: ['v'],
+  minTimeNs: 0n,
+  maxTimeNs: 60_000n,
+}
+
+async function drain(blocks: AsyncIterable<unknown>): Promise<number> {
+  let count = 0
+  for await (const _ of blocks) count++
+  return count
+}
+
+async function childProcesses(): Promise<number[]> {
+  const text = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+  return text.trim().split(' ').map(Number)
+}
