@@ -61,7 +61,7 @@ describe('who imports whom', () => {
     expect(
       offending(
         ({ from, to }) =>
-          inside(from, 'storage-node') && /^node:fs/.test(to) && !inside(from, 'storage-node/disk'),
+          inside(from, 'storage-node') && to.startsWith('node:fs') && !inside(from, 'storage-node/disk'),
       ),
     ).toEqual([])
   })
@@ -118,18 +118,8 @@ describe('size and shape', () => {
   })
 
   test('no leftovers', () => {
-    // Built from parts, so that this file does not find itself.
-    const marks = new RegExp(
-      [
-        'TO' + 'DO',
-        'FIX' + 'ME',
-        'X' + 'XX',
-        '@ts-' + 'ignore',
-        'oxlint-' + 'disable',
-        'eslint-' + 'disable',
-        String.raw`\.only\(`,
-      ].join('|'),
-    )
+    // With a class of one letter in each word, so that this file does not find itself.
+    const marks = /TOD[O]|FIXM[E]|XX[X]\b|@ts-ignor[e]|(ox|es)lint-disabl[e]|\.onl[y]\(/
     const found = typescript.flatMap(({ path, text }) =>
       text
         .split('\n')
