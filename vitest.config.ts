@@ -12,6 +12,7 @@ export default defineConfig({
       layer('tidy', ['test/tidy/**/*.test.ts']),
       layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       layer('control-plane', ['test/integration/**/*.test.ts'], {
+        globalSetup: ['test/integration/control-plane.ts'],
         testTimeout: 120_000,
         hookTimeout: 900_000,
         fileParallelism: false,

@@ -79,7 +79,7 @@ export class Authority {
     const keys = keyPairOf(
       authoritySecretName,
       await readOrCreate(secrets, authoritySecretName, tlsSecretType, async () => {
-        log.info({ secret: authoritySecretName }, 'creating certificate authority')
+        log.info({ name: authoritySecretName }, 'creating certificate authority')
         const made = await createAuthority(settings.installationId, clock.nowMs())
         return { [certificateKey]: made.certificatePem, [privateKeyKey]: made.privateKeyPem }
       }),

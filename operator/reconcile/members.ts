@@ -89,7 +89,10 @@ export async function finishTokens(
   for (const { object, parsed } of deleting) {
     if (parsed && parsed.metadata.finalizers.length > 0) {
       await deleteTokenSecret(pass, organizationId, parsed)
-      pass.events.record(eventTarget(parsed), 'Normal', 'TokenRevoked', 'no storage node accepts it any more')
+      if ((parsed.status?.tokens.length ?? 0) > 0) {
+        const message = 'no storage node accepts it any more'
+        pass.events.record(eventTarget(parsed), 'Normal', 'TokenRevoked', message)
+      }
     }
     await releaseFinalizer(pass, pass.caches.tokens, object)
   }
@@ -123,7 +126,7 @@ async function deleteTokenSecret(pass: Pass, organizationId: string, token: Toke
     if (found.kind === 'edited' || found.kind === 'issued') await pass.client.delete(found.secret)
   } catch (error) {
     if (!(error instanceof AppError && (error.kind === 'forbidden' || error.kind === 'conflict'))) throw error
-    pass.log.info({ secret: name, err: error.message }, 'secret left to the garbage collector')
+    pass.log.info({ name, reason: error.message }, 'secret left to the garbage collector')
   }
 }
 
