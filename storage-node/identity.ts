@@ -84,18 +84,22 @@ async function readOrganizationId(disk: Disk, file: string): Promise<string | nu
 }
 
 /**
- * The first document of a node that runs alone, and with authentication a token that may do everything. The token is
- * in a file that only the node's own user can read; nothing else holds it.
+ * Puts the node's own document in force, the first one on the first start, and with authentication one with a token
+ * that may do everything. The token is in a file that only the node's own user can read; nothing else holds it. The
+ * document comes into force once and whole, so that a node that says it is ready knows its tokens.
  */
-export async function ensureOwnDocument(
+export async function serveOwnDocument(
   store: StateStore,
   organizationId: string,
   admin: { readonly disk: Disk; readonly tokenFile: string; readonly log: Logger } | null,
 ): Promise<void> {
-  if (!store.inForce) await store.replace('', firstDocument(organizationId))
-  if (admin === null || store.inForce!.document.tokens.length > 0) return
+  const document = store.kept ?? firstDocument(organizationId)
+  if (admin === null || document.tokens.length > 0) {
+    await store.replace('', document)
+    return
+  }
   const token = mintToken(organizationId)
   await admin.disk.replace(admin.tokenFile, Buffer.from(`${token}\n`))
-  await store.update((document) => ({ ...document, tokens: [adminTokenState(token)] }))
   admin.log.info({ file: admin.tokenFile }, 'made the first admin token: the file holds it')
+  await store.replace('', { ...document, tokens: [adminTokenState(token)] })
 }

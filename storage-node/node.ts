@@ -9,7 +9,7 @@ import { BodyBudget, maxBodyBytes } from './http/body.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
-import { ensureOwnDocument, ownIdentity, readDataKey } from './identity.ts'
+import { serveOwnDocument, ownIdentity, readDataKey } from './identity.ts'
 import { adminServer, clientServer } from './listeners.ts'
 import { aloneCommands, clusterCommands } from './state/alone.ts'
 import { sealedStateFile } from './state/state-file.ts'
@@ -58,10 +58,10 @@ export async function createStorageNode(
   const state: Component = {
     name: 'state document',
     async start() {
-      await store.settle(config.mode === 'cluster' ? pushWaitMs : 0, clock)
+      if (config.mode === 'cluster') await store.settle(pushWaitMs, clock)
       if (config.mode === 'alone') {
         const tokenFile = join(config.dataDir, 'admin-token')
-        await ensureOwnDocument(
+        await serveOwnDocument(
           store,
           own.organizationId,
           config.authentication ? { disk, tokenFile, log } : null,
@@ -108,8 +108,8 @@ function createParts(
   engine: EngineComponent,
   { clock, log }: NodeEnvironment,
 ): NodeParts {
-  // Two bodies of the largest size fit at least: one that comes in and one that is decompressed.
-  const bodies = new BodyBudget(Math.max(4 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 8)))
+  // One body of the largest size fits at least, as it comes in and as it is decompressed.
+  const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 8)))
   const slots = new QuerySlots()
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,

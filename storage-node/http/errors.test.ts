@@ -14,6 +14,15 @@ describe('each dialect has the bodies, headers and codes that its clients look f
     })
   })
 
+  test('v1: pretty and CSV where the client asks for them', () => {
+    const refused = error('not-found', 'not found: "x"')
+    const pretty = answerOf(refused, 'v1', { contentType: 'application/json', pretty: true })
+    expect(pretty.body).toBe('{\n    "error": "not found: \\"x\\""\n}\n')
+    const csv = answerOf(refused, 'v1', { contentType: 'text/csv', pretty: false })
+    expect(csv.headers['content-type']).toBe('text/csv')
+    expect(csv.body).toBe('error\n"not found: ""x"""\n')
+  })
+
   test('v1: 401 asks for credentials and says nothing else', () => {
     expect(answerOf(error('unauthenticated', 'the token expired'), 'v1')).toEqual({
       status: 401,

@@ -1,5 +1,8 @@
 import { unauthorized, v1Error, v2Error, type Dialect, type WireError } from '../../common/dialect.ts'
 import { AppError, unreachable, type ErrorKind } from '../../common/errors.ts'
+import { encodeCsvError } from '../query/encode/csv.ts'
+import { encodeJsonError } from '../query/encode/json.ts'
+import type { AnswerForm } from './v1/form.ts'
 import type { AdminError } from '../../common/admin-api.ts'
 
 export interface ErrorAnswer extends WireError {
@@ -14,19 +17,37 @@ const v1Statuses: Readonly<Record<string, number>> = {
   ERR_WRITE_POLICY_NOT_FOUND: 500,
 }
 
-/** The one place that turns a failure into a status and a body, for the dialect of the request. */
-export function answerOf(error: unknown, dialect: Dialect): ErrorAnswer {
+/**
+ * The one place that turns a failure into a status and a body, for the dialect of the request.
+ * @param form of v1 only
+ */
+export function answerOf(error: unknown, dialect: Dialect, form: AnswerForm = compactJson): ErrorAnswer {
   const known = error instanceof AppError ? error : null
   const kind = known?.kind ?? 'internal'
   // The text of a failure that nobody foresaw may hold anything; it is for the log.
   const message = known && kind !== 'internal' ? known.message : 'internal error'
+  // One body for all, which the gateway can give as well.
   if (kind === 'unauthenticated') return { status: 401, ...unauthorized(dialect) }
   const wire =
     dialect === 'v2'
       ? { status: v2Status(kind), ...v2Error(v2Code(kind), message) }
-      : { status: v1Statuses[known?.code ?? ''] ?? v1Status(kind), ...v1Error(statusOf(kind), message) }
+      : {
+          status: v1Statuses[known?.code ?? ''] ?? statusOf(kind),
+          ...inForm(v1Error(statusOf(kind), message), message, form),
+        }
   if (kind !== 'unavailable' && kind !== 'too-many-requests') return wire
   return { ...wire, headers: { ...wire.headers, 'retry-after': String(retryAfterSeconds) } }
+}
+
+const compactJson: AnswerForm = { contentType: 'application/json', pretty: false }
+
+function inForm(error: WireError, message: string, { contentType, pretty }: AnswerForm): WireError {
+  if (contentType === 'application/json' && !pretty) return error
+  const body = contentType === 'application/json' ? encodeJsonError(message, pretty) : encodeCsvError(message)
+  return {
+    headers: { ...error.headers, 'content-type': contentType },
+    body: Buffer.from(body).toString('utf8'),
+  }
 }
 
 /** The admin port's own form. */
@@ -43,8 +64,6 @@ export function adminAnswerOf(error: unknown): ErrorAnswer {
     body: JSON.stringify(body),
   }
 }
-
-const v1Status = statusOf
 
 function v2Status(kind: ErrorKind): number {
   return kind === 'conflict' ? 422 : statusOf(kind)

@@ -25,12 +25,14 @@ export function respond(
  * Streams an answer piece by piece, as fast as the client takes it. The first piece is made before the headers go, so
  * that what fails at once still has its status. A failure later ends the connection: half an answer must not look
  * like a whole one.
+ * @param endTurn called between pieces
  */
 export async function respondWithStream(
   exchange: Exchange,
   status: number,
   headers: Readonly<Record<string, string>>,
   pieces: AsyncGenerator<Uint8Array>,
+  endTurn: () => Promise<void> | null,
 ): Promise<void> {
   const first = await pieces.next()
   const { response } = exchange
@@ -42,7 +44,11 @@ export async function respondWithStream(
   })
   async function* all(): AsyncGenerator<Uint8Array> {
     if (first.done !== true) yield first.value
-    yield* pieces
+    for await (const piece of pieces) {
+      const turn = endTurn()
+      if (turn) await turn
+      yield piece
+    }
   }
   response.setTimeout(stalledClientMs, () => {
     if (response.writableNeedDrain) response.destroy(new Error('the client takes nothing'))

@@ -9,6 +9,7 @@ import { openExchange, type Exchange } from './exchange.ts'
 import type { NodeParts } from './parts.ts'
 import { respond } from './respond.ts'
 import { endpoints, type Method } from './router.ts'
+import { answerForm } from './v1/form.ts'
 
 /** Who is at the other end of a connection; `local` where there is no TLS, which is on loopback only. */
 export type Standing = PeerStanding | 'local'
@@ -76,7 +77,8 @@ async function serve(
 }
 
 function fail(parts: NodeParts, exchange: Exchange, served: Served, error: unknown): void {
-  const answer = answerOf(error, exchange.dialect)
+  const form = answerForm(exchange.request.headers.accept, exchange.query)
+  const answer = answerOf(error, exchange.dialect, form)
   served.errorCode = error instanceof Error && 'code' in error ? String(error.code) : 'ERR_INTERNAL'
   if (exchange.clientGone.aborted) {
     served.errorCode = 'ERR_CLIENT_GONE'

@@ -58,6 +58,11 @@ export class StateStore {
     return this.#inForce
   }
 
+  /** The newest document that the volume keeps, in force or not. */
+  get kept(): StateDocument | null {
+    return this.#kept
+  }
+
   /** "" while no document is in force. */
   get digest(): string {
     return this.#inForce?.digest ?? ''

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { request, type Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,7 +10,7 @@ import { systemClock } from '../../common/clock.ts'
 import { identity } from '../../common/identity.ts'
 import { tokenId } from '../../common/ids.ts'
 import { silentLogger } from '../../common/log.ts'
-import { stateDigest } from '../../common/state-document.ts'
+import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import { parseGatewayConfig } from '../../gateway/config.ts'
 import { createGateway, type Gateway } from '../../gateway/gateway.ts'
@@ -81,6 +83,17 @@ const write = (token: string, body: string | Buffer, headers = {}) =>
     body,
     headers: { authorization: `Token ${token}`, ...headers },
   })
+
+/** Asks for an answer that is larger than what buffers on the way hold; nobody reads it but who listens to the socket. */
+const startLargeAnswer = (requestId: string): TLSSocket => {
+  const socket = connect({ host, port: gateway.port, ca: installation.operator.ca }, () =>
+    socket.write(
+      `GET /query?db=metrics&q=SELECT+v+FROM+gone HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${requestId}\r\n` +
+        `Authorization: Token ${a.token}\r\n\r\n`,
+    ),
+  )
+  return socket
+}
 const read = (token: string, measurement: string) =>
   through(`/query?db=metrics&epoch=ns&q=SELECT%20v%20FROM%20${measurement}`, {
     headers: { authorization: `Token ${token}` },
@@ -133,6 +146,19 @@ describe('the same address serves every organization, and each reaches its own n
     expect((await write(a.token, gzipSync(lines), { 'content-encoding': 'gzip' })).status).toBe(204)
     const { results } = JSON.parse((await read(a.token, 'long')).text)
     expect(results[0].series[0].values).toHaveLength(20_000)
+  })
+
+  test('a client that goes away in the middle of an answer ends its query on the node', async () => {
+    const lines = Array.from({ length: 600_000 }, (_, index) => `gone v=${index} ${index}`).join('\n')
+    const stored = await write(a.token, gzipSync(lines, { level: 1 }), { 'content-encoding': 'gzip' })
+    expect(stored.status).toBe(204)
+    const socket = startLargeAnswer('gone-1')
+    await once(socket, 'data')
+    socket.destroy()
+    expect(await untilLogged(a.process, 'gone-1')).toMatchObject({
+      status: 200,
+      errorCode: 'ERR_CLIENT_GONE',
+    })
   })
 
   test('the node sees the address that the gateway saw, and the id of the request', async () => {
@@ -225,6 +251,69 @@ describe('who is not let in learns nothing', () => {
     expect(JSON.parse(revival.text)).toMatchObject({ code: 'ERR_STATE_REVIVES_TOKEN' })
     expect((await databases()).status).toBe(401)
   })
+})
+
+describe('limits hold at the door and at the node', () => {
+  const ask = (other: Gateway, token: string) =>
+    send(client, `http://${host}:${other.port}/query?q=SHOW+DATABASES`, {
+      headers: { authorization: `Token ${token}` },
+    })
+
+  test('attempts of one address are limited, and who is known there is not locked out by them', async () => {
+    const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_ATTEMPTS_PER_SECOND: '1' })
+    expect((await ask(other, a.token)).status).toBe(200)
+    const guesses = []
+    for (let guess = 0; guess < 6; guess++) guesses.push(await ask(other, mintToken(a.id)))
+    expect(guesses.slice(0, 4).map(({ status }) => status)).toEqual([401, 401, 401, 401])
+    expect(guesses[5]).toMatchObject({ status: 429, headers: { 'retry-after': '1' } })
+    expect((await ask(other, a.token)).status).toBe(200)
+    await other.stop()
+  })
+
+  test("requests of one token are limited, another's are not", async () => {
+    const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_REQUESTS_PER_SECOND: '1' })
+    const statuses = []
+    for (let attempt = 0; attempt < 8; attempt++) statuses.push((await ask(other, a.token)).status)
+    expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200])
+    expect(statuses).toContain(429)
+    expect((await ask(other, b.token)).status).toBe(200)
+    await other.stop()
+  })
+
+  /** Pushes A's document with other limits for as long as `use` runs. */
+  async function withLimits(
+    limits: Partial<StateDocument['limits']>,
+    use: () => Promise<void>,
+  ): Promise<void> {
+    const changed = { ...a.document, limits: { ...a.document.limits, ...limits } }
+    expect((await installation.push(a, changed, stateDigest(a.document))).status).toBe(200)
+    await use()
+    expect((await installation.push(a, a.document, stateDigest(changed))).status).toBe(200)
+  }
+  const mean = () =>
+    through('/query?db=metrics&q=SELECT+mean(v)+FROM+gone', {
+      headers: { authorization: `Token ${a.token}` },
+    })
+
+  test('one query more than the organization may run at once is refused, and served when there is room', () =>
+    withLimits({ concurrentQueries: 1 }, async () => {
+      const stalled = startLargeAnswer('stalled-1')
+      await once(stalled, 'data')
+      stalled.pause()
+      expect(await mean()).toMatchObject({
+        status: 429,
+        text: '{"error":"max-concurrent-queries limit exceeded(1, 1)"}\n',
+        headers: { 'retry-after': '2' },
+      })
+      stalled.destroy()
+      await untilLogged(a.process, 'stalled-1')
+      expect((await mean()).status).toBe(200)
+    }))
+
+  test('a query that takes longer than the organization allows is ended', () =>
+    withLimits({ queryTimeoutNs: '1000000' }, async () => {
+      expect(await mean()).toMatchObject({ status: 503, text: '{"error":"query-timeout limit exceeded"}\n' })
+    }))
 })
 
 describe('a node that cannot be reached, or is not who it should be, is 503 and nothing leaks to it', () => {

@@ -218,7 +218,7 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
     })
     expect(chunked.text.trim().split('\n')).toHaveLength(3)
     const csv = await query(port, 'SELECT v FROM many LIMIT 1', { db: 'd' }, { accept: 'application/csv' })
-    expect(csv.headers['content-type']).toBe('text/csv')
+    expect(csv.headers['content-type']).toBe('application/csv')
     expect(csv.text).toBe('name,tags,time,v\nmany,,1,0\n')
     expect((await query(port, 'SELECT v FROM many', { db: 'd', async: 'true' })).status).toBe(204)
   })
@@ -332,6 +332,8 @@ describe('a node alone, with authentication, lets nobody in without a token that
         text: '{"code":"unauthorized","message":"unauthorized access"}',
       })
     }
+    await call(port, '/query', { headers: { 'x-request-id': 'after-denials' } })
+    await untilLogged(node, 'after-denials')
     const reasons = new Set(
       node.log.filter(({ msg }) => msg === 'request denied').map((line) => line['reason']),
     )

@@ -11,7 +11,6 @@ describe('/query understands what InfluxDB 1.x clients send', () => {
       database: null,
       retentionPolicy: null,
       epoch: null,
-      pretty: false,
       chunked: false,
       chunkSize: 10_000,
       async: false,

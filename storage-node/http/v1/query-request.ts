@@ -8,7 +8,6 @@ export interface QueryRequest {
   readonly database: string | null
   readonly retentionPolicy: string | null
   readonly epoch: Epoch
-  readonly pretty: boolean
   readonly chunked: boolean
   readonly chunkSize: number
   readonly async: boolean
@@ -60,7 +59,6 @@ export function queryRequestOf(url: URLSearchParams, form: URLSearchParams | nul
     database: field('db') || null,
     retentionPolicy: field('rp') || null,
     epoch: epochOf(field('epoch')),
-    pretty: url.get('pretty') === 'true',
     chunked: field('chunked') === 'true',
     chunkSize: Number.isSafeInteger(chunkSize) && chunkSize > 0 ? chunkSize : defaultChunkSize,
     async: field('async') === 'true',

@@ -9,8 +9,11 @@ import type { StatementResult } from '../../query/result.ts'
 import { requireStatements } from '../access.ts'
 import { withBody } from '../body.ts'
 import type { AuthenticatedExchange } from '../exchange.ts'
+import { fairReader } from '../fair-reader.ts'
 import { requireEngine, requireState, type NodeParts } from '../parts.ts'
 import { respond, respondWithStream } from '../respond.ts'
+import { createTurns } from '../turns.ts'
+import { answerForm } from './form.ts'
 import { hasForm, queryRequestOf, readForm, type QueryRequest } from './query-request.ts'
 
 /** `GET` and `POST /query`: InfluxQL, InfluxDB 1.8. */
@@ -38,7 +41,7 @@ export async function queryV1(parts: NodeParts, exchange: AuthenticatedExchange)
       respond(exchange, 204, {}, '')
       await drain(parts, exchange, runQuery(statements, context))
     } else {
-      await answer(exchange, asked, statements, context)
+      await answer(parts, exchange, asked, statements, context)
     }
   } finally {
     finish()
@@ -68,7 +71,7 @@ function contextOf(
   signal: AbortSignal,
 ): QueryContext {
   return {
-    reader: requireEngine(parts),
+    reader: fairReader(requireEngine(parts), parts.clock),
     catalog: { databases: () => readableDatabases(parts, exchange.principal) },
     database: asked.database,
     retentionPolicy: asked.retentionPolicy,
@@ -88,29 +91,24 @@ function readableDatabases(parts: NodeParts, principal: Principal) {
 }
 
 async function answer(
+  parts: NodeParts,
   exchange: AuthenticatedExchange,
   asked: QueryRequest,
   statements: readonly Statement[],
   context: QueryContext,
 ): Promise<void> {
   const results = runQuery(statements, context)
-  const { epoch, pretty, chunked } = asked
-  const csv = wantsCsv(exchange.request.headers.accept)
+  const { epoch, chunked } = asked
+  const { contentType, pretty } = answerForm(exchange.request.headers.accept, exchange.query)
   await respondWithStream(
     exchange,
     200,
-    { 'content-type': csv ? 'text/csv' : 'application/json' },
-    csv ? encodeCsv(results, { epoch }) : encodeJson(results, { epoch, pretty, chunked }),
+    { 'content-type': contentType },
+    contentType === 'application/json'
+      ? encodeJson(results, { epoch, pretty, chunked })
+      : encodeCsv(results, { epoch }),
+    createTurns(parts.clock),
   )
-}
-
-/** Of the forms that a client says it takes, the first that there is; JSON where it asks for none of them. */
-function wantsCsv(accept: string | undefined): boolean {
-  const first = (accept ?? '')
-    .split(',')
-    .map((part) => part.split(';', 1)[0]!.trim().toLowerCase())
-    .find((type) => ['application/json', 'application/csv', 'text/csv'].includes(type))
-  return first === 'application/csv' || first === 'text/csv'
 }
 
 /** Nobody waits for the answer, so what went wrong goes to the log. */

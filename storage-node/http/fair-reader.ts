@@ -1,0 +1,58 @@
+import type { Clock } from '../../common/clock.ts'
+import { unreachable } from '../../common/errors.ts'
+import type { Block, Column, Reader, ReadRequest } from '../engine/reader.ts'
+import { createTurns } from './turns.ts'
+
+/** Rows that a query gets at a time; what it does with them is one step. */
+const maxRows = 8_192
+
+/** The engine as queries see it: in steps, between which others have their turn and an abandoned query ends. */
+export function fairReader(reader: Reader, clock: Clock): Reader {
+  return {
+    measurements: (databaseId) => reader.measurements(databaseId),
+    series: (databaseId, measurement) => reader.series(databaseId, measurement),
+    read: (request) => readInSteps(reader, request, clock),
+  }
+}
+
+async function* readInSteps(reader: Reader, request: ReadRequest, clock: Clock): AsyncGenerator<Block> {
+  const endTurn = createTurns(clock)
+  for await (const block of reader.read(request)) {
+    for (let start = 0; start < block.times.length; start += maxRows) {
+      const turn = endTurn()
+      if (turn) await turn
+      request.signal.throwIfAborted()
+      yield partOf(block, start)
+    }
+  }
+}
+
+function partOf(block: Block, start: number): Block {
+  const end = Math.min(start + maxRows, block.times.length)
+  if (start === 0 && end === block.times.length) return block
+  return {
+    seriesId: block.seriesId,
+    times: block.times.subarray(start, end),
+    columns: block.columns.map((column) => column && columnPart(column, start, end)),
+  }
+}
+
+/** @returns null where no point of the part has the field, as everywhere else */
+function columnPart(column: Column, start: number, end: number): Column | null {
+  const present = column.present?.subarray(start, end) ?? null
+  if (present && !present.includes(1)) return null
+  switch (column.type) {
+    case 'float':
+      return { type: column.type, values: column.values.subarray(start, end), present }
+    case 'integer':
+      return { type: column.type, values: column.values.subarray(start, end), present }
+    case 'unsigned':
+      return { type: column.type, values: column.values.subarray(start, end), present }
+    case 'boolean':
+      return { type: column.type, values: column.values.subarray(start, end), present }
+    case 'string':
+      return { type: column.type, values: column.values.slice(start, end), present }
+    default:
+      return unreachable(column)
+  }
+}
