@@ -82,7 +82,7 @@ export async function releaseTenantBinding(
 ): Promise<void> {
   const others = pass.caches.organizations
     .list(tenantNamespace)
-    .filter(({ metadata }) => metadata.uid !== goingUid)
+    .filter(({ metadata }) => metadata.uid !== goingUid && metadata.deletionTimestamp === undefined)
   if (others.length > 0) return
   const binding = await pass.client.get(resources.roleBindings, {
     namespace: tenantNamespace,

@@ -1,5 +1,6 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
+import { databaseName } from '../api/database.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { isPaused } from '../naming/labels.ts'
@@ -49,8 +50,11 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
 export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
   await sayOrganization(pass, observed, settled)
   const { databases, tokens } = pass.caches
+  const served = new Set(settled.databases.served.map(({ metadata }) => metadata.uid))
+  const names = new Set(settled.databases.served.map(databaseName))
+  const decisions = new Map(settled.tokens.map((decision) => [decision.token.metadata.uid, decision]))
   for (const { object, parsed } of living(observed.databases)) {
-    const isServed = settled.databases.served.some(({ metadata }) => metadata.uid === parsed.metadata.uid)
+    const isServed = served.has(parsed.metadata.uid)
     const hold = settled.databases.holds.get(parsed.metadata.uid) ?? null
     const standing = hold ?? memberStanding(settled, parsed, 'served', true)
     const facts = {
@@ -64,13 +68,13 @@ export async function sayStatuses(pass: Pass, observed: Observed, settled: Settl
     await writeStatus(pass, databases, object, status)
   }
   for (const { object, parsed } of living(observed.tokens)) {
-    const decision = settled.tokens.find(({ token }) => token.metadata.uid === parsed.metadata.uid)
+    const decision = decisions.get(parsed.metadata.uid)
     if (!decision) continue
     const facts = {
       organizationId: settled.organizationId,
       tokens: decision.tokens,
       secretName: decision.secretName,
-      standing: tokenStanding(settled, decision, parsed.status?.tokens ?? []),
+      standing: tokenStanding(settled, decision, names, parsed.status?.tokens ?? []),
     }
     const status = isPaused(parsed.metadata)
       ? pausedStatus(parsed.status, pass.now)
@@ -98,11 +102,16 @@ async function sayOrganization(pass: Pass, observed: Observed, settled: Settled)
   pass.metrics.tenantIs(pass.key, standing.state === 'progressing' ? 'reconciling' : standing.state)
 }
 
-function tokenStanding(settled: Settled, decision: TokenDecision, before: readonly IssuedToken[]): Standing {
+function tokenStanding(
+  settled: Settled,
+  decision: TokenDecision,
+  databaseNames: ReadonlySet<string>,
+  before: readonly IssuedToken[],
+): Standing {
   if (decision.hold) return decision.hold
   const missing = decision.token.spec.permissions
     .map(({ database }) => database)
-    .find((name) => name !== null && name !== '*' && !isServed(settled, name))
+    .find((name) => name !== null && name !== '*' && !databaseNames.has(name))
   if (missing !== undefined) {
     return progressing(
       'DatabaseNotFound',
@@ -113,12 +122,6 @@ function tokenStanding(settled: Settled, decision: TokenDecision, before: readon
     decision.tokens.length === before.length &&
     decision.tokens.every(({ hash }) => before.some((known) => known.hash === hash))
   return memberStanding(settled, decision.token, 'accepted', isUnchanged)
-}
-
-function isServed(settled: Settled, databaseName: string): boolean {
-  return settled.databases.served.some(
-    ({ spec, metadata }) => (spec.databaseName ?? metadata.name) === databaseName,
-  )
 }
 
 /**

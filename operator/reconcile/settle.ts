@@ -12,6 +12,7 @@ import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
 import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
+import { isPaused } from '../naming/labels.ts'
 import { observeRuntime, observeTenant } from '../observe/observe.ts'
 import type { Observed, Seen } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
@@ -141,11 +142,14 @@ async function holdOn(pass: Pass, observed: Observed): Promise<void> {
   const { key } = observed
   const current = organizations.get(key.namespace, key.name)
   if (current) await ensureFinalizer(pass, organizations, current)
-  for (const { object } of observed.databases) {
-    await ensureFinalizer(pass, databases, databases.get(key.namespace, object.metadata.name) ?? object)
-  }
-  for (const { object } of observed.tokens) {
-    await ensureFinalizer(pass, tokens, tokens.get(key.namespace, object.metadata.name) ?? object)
+  for (const [store, members] of [
+    [databases, observed.databases],
+    [tokens, observed.tokens],
+  ] as const) {
+    for (const { object } of members) {
+      if (isPaused(object.metadata)) continue
+      await ensureFinalizer(pass, store, store.get(key.namespace, object.metadata.name) ?? object)
+    }
   }
 }
 
