@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
-import type { DatabaseState, RetentionPolicyState } from '../../common/state-document.ts'
+import type { DatabaseState } from '../../common/state-document.ts'
 import { Keyring } from '../crypto/keyring.ts'
+import { chooseCompaction } from '../files/compaction.ts'
 import { FileStore, type StoredFile } from '../files/file-store.ts'
 import { Log } from '../log/log.ts'
 import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
+import { Attachments, cutoffNs, type EngineLimits } from './attachments.ts'
+import { compactFiles } from './compact.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
@@ -16,19 +19,13 @@ import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } fr
 import { shares } from './shares.ts'
 import { allTables, StoredDatabase } from './stored-database.ts'
 
-export type { EngineOptions, EngineStats, WriteOutcome, WriteRequest }
-
-export interface EngineLimits {
-  /** Series of the whole organization. */
-  readonly series: number
-}
+export type { EngineLimits, EngineOptions, EngineStats, WriteOutcome, WriteRequest }
 
 const noOutcome: WriteOutcome = { accepted: 0, problems: [] }
 const flushAgeMs = 10 * 60_000
 const flushLogBytes = 128 * 1024 * 1024
 const upkeepMs = 5_000
-/** For points of a policy that no state document in force describes any more. */
-const defaultShardDurationNs = 7n * 24n * 3_600_000_000_000n
+const compactionPauseMs = 10 * 60_000
 
 /** The time-series engine of one organization: durable writes, merged reads. */
 export class Engine implements Reader {
@@ -40,11 +37,11 @@ export class Engine implements Reader {
   readonly #shares: ReturnType<typeof shares>
   readonly #stopped = new AbortController()
   #log!: Log
-  #attached: ReadonlyMap<string, DatabaseState> = new Map()
-  #limits: EngineLimits | null = null
+  #attachments = new Attachments([], null)
   #freeze: Freeze | null = null
   #flushing: Promise<void> | null = null
   #oldestUnflushedMs: number | null = null
+  #compactAfterMs = 0
   #upkeep: Promise<void> = Promise.resolve()
   #flushes = 0
   #failedFlushes = 0
@@ -90,8 +87,7 @@ export class Engine implements Reader {
 
   /** What is attached from now on. Absence detaches; it never deletes. */
   setDatabases(databases: readonly DatabaseState[], limits: EngineLimits | null = null): void {
-    this.#attached = new Map(databases.map((database) => [database.id, database]))
-    this.#limits = limits
+    this.#attachments = new Attachments(databases, limits)
   }
 
   /**
@@ -101,8 +97,8 @@ export class Engine implements Reader {
    */
   async write(request: WriteRequest): Promise<WriteOutcome> {
     const { batch, databaseId } = request
-    const state = this.#state(databaseId)
-    const policy = policyOf(state, request.retentionPolicy)
+    const policy = this.#attachments.policy(databaseId, request.retentionPolicy)
+    const limits = this.#attachments.limits(databaseId)
     const invalid = batch.rejections.map((rejection) => ({ kind: 'invalid' as const, ...rejection }))
     if (batch.pointCount === 0) return { ...noOutcome, problems: invalid }
     await this.#diskGuard.check()
@@ -118,11 +114,7 @@ export class Engine implements Reader {
       databaseId,
       retentionPolicy: policy.name,
       cutoffNs: cutoffNs(policy, this.#options.clock.nowNs()),
-      limits: {
-        databaseSeries: state.limits.series,
-        organizationSeries: this.#limits?.series ?? null,
-        fieldsPerMeasurement: state.limits.fieldsPerMeasurement,
-      },
+      limits,
       tables: batch.tables,
     }
     const outcome = await this.#log.append(encodeLogRecord(record), (position) =>
@@ -150,7 +142,7 @@ export class Engine implements Reader {
 
   async *read(request: ReadRequest): AsyncGenerator<Block> {
     const { databaseId, retentionPolicy, measurement, signal } = request
-    const policy = policyOf(this.#state(databaseId), retentionPolicy)
+    const policy = this.#attachments.policy(databaseId, retentionPolicy)
     const database = this.#databases.get(databaseId)
     const known = database?.catalog.measurement(measurement)?.fields
     if (!database || !known) return
@@ -191,10 +183,15 @@ export class Engine implements Reader {
   }
 
   /** Puts all that is buffered into files. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     // A flush that is under way may have frozen the buffers before the caller's points came.
+    return this.#alone(() => this.#flushOnce())
+  }
+
+  /** Flushes and compactions come one after the other: each builds on the manifest that the one before made. */
+  async #alone(work: () => Promise<void>): Promise<void> {
     while (this.#flushing) await this.#flushing.catch(() => undefined)
-    this.#flushing = this.#flushOnce().finally(() => {
+    this.#flushing = work().finally(() => {
       this.#flushing = null
     })
     await this.#flushing
@@ -228,12 +225,6 @@ export class Engine implements Reader {
       await this.#log.close()
       await this.#queryProcess.close()
     }
-  }
-
-  #state(databaseId: string): DatabaseState {
-    const state = this.#attached.get(databaseId)
-    if (state) return state
-    throw new AppError('not-found', 'ERR_DATABASE_NOT_FOUND', `database not found: "${databaseId}"`)
   }
 
   /** What a durable record does; nothing else changes data. */
@@ -313,19 +304,14 @@ export class Engine implements Reader {
     const tools = {
       store: this.#store,
       queryProcess: this.#queryProcess,
-      shardDurationNs: (databaseId: string, name: string) => this.#shardDurationNs(databaseId, name),
+      shardDurationNs: (databaseId: string, name: string) =>
+        this.#attachments.shardDurationNs(databaseId, name),
     }
     await writeFreeze(tools, freeze)
     // From here on the files answer for these points: no read may see them in neither or in both.
     for (const { database } of freeze.databases) database.frozen = null
     this.#freeze = null
     await this.#log.removeThrough(freeze.position)
-  }
-
-  #shardDurationNs(databaseId: string, name: string): bigint {
-    const policy = this.#attached.get(databaseId)?.retentionPolicies.find((each) => each.name === name)
-    const durationNs = BigInt(policy?.shardDurationNs ?? 0)
-    return durationNs > 0n ? durationNs : defaultShardDurationNs
   }
 
   /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */
@@ -337,6 +323,7 @@ export class Engine implements Reader {
       } catch {
         return
       }
+      await this.#compact()
       const expired = this.#dropExpired()
       const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
       const due =
@@ -350,30 +337,37 @@ export class Engine implements Reader {
     }
   }
 
+  /** Makes many small files few. A failure loses nothing; the next attempt waits a while. */
+  async #compact(): Promise<void> {
+    const { clock, log } = this.#options
+    if (clock.monotonicMs() < this.#compactAfterMs) return
+    const files = chooseCompaction(this.#store.files, (id, name) =>
+      this.#attachments.shardDurationNs(id, name),
+    )
+    const [first] = files ?? []
+    const measurement =
+      first && this.#databases.get(first.entry.databaseId)?.catalog.measurement(first.entry.measurement)
+    if (!files || !measurement) return
+    const tools = { store: this.#store, queryProcess: this.#queryProcess }
+    try {
+      await this.#alone(async () => {
+        if (!files.every((file) => this.#store.files.includes(file))) return
+        await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
+        log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
+      })
+    } catch (error) {
+      log.error({ err: error }, 'files could not be compacted')
+      this.#compactAfterMs = clock.monotonicMs() + compactionPauseMs
+    }
+  }
+
   #dropExpired(): number {
     const nowNs = this.#options.clock.nowNs()
     return this.#store.drop(({ databaseId, retentionPolicy, maxTimeNs }) => {
-      const policy = this.#attached
-        .get(databaseId)
-        ?.retentionPolicies.find(({ name }) => name === retentionPolicy)
-      const oldestNs = policy ? cutoffNs(policy, nowNs) : null
+      const oldestNs = this.#attachments.expiryNs(databaseId, retentionPolicy, nowNs)
       return oldestNs !== null && BigInt(maxTimeNs) < oldestNs
     })
   }
-}
-
-/** @throws AppError not-found, ERR_RETENTION_POLICY_NOT_FOUND */
-function policyOf(state: DatabaseState, name: string | null): RetentionPolicyState {
-  const wanted = name ?? state.defaultRetentionPolicy
-  const policy = state.retentionPolicies.find((each) => each.name === wanted)
-  if (policy) return policy
-  throw new AppError('not-found', 'ERR_RETENTION_POLICY_NOT_FOUND', `retention policy not found: ${wanted}`)
-}
-
-/** Points before this are beyond the policy; null where points stay for ever. */
-function cutoffNs(policy: RetentionPolicyState, nowNs: bigint): bigint | null {
-  const durationNs = BigInt(policy.durationNs)
-  return durationNs === 0n ? null : nowNs - durationNs
 }
 
 function isOf(

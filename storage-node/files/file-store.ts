@@ -149,20 +149,27 @@ export class FileStore {
     return entry
   }
 
-  /** Puts a new manifest in force: what is there, without what was dropped, and these. */
+  /**
+   * Puts a new manifest in force: what is there, without what was dropped, and these.
+   * @param replaced names of files in whose place the new ones stand
+   */
   async commit(
     checkpoint: number,
     files: readonly FileEntry[],
     dictionaries: readonly DictionaryEntry[],
+    replaced: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     assert(checkpoint >= this.#checkpoint, 'the checkpoint never falls')
     const { disk, dataFolder, keyring } = this.#options
-    const doomed = [...this.#doomed]
+    const doomed = [...this.#doomed, ...replaced]
     this.#changed = false
     const manifest: Manifest = {
       checkpoint,
       nextFile: this.#nextFile,
-      files: [...this.#files.map(({ entry }) => entry), ...files.filter((entry) => !this.#isDeleted(entry))],
+      files: [
+        ...this.#files.map(({ entry }) => entry).filter(({ name }) => !replaced.has(name)),
+        ...files.filter((entry) => !this.#isDeleted(entry)),
+      ],
       dictionaries: [...this.#dictionaries, ...dictionaries.filter((entry) => !this.#isDeleted(entry))],
     }
     try {
@@ -172,8 +179,10 @@ export class FileStore {
       throw error
     }
     this.#checkpoint = checkpoint
-    this.#files = [...this.#files, ...files.map((entry) => this.#stored(entry))]
+    const kept = this.#files.filter(({ entry }) => !replaced.has(entry.name))
+    this.#files = [...kept, ...files.map((entry) => this.#stored(entry))]
     this.#dictionaries = [...this.#dictionaries, ...dictionaries]
+    for (const name of replaced) this.#doomed.add(name)
     // A database may have been deleted while the manifest was being written, or before, while its files were.
     this.#dropDeleted()
     for (const [databaseId, position] of this.#deleted)

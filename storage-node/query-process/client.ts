@@ -52,12 +52,12 @@ export class QueryProcess {
     path: string,
     key: Uint8Array,
     columns: readonly NamedColumn[],
-    batches: Iterable<Rows>,
+    batches: Iterable<Rows> | AsyncIterable<Rows>,
   ): Promise<void> {
     const job = this.#startJob()
     try {
       await this.#ask({ kind: 'write-begin', job, columns })
-      for (const rows of batches) await this.#ask({ kind: 'write-rows', job, rows })
+      for await (const rows of batches) await this.#ask({ kind: 'write-rows', job, rows })
       await this.#ask({ kind: 'write-finish', job, path, key })
       this.#endJob(job)
     } catch (error) {

@@ -164,6 +164,38 @@ describe('merging', () => {
     await engine.close()
   })
 
+  test('many small files become one, and every read stays what it was', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock()
+    let engine = await openEngine(folder.path, { clock })
+    for (let round = 0; round < 9; round++) {
+      const lines = Array.from(
+        { length: 300 },
+        (_, k) => `m,t=${k % 5} f${round % 3}=${round * 1000 + k}.5 ${k % 50}`,
+      )
+      await write(engine, [...lines, `m,t=late${round} s="x${round}" ${round}`].join('\n'))
+      await engine.flush()
+    }
+    const wanted = { fields: ['f0', 'f1', 'f2', 's'] }
+    const before = await readAll(engine, wanted)
+    expect([before.length, engine.stats().files]).toEqual([59, 9])
+    await clock.advance(5_000)
+    await expect.poll(() => engine.stats().files, { timeout: 20_000 }).toBe(1)
+    expect(await readAll(engine, wanted)).toEqual(before)
+    await write(engine, 'm,t=0 f0=-1 0')
+    const after = before.map((point) =>
+      point.startsWith('{t=0} 0 ') ? point.replace(/f0=[^,]*/, 'f0=-1') : point,
+    )
+    expect(after).not.toEqual(before)
+    expect(await readAll(engine, wanted)).toEqual(after)
+    await engine.close()
+    const names = [...(await allFiles(folder.path)).keys()]
+    expect(names.filter((name) => name.endsWith('.parquet'))).toHaveLength(2)
+    engine = await openEngine(folder.path)
+    expect(await readAll(engine, wanted)).toEqual(after)
+    await engine.close()
+  })
+
   test('a read gives only the series and times asked for, in the order asked for', async () => {
     await using folder = await temporaryFolder()
     const engine = await openEngine(folder.path)
@@ -181,26 +213,22 @@ describe('merging', () => {
   test('reads during writes and flushes see each point once', async () => {
     await using folder = await temporaryFolder()
     const engine = await openEngine(folder.path)
-    let written = 0
+    const progress = { written: 0 }
     const writing = (async () => {
       for (let round = 0; round < 10; round++) {
         await write(engine, Array.from({ length: 500 }, (_, k) => `m v=1 ${round * 500 + k}`).join('\n'))
-        written = (round + 1) * 500
+        progress.written = (round + 1) * 500
         await engine.flush()
       }
     })()
-    let isDone = false
-    const done = writing.finally(() => {
-      isDone = true
-    })
-    while (!isDone) {
+    while (progress.written < 5_000) {
       await setImmediate()
-      const before = written
+      const before = progress.written
       const points = await readAll(engine)
       expect(new Set(points).size).toBe(points.length)
       expect(points.length).toBeGreaterThanOrEqual(before)
     }
-    await done
+    await writing
     await engine.close()
   })
 })

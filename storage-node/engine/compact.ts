@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { copyRows, newVector, type Vector } from '../buffer/vector.ts'
+import { keyBytes } from '../crypto/keyring.ts'
+import type { FileStore, StoredFile } from '../files/file-store.ts'
+import type { FileFacts } from '../files/layout.ts'
+import type { FileEntry } from '../files/manifest.ts'
+import type { QueryProcess } from '../query-process/client.ts'
+import type { NamedColumn, Rows } from '../query-process/messages.ts'
+import type { WantedField } from './buffered-series.ts'
+import { readBlocks } from './read.ts'
+import type { Block } from './reader.ts'
+
+export interface CompactionTools {
+  readonly store: FileStore
+  readonly queryProcess: QueryProcess
+}
+
+const batchRows = 16_384
+const forEver = { minTimeNs: -(2n ** 63n), maxTimeNs: 2n ** 63n - 1n }
+
+/**
+ * Makes several files of one measurement one, as a read of them would give it, and puts the manifest in force in which
+ * it stands in their place.
+ * @param seriesIds all series of the measurement
+ * @param allFields the measurement's fields
+ */
+export async function compactFiles(
+  tools: CompactionTools,
+  files: readonly StoredFile[],
+  seriesIds: readonly number[],
+  allFields: Iterable<WantedField>,
+): Promise<void> {
+  const { store, queryProcess } = tools
+  const present = new Set(files.flatMap(({ entry }) => entry.fields))
+  const fields = [...allFields].filter(({ number }) => present.has(number))
+  const minSeries = Math.min(...files.map(({ entry }) => entry.minSeries))
+  const maxSeries = Math.max(...files.map(({ entry }) => entry.maxSeries))
+  const wanted = seriesIds.filter((id) => id >= minSeries && id <= maxSeries).sort((a, b) => a - b)
+  const { signal } = new AbortController()
+  const blocks = readBlocks(
+    { store, queryProcess, files, tables: [], fields, signal },
+    { ...forEver, seriesIds: wanted },
+  )
+  const columns: NamedColumn[] = [
+    { name: 'series', type: 'series' },
+    { name: 'time', type: 'integer' },
+    ...fields.map(({ number, type }) => ({ name: `f${number}`, type })),
+  ]
+  const { name, temporaryPath } = store.newParquet()
+  const key = randomBytes(keyBytes)
+  const gathering = new Gathering(fields)
+  await queryProcess.writeParquet(temporaryPath, key, columns, gathering.batches(blocks))
+  const adopted = await store.adopt(name, temporaryPath)
+  const { databaseId, retentionPolicy, measurement } = files[0]!.entry
+  const { minTimeNs, maxTimeNs, ...facts } = gathering.facts
+  const entry: FileEntry = {
+    databaseId,
+    retentionPolicy,
+    measurement,
+    ...facts,
+    ...adopted,
+    name,
+    firstPosition: Math.min(...files.map(({ entry }) => entry.firstPosition)),
+    lastPosition: Math.max(...files.map(({ entry }) => entry.lastPosition)),
+    minTimeNs: String(minTimeNs),
+    maxTimeNs: String(maxTimeNs),
+    fields: fields.map(({ number }) => number),
+    sealedKey: store.sealKey(name, key),
+  }
+  await store.commit(store.checkpoint, [entry], [], new Set(files.map(({ entry }) => entry.name)))
+}
+
+/** Blocks put together to batches worth sending, with what the manifest has to know of them. */
+class Gathering {
+  readonly #fields: readonly WantedField[]
+  #rowCount = 0
+  #series = new Uint32Array(0)
+  #times = new BigInt64Array(0)
+  #vectors: Vector[] = []
+  #facts: FileFacts | null = null
+
+  constructor(fields: readonly WantedField[]) {
+    this.#fields = fields
+    this.#begin()
+  }
+
+  get facts(): FileFacts {
+    return (
+      this.#facts ?? { rows: 0, seriesCount: 0, minSeries: 0, maxSeries: 0, minTimeNs: 0n, maxTimeNs: 0n }
+    )
+  }
+
+  async *batches(blocks: AsyncIterable<Block>): AsyncGenerator<Rows> {
+    for await (const block of blocks) {
+      this.#note(block)
+      for (let from = 0; from < block.times.length;) {
+        const count = Math.min(block.times.length - from, batchRows - this.#rowCount)
+        this.#add(block, from, count)
+        from += count
+        if (this.#rowCount === batchRows) yield this.#take()
+      }
+    }
+    if (this.#rowCount > 0) yield this.#take()
+  }
+
+  #begin(): void {
+    this.#rowCount = 0
+    this.#series = new Uint32Array(batchRows)
+    this.#times = new BigInt64Array(batchRows)
+    this.#vectors = this.#fields.map(({ type }) => newVector(type, batchRows))
+  }
+
+  #add(block: Block, from: number, count: number): void {
+    const to = this.#rowCount
+    this.#series.fill(block.seriesId, to, to + count)
+    this.#times.set(block.times.subarray(from, from + count), to)
+    for (const [index, column] of block.columns.entries())
+      if (column) copyRows(column, from, this.#vectors[index]!, to, count)
+    this.#rowCount += count
+  }
+
+  /** The last batch is shorter than its columns: rows past the count are not sent on. */
+  #take(): Rows {
+    const rows: Rows = {
+      rowCount: this.#rowCount,
+      columns: [
+        { type: 'series', values: this.#series, present: null },
+        { type: 'integer', values: this.#times, present: null },
+        ...this.#vectors,
+      ],
+    }
+    this.#begin()
+    return rows
+  }
+
+  #note({ seriesId, times }: Block): void {
+    const first = times[0]!
+    const last = times.at(-1)!
+    const known = this.#facts
+    this.#facts = {
+      rows: (known?.rows ?? 0) + times.length,
+      seriesCount: (known?.seriesCount ?? 0) + (known?.maxSeries === seriesId ? 0 : 1),
+      minSeries: known?.minSeries ?? seriesId,
+      maxSeries: seriesId,
+      minTimeNs: known && known.minTimeNs < first ? known.minTimeNs : first,
+      maxTimeNs: known && known.maxTimeNs > last ? known.maxTimeNs : last,
+    }
+  }
+}

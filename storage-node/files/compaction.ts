@@ -1,0 +1,82 @@
+import type { StoredFile } from './file-store.ts'
+
+/** Files of one shard are made one when there are so many. */
+const minFiles = 8
+/** Files of this size are left alone: rewriting them would cost more than it brings. */
+const largeRows = 250_000
+/** What one compaction takes on: the new file is gathered in memory. */
+const maxRows = 1_000_000
+const maxCells = 5_000_000
+
+/**
+ * Chooses files to make one of: neighbours in position among the files of one measurement whose times overlap, for a
+ * merge of others would put an older value above a newer one.
+ */
+export function chooseCompaction(
+  files: readonly StoredFile[],
+  shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint,
+): readonly StoredFile[] | null {
+  const shards = new Map<string, StoredFile[]>()
+  for (const file of files) {
+    const { databaseId, retentionPolicy, measurement } = file.entry
+    const durationNs = shardDurationNs(databaseId, retentionPolicy)
+    const shard = file.minTimeNs / durationNs
+    const key = JSON.stringify([databaseId, retentionPolicy, measurement, String(shard)])
+    const group = shards.get(key)
+    if (group) group.push(file)
+    else shards.set(key, [file])
+  }
+  for (const group of shards.values()) {
+    if (group.length < minFiles) continue
+    for (const run of smallRuns(group)) if (run.length >= minFiles && areNeighbours(run, files)) return run
+  }
+  return null
+}
+
+/** Runs of small files, in the order of positions, each within the bounds of one compaction. */
+function smallRuns(group: readonly StoredFile[]): StoredFile[][] {
+  const runs: StoredFile[][] = []
+  let run: StoredFile[] = []
+  let rows = 0
+  let cells = 0
+  for (const file of group.toSorted((a, b) => a.entry.lastPosition - b.entry.lastPosition)) {
+    const { entry } = file
+    const fits = rows + entry.rows <= maxRows && cells + entry.rows * entry.fields.length <= maxCells
+    if (entry.rows < largeRows && fits) run.push(file)
+    else {
+      runs.push(run)
+      run = entry.rows < largeRows ? [file] : []
+      rows = 0
+      cells = 0
+    }
+    rows += entry.rows
+    cells += entry.rows * entry.fields.length
+  }
+  return [...runs, run]
+}
+
+function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[]): boolean {
+  const members = new Set(run)
+  const first = run[0]!
+  const lowest = first.entry.lastPosition
+  const highest = run.at(-1)!.entry.lastPosition
+  const minTimeNs = run.reduce((min, file) => (file.minTimeNs < min ? file.minTimeNs : min), first.minTimeNs)
+  const maxTimeNs = run.reduce((max, file) => (file.maxTimeNs > max ? file.maxTimeNs : max), first.maxTimeNs)
+  return !files.some(
+    (file) =>
+      !members.has(file) &&
+      isSameTable(file, first) &&
+      file.entry.lastPosition >= lowest &&
+      file.entry.lastPosition <= highest &&
+      file.minTimeNs <= maxTimeNs &&
+      file.maxTimeNs >= minTimeNs,
+  )
+}
+
+function isSameTable({ entry: a }: StoredFile, { entry: b }: StoredFile): boolean {
+  return (
+    a.databaseId === b.databaseId &&
+    a.retentionPolicy === b.retentionPolicy &&
+    a.measurement === b.measurement
+  )
+}
