@@ -19,6 +19,8 @@ export interface GatewayConfig {
   readonly requests: Rate
   readonly pools: PoolLimits
   readonly maxConnections: number
+  /** How long it still takes connections once told to stop: until nobody sends any more. */
+  readonly stopDelayMs: number
   readonly logLevel: string
 }
 
@@ -43,6 +45,7 @@ const schema = z
     HOLDFAST_ATTEMPTS_PER_SECOND: whole.default(100),
     HOLDFAST_REQUESTS_PER_SECOND: whole.default(2_000),
     HOLDFAST_MAX_CONNECTIONS: whole.default(10_000),
+    HOLDFAST_STOP_DELAY_MS: z.coerce.number().int().min(0).max(20_000).default(3_000),
     HOLDFAST_MAX_ORGANIZATIONS: whole.default(defaultPoolLimits.maxPools),
     HOLDFAST_CONNECTIONS_PER_ORGANIZATION: whole.default(defaultPoolLimits.connectionsPerOrganization),
     HOLDFAST_REQUESTS_PER_ORGANIZATION: whole.default(defaultPoolLimits.requestsPerOrganization),
@@ -73,7 +76,11 @@ export function parseGatewayConfig(environment: Readonly<Record<string, string |
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const parsed = schema.safeParse(given)
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    const problems = parsed.error.issues.map((issue) => {
+      const name = String(issue.path[0])
+      const missing = given[name] === undefined && issue.code === 'invalid_type'
+      return `${name}: ${missing ? 'required' : issue.message}`
+    })
     throw new AppError('invalid', 'ERR_CONFIG', `configuration: ${problems.join('; ')}`)
   }
   const values = parsed.data
@@ -87,6 +94,7 @@ export function parseGatewayConfig(environment: Readonly<Record<string, string |
     attempts: rate(values.HOLDFAST_ATTEMPTS_PER_SECOND),
     requests: rate(values.HOLDFAST_REQUESTS_PER_SECOND),
     maxConnections: values.HOLDFAST_MAX_CONNECTIONS,
+    stopDelayMs: values.HOLDFAST_STOP_DELAY_MS,
     pools: {
       ...defaultPoolLimits,
       maxPools: values.HOLDFAST_MAX_ORGANIZATIONS,

@@ -44,7 +44,8 @@ interface Visit {
   readonly requestId: string
   readonly source: string
   organizationId: string | null
-  /** Why the gateway itself answered; null when a node did. */
+  answeredBy: 'gateway' | 'node'
+  /** Why the gateway refused; null when it did not. */
   refusal: string | null
 }
 
@@ -61,7 +62,7 @@ export function createGatewayHandler(parts: GatewayParts): RequestHandler {
     parts.metrics.durations.observe(durationMs / 1000)
     parts.metrics.requests.inc({
       status: String(response.statusCode),
-      by: visit.refusal === null ? 'node' : 'gateway',
+      by: visit.answeredBy,
     })
     if (visit.refusal !== null) parts.metrics.refusals.inc({ reason: visit.refusal })
     parts.log.info(
@@ -92,6 +93,7 @@ function visitOf(request: IncomingMessage, response: ServerResponse): Visit {
     requestId: requestIdOf(Array.isArray(given) ? given[0] : given, randomUUID),
     source: request.socket.remoteAddress ?? '',
     organizationId: null,
+    answeredBy: 'gateway',
     refusal: null,
   }
 }
@@ -106,10 +108,7 @@ function setCommonHeaders({ response, requestId }: Visit): void {
 async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
   const { request, response } = visit
   const times = { startedMs: parts.startedMs, nowMs: parts.clock.nowMs() }
-  if (answerProbe(request, response, visit, times)) {
-    visit.refusal = 'probe'
-    return
-  }
+  if (answerProbe(request, response, visit, times)) return
   if (!request.url?.startsWith('/')) return refuse(visit, 'malformed', 400, 'invalid', 'malformed request')
 
   const routing = routingOf(
@@ -152,6 +151,7 @@ async function pass(
   })
   switch (outcome.kind) {
     case 'answered':
+      visit.answeredBy = 'node'
       if (outcome.status < 500) parts.accepted.add(credentialKey)
       return
     case 'client-gone':

@@ -13,6 +13,8 @@ async function main(): Promise<void> {
   await gateway.start()
   const signal = await untilSignalled()
   log.info({ signal }, 'stopping')
+  // Kubernetes takes the address out of the Service at the same time, and some still send to it for a moment.
+  await systemClock.sleep(config.stopDelayMs)
   await gateway.stop()
 }
 
