@@ -240,7 +240,9 @@ class StatementText {
     this.#writer.item()
     const { epoch } = this.#options
     this.#writeArray(
-      row.map((value, i) => (i === 0 && series.timed ? timeJson(value as bigint, series, epoch) : valueJson(value))),
+      row.map((value, i) =>
+        i === 0 && series.timed ? timeJson(value as bigint, series, epoch) : valueJson(value),
+      ),
     )
   }
 

@@ -126,7 +126,11 @@ export type ShowStatement =
   | ({ readonly kind: 'show measurements'; readonly source: Source | null } & ShowClauses)
   | ({ readonly kind: 'show series' } & ShowClauses)
   | ({ readonly kind: 'show field keys' } & ShowClauses)
-  | ({ readonly kind: 'show tag keys'; readonly seriesLimit: number; readonly seriesOffset: number } & ShowClauses)
+  | ({
+      readonly kind: 'show tag keys'
+      readonly seriesLimit: number
+      readonly seriesOffset: number
+    } & ShowClauses)
   | ({ readonly kind: 'show tag values'; readonly key: TagKeyClause } & ShowClauses)
   | ({
       readonly kind: 'show cardinality'

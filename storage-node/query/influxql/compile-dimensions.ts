@@ -1,6 +1,7 @@
 import type { Zone } from '../zone.ts'
 import type { Expr } from './ast.ts'
 import { statementError } from './condition.ts'
+import { formatExpr } from './format.ts'
 import { reduce, reduceNothing } from './reduce.ts'
 import { isTimeLiteral, parseTimeLiteral } from './time-literal.ts'
 
@@ -56,9 +57,11 @@ export function compileDimensions(
 function intervalOf(call: Expr & { readonly kind: 'call' }, nowNs: bigint, zone: Zone | null): Interval {
   if (call.name !== 'time') throw statementError('only time() calls allowed in dimensions')
   const [duration, offset] = call.args
-  if (duration === undefined || call.args.length > 2) throw statementError('time dimension expected 1 or 2 arguments')
+  if (duration === undefined || call.args.length > 2)
+    throw statementError('time dimension expected 1 or 2 arguments')
   if (duration.kind !== 'duration') throw statementError('time dimension must have duration argument')
-  if (offset !== undefined && duration.ns === 0n) throw statementError('time dimension must have duration argument')
+  if (offset !== undefined && duration.ns === 0n)
+    throw statementError('time dimension must have duration argument')
   const offsetNs = offset === undefined ? 0n : offsetOf(offset, duration.ns, nowNs, zone)
   // A negative interval checks as one but groups nothing.
   return duration.ns < 0n ? { durationNs: 0n, offsetNs: 0n } : { durationNs: duration.ns, offsetNs }
@@ -73,13 +76,15 @@ function offsetOf(expr: Expr, durationNs: bigint, nowNs: bigint, zone: Zone | nu
       return sinceGoTruncate(expr.ns, durationNs)
     case 'call':
       if (expr.name !== 'now') throw statementError('time dimension offset function must be now()')
-      if (expr.args.length > 0) throw statementError('time dimension offset now() function requires no arguments')
+      if (expr.args.length > 0)
+        throw statementError('time dimension offset now() function requires no arguments')
       return sinceGoTruncate(nowNs, durationNs)
     case 'string': {
       if (!isTimeLiteral(expr.value)) throw unfit
       const ns = parseTimeLiteral(expr.value, zone)
       if (ns === null) throw statementError('invalid timestamp string')
-      return sinceGoTruncate(ns, durationNs)
+      // InfluxDB 1.x checks this form, but then does not run it.
+      throw statementError(`invalid time dimension offset: ${formatExpr(expr)}`)
     }
     default:
       throw unfit

@@ -64,7 +64,8 @@ export class FieldCompiler {
       throw statementError('aggregate function distinct() cannot be combined with other functions or fields')
     }
     if (!this.#hasPlainFields) return
-    if (!this.#onlySelectors) throw statementError('mixing aggregate and non-aggregate queries is not supported')
+    if (!this.#onlySelectors)
+      throw statementError('mixing aggregate and non-aggregate queries is not supported')
     if (this.#calls > 1) {
       throw statementError('mixing multiple selector functions with tags or fields is not supported')
     }
@@ -159,7 +160,8 @@ export class FieldCompiler {
     if (aggregates.has(name)) this.#onlySelectors = false
     expectCount(name, args, 1)
     const arg = args[0]!
-    if (name === 'count' && arg.kind === 'call' && arg.name === 'distinct') return this.#distinct(arg.args, true)
+    if (name === 'count' && arg.kind === 'call' && arg.name === 'distinct')
+      return this.#distinct(arg.args, true)
     if (name === 'count' && arg.kind === 'distinct') {
       return this.#distinct([{ kind: 'ref', name: arg.name, type: 'unknown' }], true)
     }
@@ -168,7 +170,8 @@ export class FieldCompiler {
 
   #symbol(name: string, arg: Expr): void {
     if (arg.kind === 'ref') return
-    if (arg.kind !== 'wildcard' && arg.kind !== 'regex') throw statementError(`expected field argument in ${name}()`)
+    if (arg.kind !== 'wildcard' && arg.kind !== 'regex')
+      throw statementError(`expected field argument in ${name}()`)
     if (!this.#wildcards) {
       const what = arg.kind === 'wildcard' ? 'wildcard' : 'regex field'
       throw statementError(`unsupported expression with ${what}: ${name}()`)
@@ -208,7 +211,8 @@ export class FieldCompiler {
   #duration(arg: Expr | undefined, unfit: (got: string) => string): void {
     if (arg === undefined) return
     if (arg.kind !== 'duration') throw statementError(unfit(goTypeOf(arg)))
-    if (arg.ns <= 0n) throw statementError(`duration argument must be positive, got ${formatDuration(arg.ns)}`)
+    if (arg.ns <= 0n)
+      throw statementError(`duration argument must be positive, got ${formatDuration(arg.ns)}`)
   }
 
   /** Works on the points of a field, or on the windows of a call. */
@@ -244,7 +248,8 @@ export class FieldCompiler {
     if (count.kind !== 'integer') {
       throw statementError(`expected integer as last argument in ${name}(), found ${formatExpr(count)}`)
     }
-    if (count.value <= 0n) throw statementError(`limit (${count.value}) in ${name} function must be at least 1`)
+    if (count.value <= 0n)
+      throw statementError(`limit (${count.value}) in ${name} function must be at least 1`)
     const { limit } = this.#options
     if (limit > 0 && count.value > BigInt(limit)) {
       throw statementError(
@@ -252,7 +257,9 @@ export class FieldCompiler {
       )
     }
     if (args[0]!.kind !== 'ref') {
-      throw statementError(`expected first argument to be a field in ${name}(), found ${formatExpr(args[0]!)}`)
+      throw statementError(
+        `expected first argument to be a field in ${name}(), found ${formatExpr(args[0]!)}`,
+      )
     }
     for (const arg of args.slice(1, -1)) {
       if (arg.kind !== 'ref') {

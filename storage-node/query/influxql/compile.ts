@@ -107,7 +107,10 @@ function compile(select: SelectStatement, nowNs: bigint, parent: Parent | null):
 const isAscending = (select: SelectStatement): boolean => select.sortFields[0]?.ascending ?? true
 
 /** Time is always selected; naming it only names its column. The rest of the fields comes with constants folded. */
-function withoutTime(all: readonly Field[]): { readonly fields: readonly Field[]; readonly timeColumn: string } {
+function withoutTime(all: readonly Field[]): {
+  readonly fields: readonly Field[]
+  readonly timeColumn: string
+} {
   const isTime = (field: Field): boolean => field.expr.kind === 'ref' && field.expr.name === 'time'
   const alias = all.findLast((field) => isTime(field) && field.alias !== '')?.alias
   const fields = all
@@ -123,7 +126,8 @@ function checkCondition(expr: Expr | null): void {
     checkCondition(expr.right)
   }
   if (expr.kind !== 'call') return
-  if (!isMathFunction(expr.name)) throw statementError(`invalid function call in condition: ${formatExpr(expr)}`)
+  if (!isMathFunction(expr.name))
+    throw statementError(`invalid function call in condition: ${formatExpr(expr)}`)
   const expected = expr.name === 'log' ? 1 : argumentCount(expr.name)
   if (expr.args.length !== expected) {
     throw statementError(

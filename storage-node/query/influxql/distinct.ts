@@ -5,7 +5,11 @@ import { rewrite } from './walk.ts'
 export function distinctAsCall(expr: Expr): Expr {
   return rewrite(expr, (node) =>
     node.kind === 'distinct'
-      ? ({ kind: 'call', name: 'distinct', args: [{ kind: 'ref', name: node.name, type: 'unknown' }] } satisfies Call)
+      ? ({
+          kind: 'call',
+          name: 'distinct',
+          args: [{ kind: 'ref', name: node.name, type: 'unknown' }],
+        } satisfies Call)
       : node,
   )
 }

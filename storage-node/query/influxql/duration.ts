@@ -31,7 +31,7 @@ export function parseDurationLiteral(text: string): bigint {
 export function formatDuration(ns: bigint): string {
   if (ns === 0n) return '0s'
   for (const unit of ['w', 'd', 'h', 'm', 's', 'ms', 'u'] as const) {
-    if (ns % unitNs[unit]! === 0n) return `${ns / unitNs[unit]!}${unit}`
+    if (0n === ns % unitNs[unit]!) return `${ns / unitNs[unit]!}${unit}`
   }
   return `${ns}ns`
 }
@@ -59,6 +59,9 @@ export function formatGoDuration(ns: bigint): string {
 
 /** `value / unit` with the digits that it needs. */
 function decimal(value: bigint, unit: bigint): string {
-  const fraction = (value % unit).toString().padStart(unit.toString().length - 1, '0').replace(/0+$/, '')
+  const fraction = (value % unit)
+    .toString()
+    .padStart(unit.toString().length - 1, '0')
+    .replace(/0+$/, '')
   return `${value / unit}${fraction === '' ? '' : `.${fraction}`}`
 }

@@ -88,7 +88,9 @@ export function formatSelect(select: SelectStatement): string {
   if (select.dimensions.length > 0) parts.push(`GROUP BY ${select.dimensions.map(formatExpr).join(', ')}`)
   const fill = formatFill(select.fill)
   if (fill !== null) parts.push(`fill(${fill})`)
-  const sort = select.sortFields.map((f) => `${f.name}${f.name === '' ? '' : ' '}${f.ascending ? 'ASC' : 'DESC'}`)
+  const sort = select.sortFields.map(
+    (f) => `${f.name}${f.name === '' ? '' : ' '}${f.ascending ? 'ASC' : 'DESC'}`,
+  )
   if (sort.length > 0) parts.push(`ORDER BY ${sort.join(', ')}`)
   if (select.limit > 0) parts.push(`LIMIT ${select.limit}`)
   if (select.offset > 0) parts.push(`OFFSET ${select.offset}`)

@@ -1,5 +1,21 @@
 import { toFloat, type Scalar } from './scalar.ts'
 
+/** By way of the binary exponent, as Go does it, which rounds unlike Math.log2. */
+function log2(x: number): number {
+  if (!(x > 0) || x === Infinity) return Math.log2(x)
+  let exponent = Math.max(-1_023, Math.floor(Math.log2(x)) + 1)
+  let fraction = x / 2 ** exponent
+  while (fraction >= 1) {
+    fraction /= 2
+    exponent++
+  }
+  while (fraction < 0.5) {
+    fraction *= 2
+    exponent--
+  }
+  return fraction === 0.5 ? exponent - 1 : Math.log(fraction) * (1 / Math.LN2) + exponent
+}
+
 const unary: Readonly<Record<string, (x: number) => number>> = {
   sin: Math.sin,
   cos: Math.cos,
@@ -9,8 +25,8 @@ const unary: Readonly<Record<string, (x: number) => number>> = {
   atan: Math.atan,
   exp: Math.exp,
   ln: Math.log,
-  log2: Math.log2,
-  log10: Math.log10,
+  log2,
+  log10: (x) => log2(x) * (Math.LN2 / Math.LN10),
   sqrt: Math.sqrt,
 }
 const binary: Readonly<Record<string, (x: number, y: number) => number>> = {

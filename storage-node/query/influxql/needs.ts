@@ -3,7 +3,10 @@ import type { StatementNeeds } from './context.ts'
 import { formatStatement } from './format-statement.ts'
 
 /** What statements need to be allowed to do, in order; a statement over several databases needs several things. */
-export function needsOf(statements: readonly Statement[], database: string | null): readonly StatementNeeds[] {
+export function needsOf(
+  statements: readonly Statement[],
+  database: string | null,
+): readonly StatementNeeds[] {
   return statements.flatMap((statement) => needsOfStatement(statement, database))
 }
 
@@ -35,9 +38,9 @@ export function needsOfStatement(statement: Statement, database: string | null):
     case 'show measurements':
       return [needs('read', statement.database)]
     default:
-      return [...new Set([statement.database, ...databasesOf(statement.sources).filter((name) => name !== '')])].map(
-        (name) => needs('read', name),
-      )
+      return [
+        ...new Set([statement.database, ...databasesOf(statement.sources).filter((name) => name !== '')]),
+      ].map((name) => needs('read', name))
   }
 }
 

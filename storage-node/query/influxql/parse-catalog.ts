@@ -59,7 +59,12 @@ function parsePolicy(tokens: TokenBuffer): CreateDatabase['policy'] {
     tokens.expect('DURATION')
     shardDurationNs = parseDuration(tokens)
   }
-  return { durationNs, replication, shardDurationNs, name: tokens.accept('NAME') ? tokens.identifier() : null }
+  return {
+    durationNs,
+    replication,
+    shardDurationNs,
+    name: tokens.accept('NAME') ? tokens.identifier() : null,
+  }
 }
 
 export function parseDropDatabase(tokens: TokenBuffer): CatalogStatement {
@@ -82,7 +87,15 @@ export function parseCreateRetentionPolicy(tokens: TokenBuffer): CatalogStatemen
   const replication = parseReplication(tokens)
   const shardDurationNs = tokens.accept('SHARD') ? parseShardDuration(tokens) : 0n
   const isDefault = tokens.accept('DEFAULT')
-  return { kind: 'create retention policy', name, database, durationNs, replication, shardDurationNs, isDefault }
+  return {
+    kind: 'create retention policy',
+    name,
+    database,
+    durationNs,
+    replication,
+    shardDurationNs,
+    isDefault,
+  }
 }
 
 export function parseAlterRetentionPolicy(tokens: TokenBuffer): CatalogStatement {

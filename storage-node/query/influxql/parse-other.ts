@@ -54,7 +54,8 @@ export function parseExplain(tokens: TokenBuffer): Statement {
   return { kind: 'explain', analyze, select: parseSelect(tokens, 'optional') }
 }
 
-export const parseDelete = (tokens: TokenBuffer): UnsupportedStatement => parseDeletion(tokens, 'DELETE', 'write')
+export const parseDelete = (tokens: TokenBuffer): UnsupportedStatement =>
+  parseDeletion(tokens, 'DELETE', 'write')
 export const parseDropSeries = (tokens: TokenBuffer): UnsupportedStatement =>
   parseDeletion(tokens, 'DROP SERIES', 'write')
 
@@ -64,7 +65,8 @@ function parseDeletion(tokens: TokenBuffer, name: string, needs: Needs): Unsuppo
   const sources = tokens.accept('FROM') ? parseSources(tokens, false) : []
   for (const source of sources) {
     if (source.kind !== 'measurement') continue
-    if (source.retentionPolicy !== '') throw new ParseError('retention policy not supported at line 1, char 1')
+    if (source.retentionPolicy !== '')
+      throw new ParseError('retention policy not supported at line 1, char 1')
     if (source.database !== '') throw new ParseError('database not supported at line 1, char 1')
   }
   const condition = parseCondition(tokens)
@@ -104,12 +106,19 @@ export function parseSetPassword(tokens: TokenBuffer): UnsupportedStatement {
   return unsupported('SET PASSWORD', 'admin', `SET PASSWORD FOR ${name} = [REDACTED]`)
 }
 
-export const parseGrant = (tokens: TokenBuffer): UnsupportedStatement => parsePrivileges(tokens, 'GRANT', 'TO')
-export const parseRevoke = (tokens: TokenBuffer): UnsupportedStatement => parsePrivileges(tokens, 'REVOKE', 'FROM')
+export const parseGrant = (tokens: TokenBuffer): UnsupportedStatement =>
+  parsePrivileges(tokens, 'GRANT', 'TO')
+export const parseRevoke = (tokens: TokenBuffer): UnsupportedStatement =>
+  parsePrivileges(tokens, 'REVOKE', 'FROM')
 
-function parsePrivileges(tokens: TokenBuffer, verb: 'GRANT' | 'REVOKE', toward: 'TO' | 'FROM'): UnsupportedStatement {
+function parsePrivileges(
+  tokens: TokenBuffer,
+  verb: 'GRANT' | 'REVOKE',
+  toward: 'TO' | 'FROM',
+): UnsupportedStatement {
   const privilege = tokens.scan()
-  if (!['READ', 'WRITE', 'ALL'].includes(privilege.kind)) throw unexpected(privilege, 'READ', 'WRITE', 'ALL [PRIVILEGES]')
+  if (!['READ', 'WRITE', 'ALL'].includes(privilege.kind))
+    throw unexpected(privilege, 'READ', 'WRITE', 'ALL [PRIVILEGES]')
   const all = privilege.kind === 'ALL'
   if (all) tokens.accept('PRIVILEGES')
   const what = all ? 'ALL PRIVILEGES' : privilege.kind
@@ -121,7 +130,8 @@ function parsePrivileges(tokens: TokenBuffer, verb: 'GRANT' | 'REVOKE', toward: 
     const text = `${verb} ${what} ON ${formatIdentifier(database)} ${toward} ${formatIdentifier(user)}`
     return unsupported(verb, 'admin', text)
   }
-  if (next.kind !== toward || !all) throw unexpected(next, ...(all && next.kind !== toward ? ['ON', toward] : ['ON']))
+  if (next.kind !== toward || !all)
+    throw unexpected(next, ...(all && next.kind !== toward ? ['ON', toward] : ['ON']))
   return unsupported(verb, 'admin', `${verb} ${what} ${toward} ${formatIdentifier(tokens.identifier())}`)
 }
 

@@ -141,7 +141,8 @@ function parseFill(tokens: TokenBuffer): Fill {
   }
   const word = formatExpr(argument)
   if (word === 'null' || word === 'none' || word === 'previous' || word === 'linear') return { kind: word }
-  if (argument.kind === 'integer' || argument.kind === 'number') return { kind: 'number', value: argument.value }
+  if (argument.kind === 'integer' || argument.kind === 'number')
+    return { kind: 'number', value: argument.value }
   throw new ParseError('expected number argument in fill()')
 }
 

@@ -1,7 +1,14 @@
 import type { Cardinality, ShowClauses, ShowStatement, SortField, Source, TagKeyClause } from './ast.ts'
 import { unexpected } from './parse-error.ts'
 import { parseRegex } from './parse-expr.ts'
-import { parseCondition, parseCount, parseDimensions, parseOrderBy, parseSource, parseSources } from './parse-select.ts'
+import {
+  parseCondition,
+  parseCount,
+  parseDimensions,
+  parseOrderBy,
+  parseSource,
+  parseSources,
+} from './parse-select.ts'
 import type { TokenBuffer } from './token-buffer.ts'
 
 const parseDatabase = (tokens: TokenBuffer): string => (tokens.accept('ON') ? tokens.identifier() : '')

@@ -23,7 +23,10 @@ const statements: Words = {
     DIAGNOSTICS: other.parseShowModule('SHOW DIAGNOSTICS'),
     FIELD: { KEY: show.parseFieldKeyCardinality, KEYS: show.parseFieldKeys },
     GRANTS: { FOR: other.parseNamed('SHOW GRANTS FOR', 'admin') },
-    MEASUREMENT: { EXACT: show.parseMeasurementCardinality(true), CARDINALITY: show.parseMeasurementCardinality(false) },
+    MEASUREMENT: {
+      EXACT: show.parseMeasurementCardinality(true),
+      CARDINALITY: show.parseMeasurementCardinality(false),
+    },
     MEASUREMENTS: show.parseMeasurements,
     QUERIES: other.plain('SHOW QUERIES', 'read'),
     RETENTION: { POLICIES: show.parseRetentionPolicies },

@@ -1,4 +1,4 @@
-import { AppError, messageOf } from '../../../common/errors.ts'
+import { AppError } from '../../../common/errors.ts'
 import type { ResultSeries, StatementResult } from '../result.ts'
 import type { CatalogStatement, SelectStatement, Statement } from './ast.ts'
 import { statementError } from './condition.ts'
@@ -18,7 +18,7 @@ export { parseQuery } from './parser.ts'
 /**
  * Runs statements one after another. Each answers with one or more parts. A statement that fails answers with its
  * error, and those after it with `not executed`; InfluxDB 1.x overwrites the error with that.
- * @throws the reason of the context's signal; faults that are not the query's
+ * @throws the reason of the context's signal, unless that is an AppError; faults that are not the query's
  */
 export async function* runQuery(
   statements: readonly Statement[],
@@ -33,11 +33,12 @@ export async function* runQuery(
     try {
       checkAllowed(statement, context)
       yield* runStatement(statementId, statement, context)
-    } catch (error) {
-      context.signal.throwIfAborted()
+    } catch (thrown) {
+      // A reason that says why the query was stopped is an answer, too.
+      const error: unknown = context.signal.aborted ? context.signal.reason : thrown
       if (!(error instanceof AppError) || error.kind === 'internal') throw error
       failed = true
-      yield failure(statementId, messageOf(error))
+      yield failure(statementId, error.message)
     }
   }
 }

@@ -32,11 +32,10 @@ function resolveNames(
   select: CompiledSelect,
   bind: (source: CompiledSource & { readonly kind: 'measurement' }) => BoundMeasurement,
 ): ResolvedSelect {
-  const sources = select.sources.map(
-    (source): ResolvedSource =>
-      source.kind === 'measurement'
-        ? bind(source)
-        : { kind: 'subquery', select: resolveNames(source.select, bind) },
+  const sources = select.sources.map((source): ResolvedSource =>
+    source.kind === 'measurement'
+      ? bind(source)
+      : { kind: 'subquery', select: resolveNames(source.select, bind) },
   )
   const typed = select.fields.map((field) => ({ ...field, expr: withTypes(field.expr, sources) }))
   const condition = select.condition === null ? null : withTypes(select.condition, sources)
@@ -46,7 +45,14 @@ function resolveNames(
   const fields = typed.some((field) => hasWildcard(field.expr))
     ? expandFields(typed, refsFor(known, dimensions, wildDimensions))
     : typed
-  return { ...select, fields, condition, sources, dimensions, columns: columnNames(fields, select.timeColumn) }
+  return {
+    ...select,
+    fields,
+    condition,
+    sources,
+    dimensions,
+    columns: columnNames(fields, select.timeColumn),
+  }
 }
 
 /** Gives variables the types that they have in the sources. A cast to `field` does not make a field of a tag. */
@@ -67,7 +73,11 @@ function typeInSources(sources: readonly ResolvedSource[], name: string): DataTy
     }
     const { select } = source
     const expr = exprByName(select.fields, name)
-    if (expr !== null) type = dominant(type, typeOf(expr, (inner) => typeInSources(select.sources, inner)))
+    if (expr !== null)
+      type = dominant(
+        type,
+        typeOf(expr, (inner) => typeInSources(select.sources, inner)),
+      )
     if (type === 'unknown' && select.dimensions.includes(name)) type = 'tag'
   }
   return type
@@ -104,7 +114,10 @@ function namesIn(sources: readonly ResolvedSource[]): Names {
     }
     const { select } = source
     for (const field of select.fields) {
-      add(fieldName(field), typeOrUnknown(field.expr, (name) => typeInSources(select.sources, name)))
+      add(
+        fieldName(field),
+        typeOrUnknown(field.expr, (name) => typeInSources(select.sources, name)),
+      )
     }
     for (const name of select.dimensions) tags.add(name)
   }
@@ -167,7 +180,9 @@ function expandCall(field: Field, call: Call, refs: readonly VarRef[]): readonly
   }
   const types = typesTakenBy(inner.name)
   return refs
-    .filter((ref) => types.has(ref.type) && (argument.kind === 'wildcard' || argument.regex.matches(ref.name)))
+    .filter(
+      (ref) => types.has(ref.type) && (argument.kind === 'wildcard' || argument.regex.matches(ref.name)),
+    )
     .map((ref) => ({ expr: withArgument(call, ref), alias: `${fieldName(field)}_${ref.name}` }))
 }
 

@@ -17,7 +17,25 @@ const pairs: Readonly<Record<string, TokenKind>> = {
   '<>': '!=',
   '::': '::',
 }
-const singles = new Set<string>(['+', '-', '*', '/', '%', '&', '|', '^', '=', '>', '<', '(', ')', ',', ';', ':', '.'])
+const singles = new Set<string>([
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '&',
+  '|',
+  '^',
+  '=',
+  '>',
+  '<',
+  '(',
+  ')',
+  ',',
+  ';',
+  ':',
+  '.',
+])
 
 /**
  * Turns the text of a query into tokens, one at a time, since only the parser knows where a `/` starts a regular
@@ -29,30 +47,39 @@ export class Scanner {
   readonly #lineStarts: readonly number[]
   #at = 0
   #line = 0
+  /** Words, spaces and line comments at the end of the text take the end in, which moves its position by one. */
+  #endTaken = false
 
   constructor(text: string) {
     // The end of text counts as NUL does, and carriage returns as line feeds.
-    const characters = [...text.replaceAll('\r\n', '\n').replaceAll('\r', '\n')]
+    const characters = Array.from(text.replaceAll('\r\n', '\n').replaceAll('\r', '\n'))
     const end = characters.indexOf('\0')
     this.#characters = end < 0 ? characters : characters.slice(0, end)
     this.#lineStarts = lineStartsOf(this.#characters)
   }
 
-  /** The character that comes next, or '' at the end. */
-  peek(offset = 0): string {
+  /** The character that comes next, or '' at the end, which looking takes in. */
+  lookAhead(): string {
+    const c = this.#peek()
+    if (c === '') this.#endTaken = true
+    return c
+  }
+
+  #peek(offset = 0): string {
     return this.#characters[this.#at + offset] ?? ''
   }
 
   scan(): Token {
     const position = this.#position()
-    const c = this.peek()
-    if (c === '') return { kind: 'EOF', position, text: '' }
+    const c = this.#peek()
+    if (c === '') return this.#end(position)
     if (isSpace(c)) {
       this.#takeWhile(isSpace)
+      this.lookAhead()
       return { kind: 'WS', position, text: ' ' }
     }
     if (isLetter(c) || c === '_' || c === '"') return this.#identifier(true)
-    if (isDigit(c) || (c === '.' && isDigit(this.peek(1)))) return this.#number()
+    if (isDigit(c) || (c === '.' && isDigit(this.#peek(1)))) return this.#number()
     if (c === "'") return this.#string()
     if (c === '$') return this.#parameter(position)
     return this.#comment(position) ?? this.#punctuation(position)
@@ -68,14 +95,20 @@ export class Scanner {
       const c = this.#take()
       if (c === '/') return { kind: 'REGEX', position, text }
       if (c === '' || c === '\n') return bad
-      if (c === '\\' && this.peek() === '') return bad
-      text += c === '\\' && this.peek() === '/' ? this.#take() : c
+      if (c === '\\' && this.#peek() === '') return bad
+      text += c === '\\' && this.#peek() === '/' ? this.#take() : c
     }
+  }
+
+  #end({ line, char }: Position): Token {
+    const position = { line, char: char + (this.#endTaken ? 1 : 0) }
+    this.#endTaken = true
+    return { kind: 'EOF', position, text: '' }
   }
 
   #punctuation(position: Position): Token {
     const c = this.#take()
-    const pair = pairs[c + this.peek()]
+    const pair = pairs[c + this.#peek()]
     if (pair !== undefined) {
       this.#take()
       return { kind: pair, position, text: '' }
@@ -85,16 +118,17 @@ export class Scanner {
   }
 
   #comment(position: Position): Token | null {
-    const start = this.peek() + this.peek(1)
+    const start = this.#peek() + this.#peek(1)
     if (start === '--') {
       this.#takeWhile((c) => c !== '\n')
+      this.lookAhead()
       this.#take()
       return { kind: 'COMMENT', position, text: '' }
     }
     if (start !== '/*') return null
     this.#at += 2
-    while (this.peek() !== '' && this.peek() + this.peek(1) !== '*/') this.#at++
-    const closed = this.peek() !== ''
+    while (this.#peek() !== '' && this.#peek() + this.#peek(1) !== '*/') this.#at++
+    const closed = this.#peek() !== ''
     this.#at += closed ? 2 : 0
     return { kind: closed ? 'COMMENT' : 'ILLEGAL', position, text: '' }
   }
@@ -109,8 +143,9 @@ export class Scanner {
   #identifier(maybeKeyword: boolean): Token {
     const position = this.#position()
     const bare = this.#takeWhile(isIdentifierCharacter)
+    if (bare !== '') this.lookAhead()
     // A quote right behind bare characters replaces them: a"b" is the identifier b.
-    if (this.peek() === '"') {
+    if (this.#peek() === '"') {
       const quoted = this.#string()
       return quoted.kind === 'STRING' ? { kind: 'IDENT', position, text: quoted.text } : quoted
     }
@@ -142,25 +177,25 @@ export class Scanner {
   #number(): Token {
     const position = this.#position()
     let text = this.#takeWhile(isDigit)
-    if (this.peek() === '.') {
+    if (this.#peek() === '.') {
       this.#take()
-      if (isDigit(this.peek())) text += `.${this.#takeWhile(isDigit)}`
+      if (isDigit(this.#peek())) text += `.${this.#takeWhile(isDigit)}`
       return { kind: 'NUMBER', position, text }
     }
-    if (!isUnitCharacter(this.peek())) return { kind: 'INTEGER', position, text }
+    if (!isUnitCharacter(this.#peek())) return { kind: 'INTEGER', position, text }
     text += this.#takeWhile((c) => isUnitCharacter(c) || isDigit(c))
     return { kind: 'DURATIONVAL', position, text }
   }
 
   #take(): string {
-    const c = this.peek()
+    const c = this.#peek()
     if (c !== '') this.#at++
     return c
   }
 
   #takeWhile(matches: (c: string) => boolean): string {
     const start = this.#at
-    while (this.peek() !== '' && matches(this.peek())) this.#at++
+    while (this.#peek() !== '' && matches(this.#peek())) this.#at++
     return this.#characters.slice(start, this.#at).join('')
   }
 

@@ -3,7 +3,9 @@ import type { BinaryExpr, Expr, VarRef } from './ast.ts'
 import { reduce, reduceNothing } from './reduce.ts'
 
 /** What a condition means for one series: none of its points, or those that pass what is left of it (null: all). */
-export type SeriesFilter = { readonly matches: false } | { readonly matches: true; readonly rest: Expr | null }
+export type SeriesFilter =
+  | { readonly matches: false }
+  | { readonly matches: true; readonly rest: Expr | null }
 
 const none: SeriesFilter = { matches: false }
 const all: SeriesFilter = { matches: true, rest: null }

@@ -5,7 +5,15 @@ import { Regex } from './regex.ts'
 import { rewrite } from './walk.ts'
 
 /** Names that stand for the measurement and the tag's key in conditions of SHOW statements. */
-const systemNames = new Set(['_fieldKeys', '_measurements', '_name', '_series', '_tagKey', '_tagKeys', '_tags'])
+const systemNames = new Set([
+  '_fieldKeys',
+  '_measurements',
+  '_name',
+  '_series',
+  '_tagKey',
+  '_tagKeys',
+  '_tags',
+])
 export const isSystemName = (name: string): boolean => systemNames.has(name)
 
 const equalities = new Set(['=', '!=', '=~', '!~'])
@@ -25,7 +33,12 @@ export function withSources(sources: readonly Source[], condition: Expr | null):
 }
 
 export function both(left: Expr, right: Expr): Expr {
-  return { kind: 'binary', operator: 'AND', left: { kind: 'paren', inner: left }, right: { kind: 'paren', inner: right } }
+  return {
+    kind: 'binary',
+    operator: 'AND',
+    left: { kind: 'paren', inner: left },
+    right: { kind: 'paren', inner: right },
+  }
 }
 
 /** Leaves out the equalities whose left side is not among the names that `keep` takes; null when nothing is left. */
@@ -60,7 +73,9 @@ export function measurementsWhere(expr: Expr | null, inventory: Inventory): read
       const left = new Set(measurementsWhere(expr.left, inventory))
       const right = new Set(measurementsWhere(expr.right, inventory))
       return inventory.schemas.filter((schema) =>
-        expr.operator === 'AND' ? left.has(schema) && right.has(schema) : left.has(schema) || right.has(schema),
+        expr.operator === 'AND'
+          ? left.has(schema) && right.has(schema)
+          : left.has(schema) || right.has(schema),
       )
     }
     default:
@@ -69,7 +84,10 @@ export function measurementsWhere(expr: Expr | null, inventory: Inventory): read
 }
 
 /** The two sides of an equality with a name on its left. */
-export function equalityOf(expr: BinaryExpr, otherwise: string): { readonly name: string; readonly test: (text: string) => boolean; readonly negated: boolean } {
+export function equalityOf(
+  expr: BinaryExpr,
+  otherwise: string,
+): { readonly name: string; readonly test: (text: string) => boolean; readonly negated: boolean } {
   if (!equalities.has(expr.operator)) throw statementError(otherwise)
   if (expr.left.kind !== 'ref') throw statementError(`left side of '${expr.operator}' must be a tag key`)
   const negated = expr.operator === '!=' || expr.operator === '!~'
@@ -104,7 +122,8 @@ function measurementsComparing(expr: BinaryExpr, inventory: Inventory): readonly
 /** The tag keys that a condition on `_tagKey` names; null where it says nothing of them. */
 export function tagKeysWhere(expr: Expr, keys: readonly string[]): ReadonlySet<string> | null {
   if (expr.kind === 'paren') return tagKeysWhere(expr.inner, keys)
-  if (expr.kind !== 'binary') throw statementError('invalid condition: a tag key cannot be compared with this expression')
+  if (expr.kind !== 'binary')
+    throw statementError('invalid condition: a tag key cannot be compared with this expression')
   if (expr.operator !== 'AND' && expr.operator !== 'OR') {
     const { name, test, negated } = equalityOf(expr, 'invalid operator')
     return name === '_tagKey' ? new Set(keys.filter((key) => test(key) !== negated)) : null
@@ -112,5 +131,7 @@ export function tagKeysWhere(expr: Expr, keys: readonly string[]): ReadonlySet<s
   const left = tagKeysWhere(expr.left, keys)
   const right = tagKeysWhere(expr.right, keys)
   if (left === null || right === null) return left ?? right
-  return expr.operator === 'AND' ? new Set([...left].filter((key) => right.has(key))) : new Set([...left, ...right])
+  return expr.operator === 'AND'
+    ? new Set([...left].filter((key) => right.has(key)))
+    : new Set([...left, ...right])
 }

@@ -22,14 +22,24 @@ import {
 } from './show-condition.ts'
 
 /** One series of a SHOW statement's answer. */
-export function table(name: string, columns: readonly string[], rows: readonly (readonly Value[])[]): ResultSeries {
+export function table(
+  name: string,
+  columns: readonly string[],
+  rows: readonly (readonly Value[])[],
+): ResultSeries {
   return { name, tags: null, columns, rows, timed: false, zone: null, partial: false }
 }
 
 type Of<K extends ShowStatement['kind']> = ShowStatement & { readonly kind: K }
 
 export function showDatabases(context: QueryContext): readonly ResultSeries[] {
-  return [table('databases', ['name'], context.catalog.databases().map(({ name }) => [name]))]
+  return [
+    table(
+      'databases',
+      ['name'],
+      context.catalog.databases().map(({ name }) => [name]),
+    ),
+  ]
 }
 
 export function showRetentionPolicies(
@@ -56,8 +66,10 @@ export function inventoryOf(context: QueryContext, database: QueryDatabase): Inv
   }
 }
 
-const page = <T>(rows: readonly T[], { limit, offset }: { readonly limit: number; readonly offset: number }): readonly T[] =>
-  rows.slice(offset, limit > 0 ? offset + limit : undefined)
+const page = <T>(
+  rows: readonly T[],
+  { limit, offset }: { readonly limit: number; readonly offset: number },
+): readonly T[] => rows.slice(offset, limit > 0 ? offset + limit : undefined)
 
 export function showMeasurements(
   statement: Of<'show measurements'>,
@@ -73,10 +85,21 @@ export function showMeasurements(
   if (database === undefined) return []
   const condition = withSources(statement.source === null ? [] : [statement.source], statement.condition)
   const names = page(measurementsWhere(condition, inventoryOf(context, database)), statement)
-  return names.length === 0 ? [] : [table('measurements', ['name'], names.map((schema) => [schema.name]))]
+  return names.length === 0
+    ? []
+    : [
+        table(
+          'measurements',
+          ['name'],
+          names.map((schema) => [schema.name]),
+        ),
+      ]
 }
 
-export function showFieldKeys(statement: Of<'show field keys'>, context: QueryContext): readonly ResultSeries[] {
+export function showFieldKeys(
+  statement: Of<'show field keys'>,
+  context: QueryContext,
+): readonly ResultSeries[] {
   const database = checkSources(statement, context)
   const condition = withSources(statement.sources, null)
   return measurementsWhere(condition, inventoryOf(context, database)).flatMap((schema) => {
@@ -115,7 +138,10 @@ function seriesWhere(
   )
 }
 
-export async function showSeries(statement: Of<'show series'>, context: QueryContext): Promise<readonly ResultSeries[]> {
+export async function showSeries(
+  statement: Of<'show series'>,
+  context: QueryContext,
+): Promise<readonly ResultSeries[]> {
   const database = checkSources(statement, context)
   const inventory = inventoryOf(context, database)
   const timed = hasTime(statement.condition)
@@ -127,7 +153,15 @@ export async function showSeries(statement: Of<'show series'>, context: QueryCon
     ? await withPoints(all, context, database, range.minNs ?? minTimeNs, range.maxNs ?? maxTimeNs)
     : all
   const rows = page([...new Set(kept.map(seriesKey))], statement)
-  return rows.length === 0 ? [] : [table('', ['key'], rows.map((key) => [key]))]
+  return rows.length === 0
+    ? []
+    : [
+        table(
+          '',
+          ['key'],
+          rows.map((key) => [key]),
+        ),
+      ]
 }
 
 function checkTagCondition(expr: Expr | null): void {
@@ -161,7 +195,8 @@ async function withPoints(
       maxTimeNs,
       signal: context.signal,
     }
-    for await (const block of context.reader.read(request)) if (block.times.length > 0) found.add(block.seriesId)
+    for await (const block of context.reader.read(request))
+      if (block.times.length > 0) found.add(block.seriesId)
   }
   return all.filter(({ id }) => found.has(id))
 }
@@ -172,9 +207,18 @@ export function showTagKeys(statement: Of<'show tag keys'>, context: QueryContex
   const { names, filter } = tagConditions(withSources(statement.sources, statement.condition), context)
   return measurementsWhere(names, inventory).flatMap((schema) => {
     const keys = [...schema.tagKeys].sort(compareText)
-    const present = filter === null ? keys : keys.filter((key) => tagValues(key, filter, schema, inventory).length > 0)
+    const present =
+      filter === null ? keys : keys.filter((key) => tagValues(key, filter, schema, inventory).length > 0)
     const rows = page(present, statement)
-    return rows.length === 0 ? [] : [table(schema.name, ['tagKey'], rows.map((key) => [key]))]
+    return rows.length === 0
+      ? []
+      : [
+          table(
+            schema.name,
+            ['tagKey'],
+            rows.map((key) => [key]),
+          ),
+        ]
   })
 }
 
@@ -215,7 +259,10 @@ export function keyCondition({ operator, value }: TagKeyClause): Expr {
     .reduce((a, b) => ({ kind: 'binary', operator: 'OR', left: a, right: b }))
 }
 
-export function showTagValues(statement: Of<'show tag values'>, context: QueryContext): readonly ResultSeries[] {
+export function showTagValues(
+  statement: Of<'show tag values'>,
+  context: QueryContext,
+): readonly ResultSeries[] {
   const database = requireDatabase(context, statement.database)
   return tagValuesByMeasurement(statement, statement.key, context, database).flatMap(({ schema, values }) => {
     const rows = page(values, statement)
@@ -229,7 +276,10 @@ export function tagValuesByMeasurement(
   key: TagKeyClause,
   context: QueryContext,
   database: QueryDatabase,
-): readonly { readonly schema: MeasurementSchema; readonly values: readonly (readonly [string, string])[] }[] {
+): readonly {
+  readonly schema: MeasurementSchema
+  readonly values: readonly (readonly [string, string])[]
+}[] {
   const inventory = inventoryOf(context, database)
   const byKey = keyCondition(key)
   const own = statement.condition === null ? byKey : both(statement.condition, byKey)
@@ -244,9 +294,16 @@ export function tagValuesByMeasurement(
 }
 
 /** What InfluxDB estimates or counts, counted. */
-export function showCardinality(statement: Of<'show cardinality'>, context: QueryContext): readonly ResultSeries[] {
+export function showCardinality(
+  statement: Of<'show cardinality'>,
+  context: QueryContext,
+): readonly ResultSeries[] {
   if (statement.dimensions.length > 0) {
-    throw new AppError('unsupported', 'ERR_QUERY_UNSUPPORTED', 'SHOW CARDINALITY with GROUP BY is not supported')
+    throw new AppError(
+      'unsupported',
+      'ERR_QUERY_UNSUPPORTED',
+      'SHOW CARDINALITY with GROUP BY is not supported',
+    )
   }
   const database = checkSources(statement, context)
   const inventory = inventoryOf(context, database)
@@ -266,7 +323,9 @@ export function showCardinality(statement: Of<'show cardinality'>, context: Quer
     const total = schemas.filter((schema) => series(schema).length > 0).length
     return total === 0 ? [] : [table('', ['count'], [[BigInt(total)]])]
   }
-  const counts = schemas.map((schema) => [schema.name, countOf(statement, schema, series(schema), context, database)] as const)
+  const counts = schemas.map(
+    (schema) => [schema.name, countOf(statement, schema, series(schema), context, database)] as const,
+  )
   return counts.filter(([, n]) => n > 0).map(([name, n]) => table(name, ['count'], [[BigInt(n)]]))
 }
 

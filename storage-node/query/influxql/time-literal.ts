@@ -14,7 +14,9 @@ export function isTimeLiteral(text: string): boolean {
  */
 export function parseTimeLiteral(text: string, zone: Zone | null): bigint | null {
   const match =
-    /^(\d{4})-(\d{2})-(\d{2})(?:([ T])(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text)
+    /^(\d{4})-(\d{2})-(\d{2})(?:([ T])(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?$/.exec(
+      text,
+    )
   if (!match) return null
   const [, year, month, day, divider, hour, minute, second, fraction = '', offset] = match
   // Only RFC 3339 has a T and an offset, and it needs both; the plain form takes hours of one digit.

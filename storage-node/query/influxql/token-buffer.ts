@@ -48,7 +48,7 @@ export class TokenBuffer {
   }
 
   peekCharacter(): string {
-    return this.#scanner.peek()
+    return this.#scanner.lookAhead()
   }
 
   /** Takes the next token if it is of `kind`; otherwise leaves it. */
@@ -87,7 +87,8 @@ export class TokenBuffer {
   }
 
   countOperator(): void {
-    if (++this.#operators > maxOperators) throw new ParseError(`query has more than ${maxOperators} operators`)
+    if (++this.#operators > maxOperators)
+      throw new ParseError(`query has more than ${maxOperators} operators`)
   }
 
   /** Why `$name` could not be put in its place. */
@@ -95,8 +96,8 @@ export class TokenBuffer {
     const name = token.text.slice(1)
     if (name === '') return new ParseError('empty bound parameter')
     const bound = this.#parameters.get(name)
-    if (bound === undefined || !('problem' in bound)) return new ParseError(`missing parameter: ${name}`)
-    return new ParseError(bound.problem)
+    const problem = bound !== undefined && 'problem' in bound ? bound.problem : name
+    return new ParseError(`missing parameter: ${problem}`)
   }
 
   #next(scan: () => Token): Token {

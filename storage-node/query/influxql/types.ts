@@ -53,36 +53,29 @@ const floatCalls = new Set([
   'non_negative_derivative',
   'moving_average',
 ])
-const mathFloats = new Set(['sin', 'cos', 'tan', 'atan', 'exp', 'log', 'ln', 'log2', 'log10', 'sqrt'])
-const numbers = new Set<DataType>(['float', 'integer', 'unsigned', 'unknown'])
+const mathFloats = new Set([
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'atan2',
+  'exp',
+  'log',
+  'ln',
+  'log2',
+  'log10',
+  'sqrt',
+  'pow',
+])
 
+/** Functions that are not known to change the type have that of their first argument. */
 function typeOfCall(call: Call, typeOfName: TypeOfName): DataType {
-  const { name } = call
-  const types = call.args.map((arg) => typeOf(arg, typeOfName))
-  const [first = 'unknown', second = 'unknown'] = types
-  if (floatCalls.has(name)) return 'float'
-  if (name === 'count' || name === 'elapsed') return 'integer'
-  const check = (type: DataType, which: string, fits: (type: DataType) => boolean): void => {
-    if (!fits(type)) {
-      throw typeError(`invalid argument type for the ${which} argument in ${name}(): ${type}`)
-    }
-  }
-  const isNumber = (type: DataType): boolean => numbers.has(type)
-  if (mathFloats.has(name)) {
-    check(first, 'first', isNumber)
-    return 'float'
-  }
-  if (name === 'asin' || name === 'acos') {
-    check(first, 'first', (type) => type === 'float' || type === 'unknown')
-    return 'float'
-  }
-  if (name === 'atan2' || name === 'pow') {
-    check(first, 'first', isNumber)
-    check(second, 'second', isNumber)
-    return 'float'
-  }
-  if (['abs', 'floor', 'ceil', 'round'].includes(name)) check(first, 'first', isNumber)
-  return first
+  const [first = 'unknown'] = call.args.map((arg) => typeOf(arg, typeOfName))
+  if (floatCalls.has(call.name)) return 'float'
+  if (call.name === 'count' || call.name === 'elapsed') return 'integer'
+  return first === 'unknown' && mathFloats.has(call.name) ? 'float' : first
 }
 
 function typeOfBinary(expr: BinaryExpr, typeOfName: TypeOfName): DataType {

@@ -49,7 +49,10 @@ export class CallBuilder {
         return { ...stream, points: atWindowStart(stream.points, options) }
       }
       case 'sample':
-        return this.#reduce(call, this.#arg(call, { ...options, ordered: true }), { ...options, ordered: true })
+        return this.#reduce(call, this.#arg(call, { ...options, ordered: true }), {
+          ...options,
+          ordered: true,
+        })
       case 'top':
       case 'bottom':
         return this.#top(call, options)
@@ -94,10 +97,18 @@ export class CallBuilder {
     const points = atWindowStart(stream.points, options)
     if (!grouped || options.fill.kind === 'none') return { ...stream, points }
     const fill =
-      call.name === 'count' && options.fill.kind === 'null' ? ({ kind: 'number', value: 0n } as const) : options.fill
+      call.name === 'count' && options.fill.kind === 'null'
+        ? ({ kind: 'number', value: 0n } as const)
+        : options.fill
     return {
       ...stream,
-      points: fillWindows(points, { ...options, fill, type: stream.type, auxCount: options.aux.length }),
+      points: fillWindows(points, {
+        ...options,
+        fill,
+        type: stream.type,
+        auxCount: options.aux.length,
+        maxBuckets: this.#environment.maxBuckets,
+      }),
     }
   }
 
@@ -124,7 +135,9 @@ export class CallBuilder {
       case 'difference':
       case 'non_negative_difference':
         takesNumbers('difference', type)
-        return this.#transform(input, options, type, () => transformers.difference(call.name !== 'difference'))
+        return this.#transform(input, options, type, () =>
+          transformers.difference(call.name !== 'difference'),
+        )
       case 'elapsed': {
         const unitNs = unitOf(call, 1n)
         return this.#transform(input, options, 'integer', () => transformers.elapsed(unitNs))
@@ -143,7 +156,11 @@ export class CallBuilder {
   #transform(input: Stream, options: RunOptions, type: Stream['type'], create: () => Transformer): Stream {
     return {
       type,
-      points: transform(input.points, { dimensions: options.dimensions, groupBy: carriedTags(options) }, create),
+      points: transform(
+        input.points,
+        { dimensions: options.dimensions, groupBy: carriedTags(options) },
+        create,
+      ),
     }
   }
 
@@ -159,7 +176,10 @@ export class CallBuilder {
 
   #reduce(call: Call, input: Stream, options: RunOptions): Stream {
     const { type, create } = windowFunction(call, input.type)
-    return { type, points: reduceWindows(input.points, { ...options, groupBy: carriedTags(options) }, create) }
+    return {
+      type,
+      points: reduceWindows(input.points, { ...options, groupBy: carriedTags(options) }, create),
+    }
   }
 
   /** The points that a function works on: those of a field, or what another function makes. */
@@ -179,7 +199,10 @@ export class CallBuilder {
       .filter((stream) => stream !== null)
     return {
       type: streams[0]?.type ?? 'float',
-      points: mergeWindows(streams.map(({ points }) => points), options),
+      points: mergeWindows(
+        streams.map(({ points }) => points),
+        options,
+      ),
     }
   }
 
@@ -187,17 +210,32 @@ export class CallBuilder {
   #stored(call: Call, options: RunOptions): Stream {
     const streams: Stream[] = []
     for (const source of this.#sources) {
-      const stream = source.kind === 'measurement' ? this.#storedIn(source, call, options) : this.#ofSubquery(source, call, options)
+      const stream =
+        source.kind === 'measurement'
+          ? this.#storedIn(source, call, options)
+          : this.#ofSubquery(source, call, options)
       if (stream !== null) streams.push(stream)
     }
     const [first] = streams
     if (first === undefined) return { type: 'float', points: emptyPoints() }
-    const merged = { type: first.type, points: mergeWindows(streams.map(({ points }) => points), options) }
+    const merged = {
+      type: first.type,
+      points: mergeWindows(
+        streams.map(({ points }) => points),
+        options,
+      ),
+    }
     const onlyStored = streams.length === 1 && this.#sources.every((source) => source.kind === 'measurement')
-    return onlyStored ? { ...merged, points: again(call, merged.points) } : this.#reduce(resultsOf(call), merged, options)
+    return onlyStored
+      ? { ...merged, points: again(call, merged.points) }
+      : this.#reduce(resultsOf(call), merged, options)
   }
 
-  #ofSubquery(source: ResolvedSource & { readonly kind: 'subquery' }, call: Call, options: RunOptions): Stream | null {
+  #ofSubquery(
+    source: ResolvedSource & { readonly kind: 'subquery' },
+    call: Call,
+    options: RunOptions,
+  ): Stream | null {
     const input = this.#openSubquery(source, call.args[0] as VarRef, { ...options, ordered: false })
     return input === null ? null : this.#reduce(call, input, { ...options, ordered: false })
   }
@@ -214,7 +252,11 @@ export class CallBuilder {
     const perSet = windowFunction(results, perSeries.type)
     const reducing = { ...options, groupBy: carriedTags(options) }
     const ofRead = (read: MeasurementRead): Points => {
-      const sets = read.sets.map(({ series }) => (): Points => this.#partials(series, reducing, perSeries.create))
+      const sets = read.sets.map(
+        ({ series }) =>
+          (): Points =>
+            this.#partials(series, reducing, perSeries.create),
+      )
       return closing(read, reduceWindows(concatenate(sets), reducing, perSet.create))
     }
     const points = concatenate(reads.map((read) => (): Points => again(call, ofRead(read))))
@@ -246,7 +288,16 @@ export class CallBuilder {
     const points = concatenate(
       reads.map(
         (read) => (): Points =>
-          closing(read, concatenate(read.sets.map(({ series }) => (): Points => streamSet(series, reading)))),
+          closing(
+            read,
+            concatenate(
+              read.sets.map(
+                ({ series }) =>
+                  (): Points =>
+                    streamSet(series, reading),
+              ),
+            ),
+          ),
       ),
     )
     return { type, points: reduceWindows(points, { ...options, groupBy: carriedTags(options) }, create) }
@@ -271,4 +322,3 @@ function unitOf(call: Call, otherwise: bigint): bigint {
   const unit = call.args[1]
   return unit?.kind === 'duration' ? unit.ns : otherwise
 }
-

@@ -5,6 +5,7 @@ import type { QueryContext } from '../context.ts'
 import type { ResolvedSelect } from '../resolve.ts'
 import { toValue } from '../scalar.ts'
 import { Environment } from './environment.ts'
+import { tooManyBuckets } from './fill.ts'
 import type { Row } from './rows.ts'
 import { runSelect } from './select.ts'
 import { windowOf } from './window.ts'
@@ -58,7 +59,11 @@ export async function* emitSelect(
 }
 
 function tooManyRows(count: number, limit: number): AppError {
-  return new AppError('too-large', 'ERR_QUERY_ROW_LIMIT', `max-select-rows limit exceeded: (${count}/${limit})`)
+  return new AppError(
+    'too-large',
+    'ERR_QUERY_ROW_LIMIT',
+    `max-select-rows limit exceeded: (${count}/${limit})`,
+  )
 }
 
 /** The windows between the bounds of a range that has both. */
@@ -69,11 +74,5 @@ function checkBuckets(select: ResolvedSelect, limit: number): void {
   const first = windowOf(options, minNs).startNs
   const last = windowOf(options, maxNs - 1n).startNs
   const buckets = (last - first + interval.durationNs) / interval.durationNs
-  if (buckets > BigInt(limit)) {
-    throw new AppError(
-      'too-large',
-      'ERR_QUERY_BUCKET_LIMIT',
-      `max-select-buckets limit exceeded: (${buckets}/${limit})`,
-    )
-  }
+  if (buckets > BigInt(limit)) throw tooManyBuckets(buckets, limit)
 }

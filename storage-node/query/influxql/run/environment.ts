@@ -1,4 +1,5 @@
 import { AppError } from '../../../../common/errors.ts'
+import type { QueryLimits } from '../context.ts'
 import type { Reader } from '../../../engine/reader.ts'
 
 /** What one statement runs with; counts what it reads. */
@@ -6,6 +7,7 @@ export class Environment {
   readonly reader: Reader
   readonly nowNs: bigint
   readonly maxSeries: number
+  readonly maxBuckets: number
   readonly signal: AbortSignal
   readonly #maxPoints: number
   #points = 0
@@ -13,12 +15,13 @@ export class Environment {
   constructor(options: {
     readonly reader: Reader
     readonly nowNs: bigint
-    readonly limits: { readonly maxSeries: number; readonly maxPoints: number }
+    readonly limits: QueryLimits
     readonly signal: AbortSignal
   }) {
     this.reader = options.reader
     this.nowNs = options.nowNs
     this.maxSeries = options.limits.maxSeries
+    this.maxBuckets = options.limits.maxBuckets
     this.signal = options.signal
     this.#maxPoints = options.limits.maxPoints
   }

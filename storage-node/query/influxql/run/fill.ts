@@ -1,3 +1,4 @@
+import { AppError } from '../../../../common/errors.ts'
 import { maxTimeNs, minTimeNs } from '../../time.ts'
 import type { DataType, Fill } from '../ast.ts'
 import { castTo, floatToInteger, floatToUnsigned, toFloat, typeOfScalar, type Scalar } from '../scalar.ts'
@@ -12,6 +13,8 @@ export interface FillOptions extends WindowOptions {
   /** Of the values. */
   readonly type: DataType
   readonly auxCount: number
+  /** Windows of one series. */
+  readonly maxBuckets: number
 }
 
 /** The windows that a series lacks, from the start of the range to its end, with values as `fill` says. */
@@ -38,6 +41,15 @@ export async function* fillWindows(input: Points, options: FillOptions): Points 
   }
 }
 
+/** @returns the error of a series with too many windows */
+export function tooManyBuckets(buckets: bigint, limit: number): AppError {
+  return new AppError(
+    'too-large',
+    'ERR_QUERY_BUCKET_LIMIT',
+    `max-select-buckets limit exceeded: (${buckets}/${limit})`,
+  )
+}
+
 /** Goes over the windows of one series. */
 class SeriesFill {
   readonly #options: FillOptions
@@ -47,6 +59,7 @@ class SeriesFill {
   #timeNs: bigint
   #zoneNs: bigint
   #previous: Point | null = null
+  #count = 0
 
   constructor(first: Point, options: FillOptions) {
     const { ascending, startNs, endNs } = options
@@ -65,6 +78,8 @@ class SeriesFill {
     const own = peeked !== null && sameGroup(peeked, this.#first) ? peeked : null
     const missing = own === null || (ascending ? own.timeNs > this.#timeNs : own.timeNs < this.#timeNs)
     if (own === null && this.#isBehindEnd()) return null
+    const { maxBuckets } = this.#options
+    if (++this.#count > maxBuckets) throw tooManyBuckets(BigInt(this.#count), maxBuckets)
     const point = missing ? this.#made(own) : own
     if (!missing) this.#previous = own
     this.#advance()

@@ -6,7 +6,7 @@ import type { Reducer } from './reducers.ts'
 /** A function over the points of a window, for points of one type. */
 export interface WindowFunction {
   readonly type: DataType
-  create(): Reducer
+  readonly create: () => Reducer
 }
 
 const numbers: readonly DataType[] = ['float', 'integer', 'unsigned']

@@ -22,11 +22,7 @@ interface Group {
 }
 
 /** Reduces the points of each window and group. The input holds the points of a window together. */
-export async function* reduceWindows(
-  input: Points,
-  options: ReduceOptions,
-  create: () => Reducer,
-): Points {
+export async function* reduceWindows(input: Points, options: ReduceOptions, create: () => Reducer): Points {
   const reader = new PointReader(input)
   try {
     let batch: Point[] = []
@@ -63,7 +59,8 @@ async function reduceWindow(
   for (;;) {
     if (reader.current === undefined && !(await reader.fill())) break
     const point = reader.current!
-    if (point.timeNs >= endNs || point.timeNs < startNs) break
+    // Where clocks change, a point may lie outside the window that is worked out for it.
+    if (point !== first && (point.timeNs >= endNs || point.timeNs < startNs)) break
     if (!isNil(point)) {
       if (last === null || last.tags !== point.tags) {
         if (point.name !== first.name || point.tags.subset(options.dimensions).id !== windowTags) break

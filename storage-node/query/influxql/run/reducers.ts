@@ -154,7 +154,13 @@ export const median = (): Reducer =>
     if (points.length === 1) {
       const [only] = points
       // The one float of a window keeps its time; other numbers take that of the window.
-      return [{ ...selected(only!, 1), timeNs: typeof only!.value === 'number' ? only!.timeNs : null, value: toFloat(only!.value) }]
+      return [
+        {
+          ...selected(only!, 1),
+          timeNs: typeof only!.value === 'number' ? only!.timeNs : null,
+          value: toFloat(only!.value),
+        },
+      ]
     }
     points.sort(byValue)
     if (points.length % 2 === 1) return single(toFloat(points[Math.floor(middle)]!.value), points.length)
@@ -199,7 +205,9 @@ function modeOf(sorted: readonly Point[]): Scalar {
 export const stddev = (): Reducer =>
   collect((points) => {
     if (points.length < 2) return single(Number.NaN, points.length)
-    const values = points.map((point) => toFloat(point.value) ?? Number.NaN).filter((value) => !Number.isNaN(value))
+    const values = points
+      .map((point) => toFloat(point.value) ?? Number.NaN)
+      .filter((value) => !Number.isNaN(value))
     let average = 0
     for (const [i, value] of values.entries()) average += (value - average) / (i + 1)
     let variance = 0
@@ -235,11 +243,13 @@ function best(size: number, worse: (a: Point, b: Point) => boolean): Reducer {
   const heap = new Heap<Point>([], worse)
   return {
     add: (point) => {
-      if (heap.size < size) return heap.push(point)
-      if (worse(heap.items[0]!, point)) heap.replaceFirst(point)
+      if (heap.size < size) heap.push(point)
+      else if (worse(heap.items[0]!, point)) heap.replaceFirst(point)
     },
     emit: () =>
-      [...heap.items].sort((a, b) => (worse(b, a) ? -1 : worse(a, b) ? 1 : 0)).map((point) => selected(point, 0)),
+      [...heap.items]
+        .sort((a, b) => (worse(b, a) ? -1 : worse(a, b) ? 1 : 0))
+        .map((point) => selected(point, 0)),
   }
 }
 
@@ -262,8 +272,7 @@ export function sample(size: number, random: () => number): Reducer {
   return {
     add: (point) => {
       n++
-      if (kept.length < size) return void kept.push(point)
-      const index = Math.floor(random() * n)
+      const index = kept.length < size ? kept.length : Math.floor(random() * n)
       if (index < size) kept[index] = point
     },
     emit: () => kept.sort((a, b) => (a.timeNs < b.timeNs ? -1 : 1)).map((point) => selected(point, 0)),

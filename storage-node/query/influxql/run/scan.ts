@@ -7,9 +7,7 @@ import { Tags, type Point } from './point.ts'
 import type { ReadSeries } from './tag-sets.ts'
 
 /** Where a reference finds its value: in a column of the blocks read, or it is the same for all of a series. */
-export type Access =
-  | { readonly column: number; readonly cast: DataType | null }
-  | { readonly value: Scalar }
+export type Access = { readonly column: number; readonly cast: DataType | null } | { readonly value: Scalar }
 
 const numeric = new Set<DataType>(['float', 'integer', 'unsigned'])
 
@@ -81,7 +79,8 @@ export function pointsOf(block: Block, plan: SeriesPlan, ascending: boolean): Po
   const { times, columns } = block
   const points: Point[] = []
   let row = 0
-  const read = (access: Access): Scalar => ('value' in access ? access.value : valueAt(columns[access.column], row, access.cast))
+  const read = (access: Access): Scalar =>
+    'value' in access ? access.value : valueAt(columns[access.column], row, access.cast)
   const lookup = (name: string): Scalar => {
     const access = plan.conditions.get(name)
     return access === undefined ? null : read(access)

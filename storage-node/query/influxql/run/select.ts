@@ -100,9 +100,10 @@ function openSubquery(
   const rows = openRows(environment, select, inner)
   const type = main === null || 'tag' in main ? (main === null ? 'float' : 'string') : stored(main.type)
   const aux = options.aux.map((one) => placeOf(select, one))
+  const kept = options.condition === null ? rows : filterRows(rows, select, options.condition)
   return {
     type,
-    points: pointsOfRows(filterRows(rows, select, options.condition), {
+    points: pointsOfRows(kept, {
       main: ref === null ? null : { place: main, type },
       aux,
       tags: carriedTags(options),
@@ -130,8 +131,7 @@ function valueIn(row: Row, place: Place): Scalar {
   return castTo(row.values[place.column], place.type)
 }
 
-async function* filterRows(rows: Rows, select: ResolvedSelect, condition: Expr | null): Rows {
-  if (condition === null) return yield* rows
+async function* filterRows(rows: Rows, select: ResolvedSelect, condition: Expr): Rows {
   const places = new Map(
     refsOf(condition).map((ref): [string, Place] => {
       const column = select.columns.indexOf(ref.name)
@@ -140,7 +140,10 @@ async function* filterRows(rows: Rows, select: ResolvedSelect, condition: Expr |
   )
   for await (const batch of rows) {
     const kept = batch.filter((row) =>
-      holds(condition, (name) => valueIn(row, places.get(name) ?? null), { floatDivision: false, math: false }),
+      holds(condition, (name) => valueIn(row, places.get(name) ?? null), {
+        floatDivision: false,
+        math: false,
+      }),
     )
     if (kept.length > 0) yield kept
   }

@@ -62,7 +62,8 @@ export function readMeasurement(
       set,
       series: set.series.map(
         (one, i): SeriesPoints =>
-          () => seriesPoints(feed, one.series.id, plans[s]![i]!, ascendingSeries),
+          () =>
+            seriesPoints(feed, one.series.id, plans[s]![i]!, ascendingSeries),
       ),
     })),
     close: () => feed.close(),
@@ -79,7 +80,11 @@ async function* seriesPoints(feed: BlockFeed, id: number, plan: SeriesPlan, asce
   for (const block of blocks.reverse()) yield* batchOf(block, plan, false)
 }
 
-function* batchOf(block: Block, plan: SeriesPlan, ascending: boolean): Generator<ReturnType<typeof pointsOf>> {
+function* batchOf(
+  block: Block,
+  plan: SeriesPlan,
+  ascending: boolean,
+): Generator<ReturnType<typeof pointsOf>> {
   const points = pointsOf(block, plan, ascending)
   if (points.length > 0) yield points
 }
@@ -95,7 +100,21 @@ export function streamStored(
   if (reads.length === 0) return null
   return {
     type: reads[0]!.type,
-    points: concatenate(reads.map((read) => () => closing(read, concatenate(read.sets.map(({ series }) => () => streamSet(series, options)))))),
+    points: concatenate(
+      reads.map(
+        (read) => () =>
+          closing(
+            read,
+            concatenate(
+              read.sets.map(
+                ({ series }) =>
+                  () =>
+                    streamSet(series, options),
+              ),
+            ),
+          ),
+      ),
+    ),
   }
 }
 

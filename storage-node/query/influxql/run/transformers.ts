@@ -99,7 +99,10 @@ const linear = (atNs: bigint, fromNs: bigint, toNs: bigint, from: number, to: nu
 }
 
 /** The area under the line through the points, per `unitNs`; windows share the line across their edges. */
-export function integral(unitNs: bigint, options: WindowOptions & { readonly ascending: boolean }): Transformer {
+export function integral(
+  unitNs: bigint,
+  options: WindowOptions & { readonly ascending: boolean },
+): Transformer {
   const { ascending } = options
   const windowed = options.interval.durationNs !== 0n
   let previous: { timeNs: bigint; value: number } | null = null
@@ -136,6 +139,8 @@ export function integral(unitNs: bigint, options: WindowOptions & { readonly asc
       return output
     },
     finish: () =>
-      previous === null || previous.timeNs === window.startNs ? null : { timeNs: window.startNs, value: area },
+      previous === null || previous.timeNs === window.startNs
+        ? null
+        : { timeNs: window.startNs, value: area },
   }
 }

@@ -1,0 +1,94 @@
+import { AppError } from '../../../common/errors.ts'
+import type { Reader } from '../../engine/reader.ts'
+import { encodeCsv, encodeCsvError } from '../encode/csv.ts'
+import { encodeJson, encodeJsonError, type Epoch } from '../encode/json.ts'
+import type { CatalogCommands, QueryContext } from '../influxql/context.ts'
+import { parseQuery, runQuery } from '../influxql/query.ts'
+
+/** A request to /query, in the names of its parameters. */
+export interface TestRequest {
+  readonly q: string
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly csv?: boolean
+}
+
+const weekNs = '604800000000000'
+
+const commands: CatalogCommands = {
+  createDatabase: async () => {},
+  dropDatabase: async () => {},
+  createRetentionPolicy: async () => {},
+  alterRetentionPolicy: async () => {},
+  dropRetentionPolicy: async () => {},
+}
+
+/** A context over one database, `d`, as InfluxDB makes it. */
+export function contextOf(reader: Reader, changes: Partial<QueryContext> = {}): QueryContext {
+  return {
+    reader,
+    catalog: {
+      databases: () => [
+        {
+          id: '0123456789abcdef',
+          name: 'd',
+          retentionPolicies: [{ name: 'autogen', durationNs: '0', shardDurationNs: weekNs }],
+          defaultRetentionPolicy: 'autogen',
+        },
+      ],
+    },
+    database: 'd',
+    retentionPolicy: null,
+    nowNs: 1_767_225_600_000_000_000n,
+    readOnly: false,
+    chunkSize: 10_000,
+    authorize: () => null,
+    commands,
+    limits: { maxSeries: 1_000_000, maxPoints: 10_000_000, maxBuckets: 1_000_000, maxRows: 1_000_000 },
+    signal: new AbortController().signal,
+    ...changes,
+  }
+}
+
+/** What /query answers. */
+export async function answer(
+  reader: Reader,
+  { q, parameters = {}, csv = false }: TestRequest,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const pretty = parameters['pretty'] === 'true'
+  const chunked = parameters['chunked'] === 'true'
+  const context = contextOf(reader, {
+    database: parameters['db'] ?? 'd',
+    retentionPolicy: parameters['rp'] ?? null,
+    ...(chunked && parameters['chunk_size'] !== undefined
+      ? { chunkSize: Number(parameters['chunk_size']) }
+      : {}),
+  })
+  try {
+    const results = runQuery(parseQuery(q, parametersOf(parameters['params'])), context)
+    const epoch = epochOf(parameters['epoch'])
+    const bytes = csv ? encodeCsv(results, { epoch }) : encodeJson(results, { epoch, pretty, chunked })
+    const parts: Uint8Array[] = []
+    for await (const part of bytes) parts.push(part)
+    return { status: 200, body: Buffer.concat(parts).toString() }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const body = csv ? encodeCsvError(error.message) : encodeJsonError(error.message, pretty)
+    return { status: 400, body: Buffer.from(body).toString() }
+  }
+}
+
+function epochOf(text: string | undefined): Epoch {
+  if (text === undefined) return null
+  return ['u', 'ms', 's', 'm', 'h'].includes(text) ? (text as Epoch) : 'ns'
+}
+
+/** Numbers with a point are floats, others integers. */
+function parametersOf(text: string | undefined): Record<string, unknown> {
+  const exact = (text ?? '{}').replaceAll(/(?<=:)-?\d+(?=[,}])/g, '{"$integer":"$&"}')
+  const parsed = JSON.parse(exact, (_key, value: unknown) =>
+    value !== null && typeof value === 'object' && '$integer' in value
+      ? BigInt(String(value.$integer))
+      : value,
+  ) as Record<string, unknown> | null
+  return parsed ?? {}
+}
