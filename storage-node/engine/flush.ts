@@ -27,17 +27,22 @@ export interface FlushTools {
   readonly shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint
 }
 
+const maxSmallDictionaries = 16
+
 /** Makes frozen buffers files and puts the manifest in force that names them. */
 export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<void> {
   const files: FileEntry[] = []
   const dictionaries: DictionaryEntry[] = []
+  const replaced = new Set<string>()
   for (const frozen of freeze.databases) {
     const { id: databaseId, frozen: buffers } = frozen.database
     for (const { retentionPolicy, measurement, table } of allTables(buffers))
       files.push(...(await writeTable(tools, freeze, { databaseId, retentionPolicy, measurement }, table)))
-    dictionaries.push(...(await writeDictionaries(tools.store, freeze.position, frozen)))
+    const written = await writeDictionaries(tools.store, freeze.position, frozen)
+    dictionaries.push(...written.entries)
+    for (const name of written.replaced) replaced.add(name)
   }
-  await tools.store.commit(freeze.position, files, dictionaries)
+  await tools.store.commit(freeze.position, files, dictionaries, replaced)
 }
 
 type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
@@ -74,15 +79,28 @@ async function writeTable(
   return entries
 }
 
+/** Gathers a database's new series and fields; many small dictionaries are written again as one. */
 async function writeDictionaries(
   store: FileStore,
   lastPosition: number,
   frozen: FrozenDatabase,
-): Promise<DictionaryEntry[]> {
+): Promise<{ readonly entries: DictionaryEntry[]; readonly replaced: readonly string[] }> {
   const { database, seriesCount, fieldCount } = frozen
   const { catalog, id: databaseId } = database
+  const known = store.dictionaries(databaseId)
+  const last = known.at(-1)
+  const isComplete =
+    last !== undefined &&
+    last.firstSeries + last.seriesCount >= seriesCount &&
+    last.firstField + last.fieldCount >= fieldCount
+  if (isComplete || (seriesCount === 0 && fieldCount === 0)) return { entries: [], replaced: [] }
+  const firstSmall = known.findIndex((entry) => entry.seriesCount < maxSeriesPerDictionary)
+  const small = firstSmall < 0 ? [] : known.slice(firstSmall)
+  const replaced = small.length >= maxSmallDictionaries ? small : []
+  const before = known.at(-1 - replaced.length)
+  let firstSeries = before ? before.firstSeries + before.seriesCount : 0
+  let firstField = before ? before.firstField + before.fieldCount : 0
   const entries: DictionaryEntry[] = []
-  let { series: firstSeries, fields: firstField } = store.dictionaryEnd(databaseId)
   while (firstSeries < seriesCount || firstField < fieldCount) {
     const part = {
       databaseId,
@@ -96,5 +114,5 @@ async function writeDictionaries(
     firstSeries += part.seriesCount
     firstField += part.fieldCount
   }
-  return entries
+  return { entries, replaced: replaced.map(({ name }) => name) }
 }

@@ -106,12 +106,9 @@ export class FileStore {
     return catalogs
   }
 
-  /** How much of a database's catalog is in dictionaries. */
-  dictionaryEnd(databaseId: string): { readonly series: number; readonly fields: number } {
-    const last = this.#dictionaries.findLast((entry) => entry.databaseId === databaseId)
-    return last
-      ? { series: last.firstSeries + last.seriesCount, fields: last.firstField + last.fieldCount }
-      : { series: 0, fields: 0 }
+  /** A database's dictionaries, in order. */
+  dictionaries(databaseId: string): readonly DictionaryEntry[] {
+    return this.#dictionaries.filter((entry) => entry.databaseId === databaseId)
   }
 
   /** A name for a new Parquet file and where it is to be written. */
@@ -170,7 +167,10 @@ export class FileStore {
         ...this.#files.map(({ entry }) => entry).filter(({ name }) => !replaced.has(name)),
         ...files.filter((entry) => !this.#isDeleted(entry)),
       ],
-      dictionaries: [...this.#dictionaries, ...dictionaries.filter((entry) => !this.#isDeleted(entry))],
+      dictionaries: [
+        ...this.#dictionaries.filter(({ name }) => !replaced.has(name)),
+        ...dictionaries.filter((entry) => !this.#isDeleted(entry)),
+      ],
     }
     try {
       await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
@@ -181,7 +181,7 @@ export class FileStore {
     this.#checkpoint = checkpoint
     const kept = this.#files.filter(({ entry }) => !replaced.has(entry.name))
     this.#files = [...kept, ...files.map((entry) => this.#stored(entry))]
-    this.#dictionaries = [...this.#dictionaries, ...dictionaries]
+    this.#dictionaries = [...this.#dictionaries.filter(({ name }) => !replaced.has(name)), ...dictionaries]
     for (const name of replaced) this.#doomed.add(name)
     // A database may have been deleted while the manifest was being written, or before, while its files were.
     this.#dropDeleted()

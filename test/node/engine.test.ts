@@ -83,6 +83,23 @@ describe('durability', () => {
       await engine.close()
     },
   )
+
+  test('series that come a few at a time do not become a flood of dictionaries', async () => {
+    await using folder = await temporaryFolder()
+    let engine = await openEngine(folder.path)
+    for (let round = 0; round < 40; round++) {
+      await write(engine, `m,t=${round} v=${round},f${round}=1 ${round}`)
+      await engine.flush()
+    }
+    const expected = Array.from({ length: 40 }, (_, round) => `{t=${round}} ${round} v=${round}`)
+    await engine.close()
+    const names = [...(await allFiles(folder.path)).keys()]
+    expect(names.filter((name) => name.endsWith('.dictionary')).length).toBeLessThan(20)
+    engine = await openEngine(folder.path)
+    expect(await readAll(engine)).toEqual(expected)
+    expect(engine.measurements(databaseId)[0]!.fields.size).toBe(41)
+    await engine.close()
+  })
 })
 
 /** @returns what the writer said was acknowledged before it was killed */

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { chooseCompaction } from './compaction.ts'
+import type { StoredFile } from './file-store.ts'
+
+/** Promise: only neighbours become one file, so that no older value ever comes to stand above a newer one. */
+
+interface Shape {
+  readonly position: number
+  readonly from?: number
+  readonly to?: number
+  readonly rows?: number
+  readonly measurement?: string
+}
+
+function file({ position, from = 0, to = 9, rows = 10, measurement = 'm' }: Shape): StoredFile {
+  const entry = {
+    name: `${position}-${from}-${measurement}`,
+    databaseId: 'a',
+    retentionPolicy: 'autogen',
+    measurement,
+    firstPosition: position,
+    lastPosition: position,
+    rows,
+    seriesCount: 1,
+    minSeries: 0,
+    maxSeries: 0,
+    minTimeNs: String(from),
+    maxTimeNs: String(to),
+    fields: [0],
+    sizeBytes: 1,
+    sha256: '',
+    sealedKey: '',
+  }
+  return { entry, path: entry.name, minTimeNs: BigInt(from), maxTimeNs: BigInt(to) }
+}
+
+const chosen = (files: readonly StoredFile[]): number[] | null =>
+  chooseCompaction(files, () => 100n)?.map(({ entry }) => entry.lastPosition) ?? null
+
+const positions = (from: number, end: number): Shape[] =>
+  Array.from({ length: end - from }, (_, index) => ({ position: from + index }))
+
+describe('compaction', () => {
+  test('eight small files of a shard become one, in the order of positions', () => {
+    expect(chosen(positions(1, 9).toReversed().map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  test.each<[string, Shape[]]>([
+    ['seven files', positions(1, 8)],
+    [
+      'eight files of two shards',
+      positions(1, 9).map((each, index) => ({ ...each, from: (index % 2) * 100, to: (index % 2) * 100 + 9 })),
+    ],
+    [
+      'eight files of two measurements',
+      positions(1, 9).map((each, index) => ({ ...each, measurement: `m${index % 2}` })),
+    ],
+    ['large files', positions(1, 9).map((each) => ({ ...each, rows: 300_000 }))],
+    [
+      'a large file in their middle',
+      positions(1, 10).map((each) => ({ ...each, rows: each.position === 5 ? 300_000 : 10 })),
+    ],
+  ])('%s are left alone', (_, shapes) => {
+    expect(chosen(shapes.map(file))).toBeNull()
+  })
+
+  test('a file of a wider range of time between them forbids it', () => {
+    const narrow = positions(10, 18).map((each) => file({ ...each, from: 105, to: 109 }))
+    expect(chosen([...narrow, file({ position: 13, from: 50, to: 150 })])).toBeNull()
+    expect(chosen([...narrow, file({ position: 9, from: 50, to: 150 })])).not.toBeNull()
+    expect(chosen([...narrow, file({ position: 13, from: 50, to: 104 })])).not.toBeNull()
+  })
+
+  test('no more rows than fit into memory', () => {
+    const files = positions(1, 20).map((each) => file({ ...each, rows: 100_000 }))
+    expect(chosen(files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+})
