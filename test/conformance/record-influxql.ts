@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { lineProtocol } from './influxql-data.ts'
-import { recordedRequests, type RecordedRequest } from './influxql-statements.ts'
+import { lineProtocol } from './influxql/data.ts'
+import type { RecordedRequest } from './influxql/request.ts'
+import { recordedRequests } from './influxql/requests.ts'
 
 /**
  * Records what a real InfluxDB 1.8.10 answers: `node test/conformance/record-influxql.ts --influxd PATH`. The answers
