@@ -69,7 +69,7 @@ export class Engine implements Reader {
   static async open(options: EngineOptions): Promise<Engine> {
     const { disk, dataFolder, log, onFatal } = options
     const keyring = new Keyring(options.organizationId, options.dataKey)
-    const store = await FileStore.open({ disk, dataFolder, keyring, log })
+    const store = await FileStore.open({ disk, dataFolder, keyring, log, onFatal })
     const databases = new Map<string, StoredDatabase>()
     for (const [id, catalog] of await store.loadCatalogs()) databases.set(id, new StoredDatabase(id, catalog))
     const engine = new Engine(options, store, databases)

@@ -29,32 +29,42 @@ export interface FlushTools {
 
 const maxSmallDictionaries = 16
 
-/** Makes frozen buffers files and puts the manifest in force that names them. */
+/**
+ * Makes frozen buffers files and puts the manifest in force that names them. If it fails, nothing has changed and it
+ * can be tried again.
+ */
 export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<void> {
+  const { store } = tools
   const files: FileEntry[] = []
   const dictionaries: DictionaryEntry[] = []
   const replaced = new Set<string>()
-  for (const frozen of freeze.databases) {
-    const { id: databaseId, frozen: buffers } = frozen.database
-    for (const { retentionPolicy, measurement, table } of allTables(buffers))
-      files.push(...(await writeTable(tools, freeze, { databaseId, retentionPolicy, measurement }, table)))
-    const written = await writeDictionaries(tools.store, freeze.position, frozen)
-    dictionaries.push(...written.entries)
-    for (const name of written.replaced) replaced.add(name)
+  try {
+    for (const frozen of freeze.databases) {
+      const { id: databaseId, frozen: buffers } = frozen.database
+      for (const { retentionPolicy, measurement, table } of allTables(buffers)) {
+        const place = { databaseId, retentionPolicy, measurement }
+        for await (const entry of writeTable(tools, freeze, place, table)) files.push(entry)
+      }
+      const written = await writeDictionaries(store, freeze.position, frozen)
+      dictionaries.push(...written.entries)
+      for (const name of written.replaced) replaced.add(name)
+    }
+  } catch (error) {
+    await store.discard([...files, ...dictionaries].map(({ name }) => name))
+    throw error
   }
-  await tools.store.commit(freeze.position, files, dictionaries, replaced)
+  await store.commit(freeze.position, files, dictionaries, replaced)
 }
 
 type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
 
-async function writeTable(
+async function* writeTable(
   tools: FlushTools,
   freeze: Freeze,
   place: Place,
   table: TableBuffer,
-): Promise<FileEntry[]> {
+): AsyncGenerator<FileEntry> {
   const { store, queryProcess } = tools
-  const entries: FileEntry[] = []
   const columns = fileColumns(table)
   const shardDurationNs = tools.shardDurationNs(place.databaseId, place.retentionPolicy)
   for (const planned of planFiles(table, shardDurationNs)) {
@@ -63,7 +73,7 @@ async function writeTable(
     await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))
     const adopted = await store.adopt(name, temporaryPath)
     const facts = factsOf(table, planned)
-    entries.push({
+    yield {
       ...place,
       ...facts,
       ...adopted,
@@ -74,9 +84,8 @@ async function writeTable(
       maxTimeNs: String(facts.maxTimeNs),
       fields: [...table.fields],
       sealedKey: store.sealKey(name, key),
-    })
+    }
   }
-  return entries
 }
 
 /** Gathers a database's new series and fields; many small dictionaries are written again as one. */

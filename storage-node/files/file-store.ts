@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { AppError, assert } from '../../common/errors.ts'
+import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { Disk } from '../disk/disk.ts'
+import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import {
@@ -19,6 +20,8 @@ export interface FileStoreOptions {
   readonly dataFolder: string
   readonly keyring: Keyring
   readonly log: Logger
+  /** Called when nobody knows which manifest is in force. */
+  readonly onFatal: (error: Error) => void
 }
 
 /** A file on disk with the bounds of its times as numbers to compare. */
@@ -114,7 +117,8 @@ export class FileStore {
   /** A name for a new Parquet file and where it is to be written. */
   newParquet(): { readonly name: string; readonly temporaryPath: string } {
     const name = this.#newName(parquetSuffix)
-    return { name, temporaryPath: join(this.#temporaryFolder, name) }
+    // A query process that outlived its engine by a moment must not write into a file of the next one's.
+    return { name, temporaryPath: join(this.#temporaryFolder, `${name}.${randomUUID()}`) }
   }
 
   sealKey(name: string, key: Uint8Array): string {
@@ -176,6 +180,10 @@ export class FileStore {
       await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
     } catch (error) {
       this.#changed = true
+      // A full disk fails before anything is replaced; after any other failure it may be either manifest.
+      if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
+        await this.discard([...files, ...dictionaries].map(({ name }) => name))
+      else this.#options.onFatal(error instanceof Error ? error : new Error(messageOf(error)))
       throw error
     }
     this.#checkpoint = checkpoint
@@ -188,6 +196,13 @@ export class FileStore {
     for (const [databaseId, position] of this.#deleted)
       if (position <= checkpoint) this.#deleted.delete(databaseId)
     for (const name of doomed) if (!this.#pins.has(name)) await this.#remove(name)
+  }
+
+  /** Removes files that no manifest names: those of a flush that failed. */
+  async discard(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#remove(name)
+    for (const name of await this.#options.disk.list(this.#temporaryFolder))
+      await this.#options.disk.remove(join(this.#temporaryFolder, name))
   }
 
   /** Takes files out of sight; they are gone from the disk after the next commit, once nobody reads them. */
@@ -253,7 +268,12 @@ export class FileStore {
   async #remove(name: string): Promise<void> {
     this.#doomed.delete(name)
     this.#keys.delete(name)
-    await this.#options.disk.remove(join(this.#folder, name))
+    try {
+      await this.#options.disk.remove(join(this.#folder, name))
+    } catch (error) {
+      // No manifest names it: the next start removes it.
+      this.#options.log.warn({ err: error, file: name }, 'file could not be removed')
+    }
   }
 
   async #checkFiles(): Promise<void> {

@@ -8,6 +8,8 @@ import type { NamedColumn, RowColumn, Rows } from '../query-process/messages.ts'
 /** Which rows of a buffer go into which file, and how they are handed over. */
 
 const maxRowsPerFile = 500_000
+/** The query process gathers a file in memory before it writes it. */
+const maxCellsPerFile = 5_000_000
 /** More shards than this in one buffer share files: scattered old points must not become a flood of files. */
 const maxShardsPerBuffer = 32
 const batchRows = 16_384
@@ -61,8 +63,9 @@ function compareRows(series: Uint32Array, times: BigInt64Array, a: number, b: nu
 
 function splitRows(table: TableBuffer, rows: Int32Array): PlannedFile[] {
   const files: PlannedFile[] = []
+  const maxRows = Math.min(maxRowsPerFile, Math.ceil(maxCellsPerFile / (table.fields.length + 2)))
   for (let from = 0; from < rows.length;) {
-    const end = endOfPoint(table, rows, Math.min(from + maxRowsPerFile, rows.length))
+    const end = endOfPoint(table, rows, Math.min(from + maxRows, rows.length))
     files.push({ rows: rows.subarray(from, end) })
     from = end
   }
