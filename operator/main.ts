@@ -56,12 +56,15 @@ async function main(): Promise<void> {
   })
   const standby = new Lifecycle([probes, election], log)
   const signalled = untilSignalled()
-  await standby.start()
+  // An API server that is away must not keep a pod from ending; nothing is held yet that would have to be given back.
+  const early = await Promise.race([standby.start(), signalled])
+  if (early !== undefined) process.exit(0)
   missing = () => null
   log.info({ version, namespace: config.namespace }, 'operator started')
 
   const leading = election.untilLeading().then(async () => {
-    const authority = await openAuthority(client, config, file, log)
+    const fenced = client.with({ fence: election.fence })
+    const authority = await openAuthority(fenced, config, file, log)
     const caCertificate = await gatewayAuthority(client, config, file, authority)
     const platform = platformOf(file, authority.installationId, caCertificate)
     const parts = leaderComponents({ client, election, authority, platform, config, registry, log })

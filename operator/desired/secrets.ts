@@ -26,10 +26,15 @@ export function storageNodeTlsSecret(organizationId: string, identity: TlsIdenti
   })
 }
 
-/** @param dataKey 32 bytes, the key that wraps the keys of all of the organization's files */
+/**
+ * The file that the node reads holds the key as base64 text, so that it survives copying by hand.
+ * @param dataKey 32 bytes, the key that wraps the keys of all of the organization's files
+ */
 export function dataKeySecret(organizationId: string, dataKey: Uint8Array): KubeObject {
   if (dataKey.length !== 32) throw new TypeError('dataKey: 32 bytes expected')
-  return runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', { [dataKeyField]: base64(dataKey) })
+  return runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {
+    [dataKeyField]: base64(base64(dataKey)),
+  })
 }
 
 function runtimeSecret(

@@ -5,8 +5,10 @@ import { storageNode } from '../naming/names.ts'
 import { runtimeMetadata, type DesiredInput } from './input.ts'
 
 /**
- * The names of the storage nodes. Nodes that are not ready are published too: the operator must reach them to make them
- * ready, and a client is better served by a node's own 503 than by a name that does not resolve.
+ * The one address of the organization's storage nodes. It has an address of its own, so that the name resolves as long as
+ * the organization runs, also while its only pod is being replaced: then a connection is refused, which the gateway tells
+ * from an organization that does not exist. Nodes that are not ready are published too: a client is better served by a
+ * node's own 503.
  */
 export function service(input: DesiredInput): KubeObject {
   return {
@@ -15,7 +17,6 @@ export function service(input: DesiredInput): KubeObject {
     metadata: runtimeMetadata(input, storageNode, storageNodeLabels(input.organizationId)),
     spec: {
       type: 'ClusterIP',
-      clusterIP: 'None',
       publishNotReadyAddresses: true,
       selector: storageNodeSelector,
       ports: [

@@ -6,7 +6,7 @@ import { dataKeySecret, storageNodeTlsSecret } from '../desired/secrets.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { storageNodeDnsNames } from '../naming/addresses.ts'
-import { dataKeyField, secretNames } from '../naming/names.ts'
+import { secretNames } from '../naming/names.ts'
 import type { Pass } from './pass.ts'
 
 /** A node's certificate names all the replicas that there can be, so that growing needs no new one. */
@@ -40,10 +40,7 @@ async function ensureDataKey(pass: Pass, { organizationId, existing }: DesiredIn
       `Secret ${runtimeNamespace(organizationId)}/${secretNames.dataKey} is gone: restore it, its data cannot be read without it`,
     )
   }
-  const secret = dataKeySecret(organizationId, randomBytes(32))
-  const { [dataKeyField]: key = '' } = secret['data'] as Readonly<Record<string, string>>
-  // The file that the node reads holds the key as base64 text, so that it survives copying by hand.
-  await createOnce(pass, { ...secret, data: { [dataKeyField]: Buffer.from(key).toString('base64') } })
+  await createOnce(pass, dataKeySecret(organizationId, randomBytes(32)))
 }
 
 async function ensureIdentity(pass: Pass, { organizationId, platform }: DesiredInput): Promise<void> {

@@ -24,7 +24,7 @@ import type { Pass } from './pass.ts'
 import { pushDocument } from './push.ts'
 import { ensureTenantBinding, settleRuntime } from './runtime.ts'
 import { sayFirst, sayStatuses } from './say.ts'
-import { decideTokens, type TokenDecision } from './tokens.ts'
+import { decideTokens, secretLookMs, type TokenDecision } from './tokens.ts'
 import { ensureFinalizer, isDeleting } from './write.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
@@ -93,7 +93,8 @@ export async function settleOrganization(
     ends.every(Boolean) &&
     reports.every(({ result }) => result === 'confirmed') &&
     tokens.every(({ needsRetry }) => !needsRetry)
-  return { requeueAfterMs: nextLookMs(pass, isSettled, nextExpiryMs(document)) }
+  const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
+  return { requeueAfterMs: nextLookMs(pass, isSettled, hasSecrets, nextExpiryMs(document)) }
 }
 
 /**
@@ -226,10 +227,11 @@ function observedNow(pass: Pass, observed: Observed): Observed {
   }
 }
 
-function nextLookMs(pass: Pass, isSettled: boolean, expiryMs: number | null): number {
+function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryMs: number | null): number {
   if (!isSettled) return pass.memory.nextRetryMs(pass.key)
   pass.memory.succeeded(pass.key)
-  const resync = resyncMs * (1 + pass.random() / 5)
+  const everyMs = hasSecrets ? Math.min(resyncMs, secretLookMs(pass.caches.tokens.list().length)) : resyncMs
+  const resync = everyMs * (1 + pass.random() / 5)
   return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))
 }
 

@@ -32,8 +32,16 @@ export interface TokenDecision {
 
 /** Secrets read at the same time. */
 const concurrency = 8
-/** There is no watch on Secrets, so each is read again from time to time, but not on each of many passes in a row. */
-const lookAgainMs = 10_000
+const shortestLookMs = 10_000
+const looksPerSecond = 20
+
+/**
+ * There is no watch on Secrets, so each is read again from time to time: every 10 s on an installation of up to 200
+ * Tokens, and on a larger one as often as 20 reads a second allow.
+ */
+export function secretLookMs(tokenCount: number): number {
+  return Math.max(shortestLookMs, (tokenCount / looksPerSecond) * 1_000)
+}
 
 /** Decides on all Tokens of an organization that are not being deleted, and makes the Secrets that are missing. */
 export async function decideTokens(
@@ -71,7 +79,8 @@ async function decideToken(
   }
   const nowMs = pass.clock.monotonicMs()
   const lookedMs = pass.memory.lookedAtMs(token.metadata.uid)
-  if (known.length > 0 && lookedMs !== undefined && nowMs - lookedMs < lookAgainMs) {
+  const lookMs = secretLookMs(pass.caches.tokens.list().length)
+  if (known.length > 0 && lookedMs !== undefined && nowMs - lookedMs < lookMs) {
     return kept(token, known, null, pass.now)
   }
   try {
