@@ -175,7 +175,8 @@ export class QueryProcess {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { PATH: process.env['PATH'], [settingsVariable]: JSON.stringify(settings) },
+      // Nothing of the engine's own environment is its business.
+      env: { [settingsVariable]: JSON.stringify(settings) },
     })
     this.#child = child
     child.on('message', (message) => {

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { parseLines } from '../line-protocol/parse.ts'
+import { decodeLogRecord, encodeLogRecord, type LogRecord } from './record.ts'
+
+/** Promise: replaying a record sees exactly what was written. */
+
+const limits = { databaseSeries: null, organizationSeries: 5, fieldsPerMeasurement: 10 }
+
+test.each([
+  'm,a=1,b=é v=1.5,i=-1i,u=18446744073709551615u,s="héé 😀",t=T 1\nm,a=1 v=-0 -9223372036854775806',
+  'm s="" 1\nm s="\u0000",v=1 2\nm v=2 3',
+  'a v=1 1\nb v=2 2\na,x=y v=3,w="z" 3',
+])('a write comes back as it was: %j', (lines) => {
+  const { tables } = parseLines(Buffer.from(lines), 'ns', 0n)
+  const record: LogRecord = {
+    kind: 'write',
+    databaseId: 'a'.repeat(16),
+    retentionPolicy: 'autogen',
+    cutoffNs: -9223372036854775808n,
+    limits,
+    tables,
+  }
+  expect(decodeLogRecord(encodeLogRecord(record))).toEqual(record)
+})
+
+test('a deletion comes back as it was', () => {
+  const record: LogRecord = { kind: 'delete-database', databaseId: 'a'.repeat(16) }
+  expect(decodeLogRecord(encodeLogRecord(record))).toEqual(record)
+})
+
+test('a record of a kind that a later version wrote is refused, not skipped', () => {
+  const head = Buffer.from('{"kind":"later"}')
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(head.length)
+  expect(() => decodeLogRecord(Buffer.concat([length, head]))).toThrow(
+    expect.objectContaining({ code: 'ERR_LOG_RECORD_KIND' }),
+  )
+})
