@@ -23,18 +23,18 @@ const recordedIn = (name: string): readonly Recorded[] =>
 const differences = new Map(
   (
     JSON.parse(readFileSync(join(folder, 'differences.json'), 'utf8')) as readonly {
-      readonly q: string
+      readonly request: TestRequest
       readonly reason: string
       readonly body: string
     }[]
-  ).map((one) => [one.q, one]),
+  ).map((one) => [JSON.stringify(one.request), one]),
 )
 
 describe.each(files)('%s', (name) => {
   test.each(recordedIn(name).map((recorded) => [JSON.stringify(recorded.request), recorded] as const))(
     '%s',
     async (_title, { request, status, body }) => {
-      const difference = differences.get(request.q)
+      const difference = differences.get(JSON.stringify(request))
       const answered = await answer(reader, request)
       expect(answered).toEqual({ status, body: difference?.body ?? body })
       if (difference !== undefined) expect(answered.body).not.toBe(body)

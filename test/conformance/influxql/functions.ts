@@ -97,6 +97,8 @@ export const aggregates = [
     `SELECT top(usage, 2) FROM cpu WHERE ${span} GROUP BY time(5m)`,
     `SELECT bottom(usage, host, 2) FROM cpu WHERE ${span} GROUP BY time(5m)`,
     'SELECT top(usage, 3) FROM cpu LIMIT 2',
+    'SELECT top(usage, 3) FROM cpu LIMIT 5',
+    'SELECT bottom(usage, 3) FROM cpu GROUP BY region LIMIT 3',
     'SELECT top(usage, 0) FROM cpu',
     'SELECT top(usage) FROM cpu',
     'SELECT top(usage, 2), max(idle) FROM cpu',

@@ -28,6 +28,7 @@ export const subqueries = q(
   'SELECT usage FROM (SELECT usage FROM cpu ORDER BY time DESC LIMIT 2)',
   'SELECT usage FROM (SELECT usage FROM cpu ORDER BY time DESC LIMIT 2) ORDER BY time DESC',
   'SELECT mean(d) FROM (SELECT distinct(cores) AS d FROM cpu)',
+  'SELECT mean(d) FROM (SELECT DISTINCT cores AS d FROM cpu)',
   'SELECT first(m), last(m) FROM (SELECT mean(usage) AS m FROM cpu GROUP BY host)',
   'SELECT count(m) FROM (SELECT m FROM (SELECT max(usage) AS m FROM cpu GROUP BY host) GROUP BY host)',
   `SELECT max(c) FROM (SELECT count(usage) AS c FROM cpu WHERE ${span} GROUP BY time(1m), host) GROUP BY host`,

@@ -32,6 +32,7 @@ export const windows = [
     ),
   ),
   ...q(
+    `SELECT percentile(usage, 8) FROM cpu WHERE ${span} GROUP BY time(13s) fill(none)`,
     'SELECT mean(usage) FROM cpu GROUP BY time(5m) fill(none)',
     "SELECT mean(usage) FROM cpu WHERE time < '2024-01-01T00:03:00Z' GROUP BY time(1m)",
     "SELECT mean(usage) FROM cpu WHERE time < '2024-01-01T00:03:00Z' GROUP BY time(1m) ORDER BY time DESC",

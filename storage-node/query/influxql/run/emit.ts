@@ -25,7 +25,8 @@ export async function* emitSelect(
   context: QueryContext,
 ): AsyncGenerator<EmittedSeries, void, undefined> {
   checkBuckets(select, context.limits.maxBuckets)
-  const rows = runSelect(new Environment(context), select)
+  const environment = new Environment(context)
+  const rows = runSelect(environment, select)
   let first: Row | null = null
   let values: (readonly Value[])[] = []
   let count = 0
@@ -45,6 +46,7 @@ export async function* emitSelect(
   }
   for await (const batch of rows) {
     count += batch.length
+    await environment.giveTurn(batch.length)
     if (count > context.limits.maxRows) throw tooManyRows(count, context.limits.maxRows)
     for (const row of batch) {
       const same = first !== null && row.name === first.name && row.tags.id === first.tags.id

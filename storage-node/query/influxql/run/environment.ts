@@ -1,6 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../../common/errors.ts'
 import type { QueryLimits } from '../context.ts'
 import type { Reader } from '../../../engine/reader.ts'
+
+/** Points or rows worked through before others get a turn: some milliseconds. */
+const turn = 20_000
 
 /** What one statement runs with; counts what it reads. */
 export class Environment {
@@ -11,6 +15,7 @@ export class Environment {
   readonly signal: AbortSignal
   readonly #maxPoints: number
   #points = 0
+  #sinceTurn = 0
 
   constructor(options: {
     readonly reader: Reader
@@ -24,6 +29,18 @@ export class Environment {
     this.maxBuckets = options.limits.maxBuckets
     this.signal = options.signal
     this.#maxPoints = options.limits.maxPoints
+  }
+
+  /**
+   * Lets other work of the process run now and then: data that is in memory would otherwise never give it a turn.
+   * @throws the signal's reason
+   */
+  async giveTurn(count: number): Promise<void> {
+    this.#sinceTurn += count
+    if (this.#sinceTurn < turn) return
+    this.#sinceTurn = 0
+    await setImmediate()
+    this.signal.throwIfAborted()
   }
 
   /** @throws AppError too-large; the signal's reason */

@@ -1,5 +1,5 @@
 import type { DataType } from '../ast.ts'
-import { compareScalars, toFloat, type Scalar } from '../scalar.ts'
+import { compareScalars, toFloat, typeOfScalar, Unsigned, type Scalar } from '../scalar.ts'
 import type { Point } from './point.ts'
 import { addNumbers, subtractNumbers, zeroOf } from './reducers.ts'
 import { windowOf, type Window, type WindowOptions } from './window.ts'
@@ -36,14 +36,16 @@ function pairwise(make: (previous: Point, current: Point) => Scalar): Transforme
   }
 }
 
+/** A fall of unsigned numbers, which they cannot say themselves, as a negative float; null for all else. */
+function fallBelow(previous: Point, current: Point): number | null {
+  if (!(current.value instanceof Unsigned) || compareScalars(current.value, previous.value) >= 0) return null
+  return -(toFloat(subtractNumbers(previous.value, current.value)) ?? 0)
+}
+
 /** Change over time, per `unitNs`. */
 export function derivative(unitNs: bigint, nonNegative: boolean, ascending: boolean): Transformer {
   return pairwise((previous, current) => {
-    const rising = compareScalars(current.value, previous.value) >= 0
-    // Unsigned numbers cannot say a fall, so the fall is made negative.
-    const diff = rising
-      ? (toFloat(subtractNumbers(current.value, previous.value)) ?? 0)
-      : -(toFloat(subtractNumbers(previous.value, current.value)) ?? 0)
+    const diff = toFloat(fallBelow(previous, current) ?? subtractNumbers(current.value, previous.value)) ?? 0
     const elapsedNs = current.timeNs - previous.timeNs
     if (nonNegative && diff < 0) return null
     return diff / (Number(ascending ? elapsedNs : -elapsedNs) / Number(unitNs))
@@ -52,8 +54,10 @@ export function derivative(unitNs: bigint, nonNegative: boolean, ascending: bool
 
 export function difference(nonNegative: boolean): Transformer {
   return pairwise((previous, current) => {
-    if (nonNegative && compareScalars(current.value, previous.value) < 0) return null
-    return subtractNumbers(current.value, previous.value)
+    const diff = subtractNumbers(current.value, previous.value)
+    const falls =
+      fallBelow(previous, current) !== null || compareScalars(diff, zeroOf(typeOfScalar(diff))) < 0
+    return nonNegative && falls ? null : diff
   })
 }
 

@@ -1,0 +1,168 @@
+import { describe, expect, test } from 'vitest'
+import { AppError } from '../../../common/errors.ts'
+import type { StatementResult } from '../result.ts'
+import { contextOf } from '../testing/answer.ts'
+import { MemoryReader } from '../testing/memory-reader.ts'
+import type { CatalogCommands, QueryContext } from './context.ts'
+import { needsOf, parseQuery, runQuery } from './query.ts'
+
+// Attacks the promises that no query passes its limits, that nothing runs that the caller may not run, and that a
+// statement that fails says why and stops those behind it.
+
+const lines = Array.from({ length: 100 }, (_, i) => `cpu,host=h${i % 4} v=${i} ${i * 1_000_000_000}`).join(
+  '\n',
+)
+const reader = new MemoryReader(lines)
+
+async function run(text: string, changes: Partial<QueryContext> = {}): Promise<readonly StatementResult[]> {
+  const results: StatementResult[] = []
+  for await (const result of runQuery(parseQuery(text, {}), contextOf(reader, changes))) results.push(result)
+  return results
+}
+
+const limits = contextOf(reader).limits
+const errorOf = async (
+  text: string,
+  changes: Partial<QueryContext> = {},
+): Promise<string | null | undefined> => (await run(text, changes)).at(-1)?.error
+
+describe('limits', () => {
+  test.each([
+    ['series', 'SELECT v FROM cpu', { maxSeries: 3 }, 'max-select-series limit exceeded: (4/3)'],
+    ['points', 'SELECT mean(v) FROM cpu', { maxPoints: 50 }, 'max-select-point limit exceeded: (57/50)'],
+    ['rows', 'SELECT v FROM cpu', { maxRows: 99 }, 'max-select-rows limit exceeded: (100/99)'],
+    [
+      'windows of a range',
+      'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(1s)',
+      { maxBuckets: 99 },
+      'max-select-buckets limit exceeded: (100/99)',
+    ],
+    [
+      'windows from the first point on',
+      'SELECT mean(v) FROM cpu WHERE time < 100s GROUP BY time(1ms)',
+      { maxBuckets: 1_000 },
+      'max-select-buckets limit exceeded: (1001/1000)',
+    ],
+  ])('%s', async (_what, text, change, error) => {
+    expect(await errorOf(text, { limits: { ...limits, ...change } })).toBe(error)
+    expect(await errorOf('SELECT v FROM cpu LIMIT 1', {})).toBeNull()
+  })
+
+  test('a query nested without end does not end the process', () => {
+    const deep = `SELECT v FROM cpu WHERE ${'('.repeat(100_000)}`
+    expect(() => parseQuery(deep, {})).toThrow('nested deeper')
+    const wide = `SELECT v FROM cpu WHERE v = 1${' OR v = 1'.repeat(10_000)}`
+    expect(() => parseQuery(wide, {})).toThrow('operators')
+  })
+
+  test('a wide query that is allowed runs', async () => {
+    const wide = `SELECT count(v) FROM cpu WHERE v = 1${' OR v = 2'.repeat(1_900)}`
+    expect((await run(wide))[0]?.series[0]?.rows).toEqual([[0n, 2n]])
+  })
+})
+
+describe('stopping', () => {
+  test('an aborted query throws the reason', async () => {
+    const stop = new AbortController()
+    stop.abort(new Error('client left'))
+    await expect(run('SELECT v FROM cpu', { signal: stop.signal })).rejects.toThrow('client left')
+  })
+
+  test('a reason for the client becomes the error of the statement', async () => {
+    const stop = new AbortController()
+    stop.abort(new AppError('unavailable', 'ERR_QUERY_TIMEOUT', 'query-timeout limit exceeded'))
+    expect(await errorOf('SELECT v FROM cpu', { signal: stop.signal })).toBe('query-timeout limit exceeded')
+  })
+})
+
+test('a long query over data in memory lets other work run', async () => {
+  const points = Array.from({ length: 60_000 }, (_, i) => `cpu v=${i} ${i}`).join('\n')
+  let turns = 0
+  const timer = setInterval(() => turns++, 0)
+  for await (const _ of runQuery(
+    parseQuery('SELECT v FROM cpu', {}),
+    contextOf(new MemoryReader(points, 1_000)),
+  )) {
+    // Reading is all that counts.
+  }
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(0)
+})
+
+describe('permission', () => {
+  test('a statement that is refused does not run, nor do those behind it', async () => {
+    const made: string[] = []
+    const commands: CatalogCommands = {
+      ...contextOf(reader).commands,
+      createDatabase: (name) => Promise.resolve(void made.push(name)),
+    }
+    const results = await run('CREATE DATABASE a; DROP DATABASE b; CREATE DATABASE c', {
+      commands,
+      authorize: ({ text }) => (text.startsWith('DROP') ? 'no' : null),
+    })
+    expect(results.map(({ error }) => error)).toEqual([null, 'no', 'not executed'])
+    expect(made).toEqual(['a'])
+  })
+
+  test.each([
+    ['SELECT v FROM cpu', [['read', 'd']]],
+    [
+      'SELECT v FROM a..cpu, b..cpu, (SELECT v FROM c..x)',
+      [
+        ['read', 'a'],
+        ['read', 'b'],
+        ['read', 'c'],
+      ],
+    ],
+    [
+      'SELECT v INTO e..m FROM cpu',
+      [
+        ['read', 'd'],
+        ['write', 'e'],
+      ],
+    ],
+    [
+      'SHOW TAG VALUES ON x FROM y..cpu WITH KEY = host',
+      [
+        ['read', 'x'],
+        ['read', 'y'],
+      ],
+    ],
+    ['SHOW DATABASES', [['none', null]]],
+    ['SHOW MEASUREMENTS', [['read', 'd']]],
+    ['DROP DATABASE x', [['admin', null]]],
+    ['DELETE FROM cpu', [['write', 'd']]],
+    ['CREATE RETENTION POLICY p ON x DURATION 1d REPLICATION 1', [['admin', null]]],
+  ])('%s', (text, needs) => {
+    expect(needsOf(parseQuery(text, {}), 'd').map(({ kind, database }) => [kind, database])).toEqual(needs)
+  })
+
+  test('no password stands in what a statement is called', () => {
+    const text = "CREATE USER u WITH PASSWORD 'secret'; SET PASSWORD FOR u = 'secret'"
+    expect(
+      needsOf(parseQuery(text, {}), null)
+        .map((needs) => needs.text)
+        .join(),
+    ).not.toContain('secret')
+  })
+})
+
+test.each([
+  'DELETE FROM cpu',
+  'SELECT v INTO x FROM cpu',
+  'EXPLAIN SELECT v FROM cpu',
+  'SHOW USERS',
+  'KILL QUERY 1',
+])('what does not run says so: %s', async (text) => {
+  expect(await errorOf(text)).toMatch(/is not supported yet$/)
+})
+
+test('statements that change something answer with a warning when asked by GET', async () => {
+  const [result] = await run('CREATE DATABASE "e f" WITH DURATION 1h30m', { readOnly: true })
+  expect(result?.messages).toEqual([
+    {
+      level: 'warning',
+      text: `deprecated use of 'CREATE DATABASE "e f" WITH DURATION 1h30m0s' in a read only context, please use a POST request instead`,
+    },
+  ])
+})
