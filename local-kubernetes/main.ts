@@ -1,6 +1,6 @@
 import { messageOf } from '../common/errors.ts'
 import { progressOnStderr, spanOf } from '../scripts/run.ts'
-import { openCluster } from './cluster.ts'
+import { openCluster } from './open-cluster.ts'
 
 /** `node local-kubernetes/main.ts up|down|status`; which cluster is said by CLUSTER=current|kind|local. */
 const [command] = process.argv.slice(2)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clusterKind } from './cluster.ts'
+import { clusterKind } from './open-cluster.ts'
 import { buildFlags, findProgram, isRecentEnough } from './programs.ts'
 
 test.each([

@@ -1,4 +1,4 @@
-import { openCluster } from '../local-kubernetes/cluster.ts'
+import { openCluster } from '../local-kubernetes/open-cluster.ts'
 import { releaseNamespace } from './install.ts'
 import { progressOnStderr, run, tryRun } from './run.ts'
 

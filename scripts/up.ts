@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openCluster } from '../local-kubernetes/cluster.ts'
+import { openCluster } from '../local-kubernetes/open-cluster.ts'
 import { gatewayUrl, install } from './install.ts'
 import { run, spanOf, type Progress } from './run.ts'
 

@@ -11,7 +11,7 @@ import { progressing, ready, type Standing } from '../status/standing.ts'
 import { tokenStatus } from '../status/token.ts'
 import { living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
-import type { Settled } from './settle.ts'
+import type { Settled } from './settled.ts'
 import type { TokenDecision } from './tokens.ts'
 import { writeStatus } from './write.ts'
 

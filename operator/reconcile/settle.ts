@@ -15,13 +15,14 @@ import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
 import { isPaused } from '../naming/labels.ts'
 import { observeRuntime, observeTenant } from '../observe/observe.ts'
 import type { Observed, Seen } from '../observe/observed.ts'
-import type { PodReport, Runtime } from '../observe/runtime.ts'
+import type { PodReport } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
 import { decideDatabases, type DatabaseDecisions } from './databases.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
 import { pushDocument } from './push.ts'
+import type { Settled } from './settled.ts'
 import { ensureTenantBinding, settleRuntime } from './runtime.ts'
 import { sayFirst, sayStatuses } from './say.ts'
 import { decideTokens, secretLookMs, type TokenDecision } from './tokens.ts'
@@ -32,22 +33,6 @@ const resyncMs = 300_000
 
 /** Revived tokens that one pass learns of, one a document. */
 const revivedLimit = 16
-
-/** What a pass has found and decided, for the statuses at its end. */
-export interface Settled {
-  readonly organization: Organization
-  readonly organizationId: string
-  /** Why the organization's spec is not in force, null if it is. */
-  readonly hold: Standing | null
-  readonly runtime: Runtime
-  readonly reports: readonly PodReport[]
-  readonly digest: string
-  readonly databases: DatabaseDecisions
-  readonly tokens: readonly TokenDecision[]
-  readonly standing: Standing
-  /** Every node that serves has confirmed the document. */
-  readonly confirmed: boolean
-}
 
 /** A pass over an Organization that is there, can be read, and is not being deleted. */
 export async function settleOrganization(

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openCluster, type Cluster } from '../../local-kubernetes/cluster.ts'
+import type { Cluster } from '../../local-kubernetes/cluster.ts'
+import { openCluster } from '../../local-kubernetes/open-cluster.ts'
 import { gatewayUrl } from '../../scripts/install.ts'
 import { run } from '../../scripts/run.ts'
 

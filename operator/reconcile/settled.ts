@@ -1,0 +1,21 @@
+import type { Organization } from '../api/organization.ts'
+import type { PodReport, Runtime } from '../observe/runtime.ts'
+import type { Standing } from '../status/standing.ts'
+import type { DatabaseDecisions } from './databases.ts'
+import type { TokenDecision } from './tokens.ts'
+
+/** What a pass has found and decided, for the statuses at its end. */
+export interface Settled {
+  readonly organization: Organization
+  readonly organizationId: string
+  /** Why the organization's spec is not in force, null if it is. */
+  readonly hold: Standing | null
+  readonly runtime: Runtime
+  readonly reports: readonly PodReport[]
+  readonly digest: string
+  readonly databases: DatabaseDecisions
+  readonly tokens: readonly TokenDecision[]
+  readonly standing: Standing
+  /** Every node that serves has confirmed the document. */
+  readonly confirmed: boolean
+}
