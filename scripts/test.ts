@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Cluster } from '../local-kubernetes/cluster.ts'
 import { openCluster } from '../local-kubernetes/open-cluster.ts'
-import { releaseNamespace } from './install.ts'
-import { progressOnStderr, spanOf, tryRun } from './run.ts'
+import { progressOnStderr, spanOf } from './run.ts'
 
 /**
  * All that CI runs, cheap to dear; the first layer that fails ends the run, since what comes after it would cost
@@ -59,27 +58,13 @@ function layersOn(cluster: Cluster): readonly Layer[] {
     vitest('unit'),
     vitest('tidy'),
     vitest('node'),
-    { name: 'cluster', run: () => cluster.up(progressOnStderr).then(() => 0) },
-    { name: 'quiet-operator', run: () => stopInstalledOperator(cluster).then(() => 0) },
-    vitest('control-plane', { KUBECONFIG: cluster.kubeconfig }),
-    // The main job itself, by the command that users run; it also starts the installed operator again.
+    // It starts a control plane of its own, wherever a KUBECONFIG of the user's may point.
+    vitest('control-plane', { KUBECONFIG: '' }),
+    // The main job itself, by the command that users run.
     { name: 'up', run: () => spawned(process.execPath, ['scripts/up.ts']) },
     vitest('e2e', { KUBECONFIG: cluster.kubeconfig }),
     vitest('leaks'),
   ]
-}
-
-/** The control-plane tests run an operator of their own; one that `make up` left would settle the same resources. */
-async function stopInstalledOperator(cluster: Cluster): Promise<void> {
-  await tryRun(cluster.kubectl, [
-    '--kubeconfig',
-    cluster.kubeconfig,
-    'scale',
-    '--namespace',
-    releaseNamespace,
-    'deployment/holdfast-operator',
-    '--replicas=0',
-  ])
 }
 
 function countsOf(report: string): Counts {
