@@ -28,6 +28,14 @@ afterAll(async () => {
     'deployment/holdfast-operator',
     '--replicas=1',
   ])
+  await cluster.kubectl([
+    'rollout',
+    'status',
+    '--namespace',
+    'holdfast-system',
+    'deployment/holdfast-operator',
+    '--timeout=120s',
+  ])
 })
 
 interface Writer {

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { parseAllDocuments, stringify } from 'yaml'
-import { eventually, testCluster, type KubernetesObject, type TestCluster } from '../support/kubernetes.ts'
+import { run } from '../../scripts/run.ts'
+import {
+  eventually,
+  statusText,
+  testCluster,
+  type KubernetesObject,
+  type TestCluster,
+} from '../support/kubernetes.ts'
 import { operatorWrites } from '../support/audit.ts'
 import { tenantOf } from '../support/tenant.ts'
 
@@ -45,8 +52,9 @@ async function endState(prefix: string): Promise<unknown> {
     const runtime = await cluster.get(
       'all,networkpolicies,resourcequotas,limitranges,secrets,persistentvolumeclaims,rolebindings',
       '--namespace',
-      `holdfast-${String(organization.status['id'])}`,
+      statusText(organization, 'runtimeNamespace'),
     )
+    expect(runtime.items.length).toBeGreaterThan(8)
     shapes.push([...resources.items, ...runtime.items].map(shape).toSorted())
   }
   return JSON.parse(JSON.stringify(shapes).replaceAll(prefix, 'PREFIX'))
@@ -59,12 +67,7 @@ function shape(object: KubernetesObject): string {
     (status?.['conditions'] ?? []) as { type: string; status: string; reason?: string }[]
   ).filter(({ type }) => kind !== 'Pod' || type === 'Ready')
   const facts = conditions.map(({ type, status, reason }) => `${type}=${status}/${reason ?? ''}`)
-  return [
-    kind,
-    object.metadata.name.replace(/-[0-9a-z]{8,10}$/, ''),
-    Object.keys(data ?? {}).join(),
-    facts.toSorted().join(),
-  ].join(' ')
+  return [kind, object.metadata.name, Object.keys(data ?? {}).join(), facts.toSorted().join()].join(' ')
 }
 
 test('applied in one go, in reverse order, and twice: the same end state', async () => {
@@ -179,34 +182,64 @@ test('helm upgrade restarts no storage node', async () => {
   }
   const before = await pods()
   expect(before.length).toBeGreaterThanOrEqual(2)
-  const { helm, kubeconfig } = cluster.cluster
-  const { run } = await import('../../scripts/run.ts')
-  // A changed value of the operator and the gateway and of the class: everything the chart owns rolls, tenants do not.
-  await run(helm, [
+  const { helm: program, kubeconfig } = cluster.cluster
+  const helm = (...args: readonly string[]) =>
+    run(program, [
+      ...args,
+      '--namespace',
+      'holdfast-system',
+      '--kubeconfig',
+      kubeconfig,
+      '--wait',
+      '--timeout',
+      '3m',
+    ])
+  const settled = async () => {
+    await cluster.kubectl([
+      'wait',
+      '--all-namespaces',
+      '--for=condition=Ready',
+      'org,hdb,htok',
+      '--all',
+      '--timeout=120s',
+    ])
+    await sleep(5_000)
+  }
+  const values = JSON.parse(
+    await run(program, [
+      'get',
+      'values',
+      'holdfast',
+      '-o',
+      'json',
+      '--namespace',
+      'holdfast-system',
+      '--kubeconfig',
+      kubeconfig,
+    ]),
+  ) as { storageNode: { images: Record<string, string> } }
+  const [image] = Object.values(values.storageNode.images)
+  // As an upgrade brings it: another operator configuration, and a newer storage node as the default of new tenants.
+  await helm(
     'upgrade',
     'holdfast',
     join(root, 'charts/holdfast'),
-    '--namespace',
-    'holdfast-system',
-    '--kubeconfig',
-    kubeconfig,
     '--reuse-values',
     '--set',
     'operator.logLevel=debug',
     '--set',
     'gateway.logLevel=debug',
-    '--wait',
-    '--timeout',
-    '3m',
-  ])
-  await cluster.kubectl([
-    'wait',
-    '--all-namespaces',
-    '--for=condition=Ready',
-    'org,hdb,htok',
-    '--all',
-    '--timeout=120s',
-  ])
-  await sleep(5_000)
+    '--set',
+    `storageNode.images.9\\.9\\.9=${image}`,
+    '--set',
+    'storageNode.defaultVersion=9.9.9',
+  )
+  try {
+    await settled()
+    expect(await pods()).toEqual(before)
+  } finally {
+    await helm('rollback', 'holdfast')
+  }
+  await settled()
   expect(await pods()).toEqual(before)
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, testCluster, type TestCluster } from '../support/kubernetes.ts'
+import { rememberToken } from '../support/seen-tokens.ts'
 import { tenantOf } from '../support/tenant.ts'
 
 // Deleting a Token ends it: its next use fails within 2 s. A token minted elsewhere works by its hash alone.
@@ -91,6 +92,7 @@ test('a Token by hash has no Secret, and the string that only its maker knows wo
   const known = await tenantOf(cluster, 'marketing', 'marketing-api-token')
   const name = `hashed-${suffix}`
   const minted = mintToken(known.organizationId)
+  await rememberToken(minted)
   await cluster.apply(tokenYaml(name, `  hash: ${hashToken(minted)}`))
   await waitReady(name)
   expect(

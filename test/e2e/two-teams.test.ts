@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { eventually, testCluster, type TestCluster } from '../support/kubernetes.ts'
+import { eventually, statusText, testCluster, type TestCluster } from '../support/kubernetes.ts'
 import { requestsAtNode, tenantOf, type Tenant } from '../support/tenant.ts'
 import { callWithPython } from './clients/python.ts'
 
@@ -138,7 +138,7 @@ describe('with anything of the other team', () => {
   test('every attempt is refused, in both directions, and reaches no node of the other', async () => {
     const databaseId = async (namespace: string, name: string) => {
       const database = await cluster.get('hdb', name, '--namespace', namespace)
-      return String(database.status['id'])
+      return statusText(database, 'databaseId')
     }
     const sides = [
       {

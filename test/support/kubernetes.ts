@@ -32,6 +32,13 @@ export interface KubernetesObject {
   readonly data: Readonly<Record<string, string>>
 }
 
+/** A text of an object's status. @throws Error if it is not there: a test must not go on with `undefined` */
+export function statusText(object: KubernetesObject, field: string): string {
+  const value = object.status[field]
+  if (typeof value !== 'string') throw new Error(`${object.metadata.name} has no status.${field}`)
+  return value
+}
+
 export async function testCluster(): Promise<TestCluster> {
   const cluster = await openCluster(process.env['CLUSTER'])
   const kubectl = (args: readonly string[], input?: string) =>

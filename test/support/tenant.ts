@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import type { TestCluster } from './kubernetes.ts'
+import { rememberToken, runFolder } from './seen-tokens.ts'
 
 /** A tenant as its application sees it: what the Token's Secret says, and the gateway's address. */
 export interface Tenant {
@@ -34,7 +34,8 @@ export async function tenantOf(test: TestCluster, namespace: string, tokenSecret
   const [token, organization, organizationId, ca] = await Promise.all(
     ['token', 'org', 'org-id', 'ca.crt'].map((key) => test.secret(namespace, tokenSecret, key)),
   )
-  const caFile = join(await mkdtemp(join(tmpdir(), 'holdfast-ca-')), 'ca.crt')
+  await rememberToken(token!)
+  const caFile = join(runFolder, `${namespace}-${tokenSecret}.crt`)
   await writeFile(caFile, ca!)
   const dispatcher = new Agent({ connect: { ca: ca! }, keepAliveTimeout: 1_000 })
   return {
