@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { clusterKind } from './open-cluster.ts'
 import { buildFlags, findProgram, isRecentEnough } from './programs.ts'
@@ -13,11 +15,15 @@ test.each([
   expect(isRecentEnough(version)).toBe(recent)
 })
 
-test('the API server says which version it is: charts refuse v0.0.0', () => {
-  const flags = buildFlags('1.34.4').join(' ')
-  expect(flags).toContain('version.gitVersion=v1.34.4')
-  expect(flags).toContain('version.gitMajor=1')
-  expect(flags).toContain('version.gitMinor=34')
+test('API server and Helm say which version they are of: charts refuse v0.0.0', async () => {
+  const goMod = await readFile(join(import.meta.dirname, 'build/go.mod'), 'utf8')
+  const flags = buildFlags(goMod).join(' ')
+  expect(flags).toMatch(/component-base\/version\.gitVersion=v1\.\d+\.\d+ /)
+  const [, minor] = /component-base\/version\.gitMinor=(\d+)/.exec(flags)!
+  expect(flags).toContain('component-base/version.gitMajor=1 ')
+  expect(flags).toContain('chartutil.k8sVersionMajor=1 ')
+  expect(flags).toContain(`chartutil.k8sVersionMinor=${minor} `)
+  expect(flags).toMatch(/internal\/version\.version=v3\.\d+\.\d+ /)
 })
 
 test('a program is looked for beyond PATH', () => {

@@ -11,7 +11,8 @@ export type Program = 'kube' | 'coredns' | 'pause' | 'helm' | 'local-path-provis
 
 const MODULE = join(import.meta.dirname, 'build')
 const SOURCES = ['go.mod', 'go.sum', 'cmd/kube/main.go', 'cmd/coredns/main.go', 'cmd/pause/main.go']
-const VERSION = 'k8s.io/component-base/version'
+const KUBERNETES = 'k8s.io/component-base/version'
+const HELM = 'helm.sh/helm/v3'
 const MIN_GO = [1, 24] as const
 
 /**
@@ -40,8 +41,7 @@ export async function buildPrograms(progress: Progress): Promise<string> {
     )
   }
   const sources = await Promise.all(SOURCES.map((path) => readFile(join(MODULE, path))))
-  const kubernetes = /\tk8s\.io\/kubernetes v(\S+)/.exec(sources[0]!.toString())?.[1] ?? ''
-  const flags = buildFlags(kubernetes)
+  const flags = buildFlags(sources[0]!.toString())
   return cached('kubernetes', [...sources, ...flags, ...BUILDS.flat(), version], async (folder) => {
     for (const packages of BUILDS) {
       await run(go, ['build', ...flags, '-o', `${folder}/`, ...packages], {
@@ -54,11 +54,26 @@ export async function buildPrograms(progress: Progress): Promise<string> {
   })
 }
 
-/** Without a stamped version the API server calls itself v0.0.0, and charts that ask for a version are refused. */
-export function buildFlags(kubernetes: string): string[] {
-  const [major, minor] = kubernetes.split('.')
-  const stamps = { gitVersion: `v${kubernetes}`, gitMajor: major, gitMinor: minor }
-  const link = Object.entries(stamps).map(([name, value]) => `-X ${VERSION}.${name}=${value}`)
+/**
+ * Without a stamped version the API server calls itself v0.0.0, and Helm takes every cluster that it cannot ask for
+ * Kubernetes 1.20: charts that ask for a version are refused then.
+ * @param goMod the text of `build/go.mod`, which pins both
+ */
+export function buildFlags(goMod: string): string[] {
+  const versionOf = (module: string) => new RegExp(`\\t${module} (v\\S+)`).exec(goMod)?.[1] ?? ''
+  const kubernetes = versionOf('k8s.io/kubernetes')
+  const [major = '', minor = ''] = kubernetes.slice(1).split('.')
+  const stamps = {
+    [`${KUBERNETES}.gitVersion`]: kubernetes,
+    [`${KUBERNETES}.gitMajor`]: major,
+    [`${KUBERNETES}.gitMinor`]: minor,
+    [`${HELM}/internal/version.version`]: versionOf(HELM),
+    [`${HELM}/pkg/chartutil.k8sVersionMajor`]: major,
+    [`${HELM}/pkg/chartutil.k8sVersionMinor`]: minor,
+    [`${HELM}/pkg/lint/rules.k8sVersionMajor`]: major,
+    [`${HELM}/pkg/lint/rules.k8sVersionMinor`]: minor,
+  }
+  const link = Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`)
   return ['-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', ['-s', '-w', ...link].join(' ')]
 }
 

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rename, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { cacheFolder } from '../scripts/cache.ts'
 import type { Progress } from '../scripts/run.ts'
 import { buildPrograms, findProgram } from './programs.ts'
@@ -21,15 +22,14 @@ export function findTools(): Tools {
   }
 }
 
-/** Builds kubectl and Helm if one of them is neither installed nor built. */
+/** Builds kubectl and Helm if one of them is not installed; what an earlier version built is replaced. */
 export async function ensureTools(progress: Progress): Promise<void> {
-  const folders = [join(cacheFolder(), 'bin')]
-  const missing = ['kubectl', 'helm'].filter((name) => findProgram(name, folders) === undefined)
+  const missing = ['kubectl', 'helm'].filter((name) => findProgram(name) === undefined)
   if (missing.length === 0) return
   const programs = await buildPrograms(progress)
-  await mkdir(folders[0]!, { recursive: true })
+  await mkdir(dirname(builtTool('helm')), { recursive: true })
   for (const name of missing) {
-    const draft = `${builtTool(name)}.draft-${process.pid}`
+    const draft = `${builtTool(name)}.draft-${randomUUID()}`
     await symlink(join(programs, name === 'kubectl' ? 'kube' : name), draft)
     await rename(draft, builtTool(name))
   }
