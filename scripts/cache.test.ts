@@ -82,3 +82,19 @@ test('what nobody used for a day goes, but for the newest few', async () => {
   expect(left).toHaveLength(4)
   expect(left.map((entry) => join(root, 'tool', entry))).toContain(newest)
 })
+
+test('what is large and soon outdated goes sooner, but never while it is in use', async () => {
+  const retention = { entries: 2, usedMs: 60_000 }
+  const folderOf = (index: number) => cached('tool', [`source ${index}`], builder(), retention)
+  const unused = await Promise.all([0, 1, 2].map(folderOf))
+  const anHourAgo = new Date(Date.now() - 60 * 60_000)
+  for (const folder of unused) await utimes(folder, anHourAgo, anHourAgo)
+  const [first, second] = [await folderOf(1), await folderOf(3)]
+  expect(await entries()).toEqual([first, second].sort())
+  const [third, fourth] = [await folderOf(4), await folderOf(5)]
+  expect(await entries()).toEqual([first, second, third, fourth].sort())
+})
+
+async function entries(): Promise<string[]> {
+  return (await readdir(join(root, 'tool'))).map((entry) => join(root, 'tool', entry)).sort()
+}

@@ -4,9 +4,15 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { withLock } from './lock.ts'
 
-/** Entries of a name that are kept though newer ones exist; one that was used within the last day always stays. */
-const KEPT_ENTRIES = 4
-const KEPT_MS = 24 * 60 * 60_000
+/** What stays when something newer of the same name is built. */
+export interface Retention {
+  /** Newest entries that stay however long nobody used them. */
+  readonly entries: number
+  /** An entry that was used this recently stays however many are newer: somebody may be reading it. */
+  readonly usedMs: number
+}
+
+const DEFAULT_RETENTION: Retention = { entries: 4, usedMs: 24 * 60 * 60_000 }
 
 /** `$HOLDFAST_CACHE`, or `~/.cache/holdfast`: everything in it can be deleted at any time and is built again. */
 export function cacheFolder(): string {
@@ -27,6 +33,7 @@ export async function cached(
   name: string,
   inputs: readonly (string | Uint8Array)[],
   build: (folder: string) => Promise<void>,
+  retention = DEFAULT_RETENTION,
 ): Promise<string> {
   const shelf = join(cacheFolder(), name)
   const finished = join(shelf, cacheKey(inputs))
@@ -42,7 +49,7 @@ export async function cached(
       await rm(draft, { recursive: true, force: true })
       if (!(await touched(finished))) throw error
     }
-    await prune(shelf)
+    await prune(shelf, retention)
   })
   return finished
 }
@@ -68,8 +75,8 @@ async function touched(folder: string): Promise<boolean> {
   }
 }
 
-/** Removes what nobody used for a day beyond the newest few, drafts of builds that were killed among it. */
-async function prune(shelf: string): Promise<void> {
+/** Removes what nobody used lately beyond the newest few, drafts of builds that were killed among it. */
+async function prune(shelf: string, retention: Retention): Promise<void> {
   const names = (await readdir(shelf)).filter((entry) => !entry.includes('.lock'))
   const entries = await Promise.all(
     names.map(async (entry) => {
@@ -77,8 +84,8 @@ async function prune(shelf: string): Promise<void> {
       return { path, usedMs: (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now() }
     }),
   )
-  const oldest = entries.sort((a, b) => b.usedMs - a.usedMs).slice(KEPT_ENTRIES)
+  const oldest = entries.sort((a, b) => b.usedMs - a.usedMs).slice(retention.entries)
   for (const { path, usedMs } of oldest) {
-    if (Date.now() - usedMs > KEPT_MS) await rm(path, { recursive: true, force: true })
+    if (Date.now() - usedMs > retention.usedMs) await rm(path, { recursive: true, force: true })
   }
 }

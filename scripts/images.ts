@@ -70,6 +70,9 @@ const recipes: readonly ImageRecipe[] = [
 
 const root = join(import.meta.dirname, '..')
 
+/** An image is hundreds of megabytes, and every change of the code makes another. */
+const retention = { entries: 2, usedMs: 10 * 60_000 }
+
 /**
  * The images of this work tree, built now if anything in them changed since the last time.
  * @throws AppError ERR_IMAGE_CONTENT if a program imports what its image must not hold; ERR_IMAGE_LIBRARIES where the
@@ -84,12 +87,13 @@ async function buildImage(recipe: ImageRecipe): Promise<BuiltImage> {
   const { contents, inputs } = await gather(recipe)
   const allInputs = [JSON.stringify(settings), ...inputs]
   const name = `localhost/${recipe.name}:${version}-${cacheKey(allInputs).slice(0, 12)}`
-  const folder = await cached(`image-${recipe.name}`, allInputs, async (draft) => {
+  const build = async (draft: string) => {
     const rootFolder = join(draft, 'root')
     await writeRoot(rootFolder, contents)
     await writeImageArchive({ ...settings, name, rootFolder, output: join(draft, 'image.tar') })
     await rm(rootFolder, { recursive: true })
-  })
+  }
+  const folder = await cached(`image-${recipe.name}`, allInputs, build, retention)
   return { name, archive: join(folder, 'image.tar') }
 }
 
