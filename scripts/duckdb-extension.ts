@@ -2,6 +2,7 @@ import { access, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cached } from './cache.ts'
 import { run } from './run.ts'
+import { ensurePrograms } from './system-packages.ts'
 
 /** Must be the version of DuckDB that @duckdb/node-api brings: DuckDB refuses any other. */
 const duckdbVersion = '1.5.5'
@@ -30,6 +31,7 @@ export async function ensureDuckdbExtension(): Promise<string> {
     'duckdb-extension',
     [duckdbVersion, process.platform, process.arch],
     async (draft) => {
+      await ensurePrograms(['pip'])
       const download = await mkdtemp(join(draft, 'wheel-'))
       const wanted = `duckdb-extension-httpfs==${duckdbVersion}`
       await run('python3', [

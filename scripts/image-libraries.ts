@@ -3,7 +3,8 @@ import { copyFile, mkdir, readdir, readFile, readlink, rm, writeFile } from 'nod
 import { dirname, join } from 'node:path'
 import { AppError } from '../common/errors.ts'
 import { cached } from './cache.ts'
-import { run, tryRun } from './run.ts'
+import { run } from './run.ts'
+import { aptGet } from './system-packages.ts'
 
 /** Where the C library of an architecture is, and the program loader that executables name by its path. */
 const platforms: Readonly<Record<string, { readonly folder: string; readonly loader: string }>> = {
@@ -54,12 +55,13 @@ export async function systemLibraries(): Promise<{ readonly root: string; readon
 /** @returns the names of the package files, which hold their versions */
 async function download(folder: string, names: readonly string[]): Promise<readonly string[]> {
   const args = ['download', ...names]
-  if ((await tryRun('apt-get', args, { cwd: folder })) === undefined) {
-    await tryRun('apt-get', ['update'], { progress: 'apt-get update' })
-    await run('apt-get', args, { cwd: folder }).catch((cause: unknown) => {
-      throw unavailable('apt-get download of Debian or Ubuntu is needed', cause)
+  await aptGet(args, { cwd: folder }).catch(async (failure: unknown) => {
+    // The lists of packages are missing, or name versions that are gone.
+    await aptGet(['update'], { progress: 'apt-get update' }).catch(() => {
+      throw unavailable('apt-get download of Debian or Ubuntu is needed', failure)
     })
-  }
+    await aptGet(args, { cwd: folder })
+  })
   return (await readdir(folder)).filter((name) => name.endsWith('.deb'))
 }
 

@@ -11,6 +11,9 @@ const tags = [
   'serializers.influx',
 ]
 
+/** Telegraf asks for a newer Go than ours, which Go fetches by itself unless the distribution told it not to. */
+const env = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOTOOLCHAIN: 'auto' }
+
 /**
  * A real Telegraf agent, built from its Go module with the plugins that the tests use. It is built inside a copy of the
  * module, since as a dependency of another module one of its plugins fails its checksum.
@@ -18,7 +21,7 @@ const tags = [
  */
 export async function ensureTelegraf(): Promise<string> {
   const folder = await cached('telegraf', [version, tags.join(), process.arch], async (output) => {
-    const download = await run('go', ['mod', 'download', '-json', `${module}@${version}`])
+    const download = await run('go', ['mod', 'download', '-json', `${module}@${version}`], { env })
     const { Dir: source } = JSON.parse(download) as { Dir: string }
     const copy = join(output, 'source')
     await run('cp', ['-r', source, copy])
@@ -38,7 +41,7 @@ export async function ensureTelegraf(): Promise<string> {
       ],
       {
         cwd: copy,
-        env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+        env,
       },
     )
     await run('rm', ['-rf', copy])

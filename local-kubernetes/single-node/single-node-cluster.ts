@@ -4,6 +4,7 @@ import { AppError, messageOf } from '../../common/errors.ts'
 import { withLock } from '../../scripts/lock.ts'
 import { bootId } from '../../scripts/process-identity.ts'
 import { spanOf, type Progress } from '../../scripts/run.ts'
+import { ensurePackages } from '../../scripts/system-packages.ts'
 import type { Cluster } from '../cluster.ts'
 import { buildPrograms } from '../programs.ts'
 import { addonManifests, applyAddons, areAddonsApplied } from './addons.ts'
@@ -22,7 +23,7 @@ import {
 import { buildNodeImages, loadArchives } from './images.ts'
 import { DATA, NODE_ADDRESS, paths, program, RUN } from './layout.ts'
 import { endEverything } from './leftovers.ts'
-import { CNI_PLUGINS, CONTAINERD, ensurePackages } from './packages.ts'
+import { CNI_PLUGINS, CONTAINERD, nodePackages } from './packages.ts'
 import type { ClientIdentity } from './probe.ts'
 import { isNodeReady, untilReady } from './readiness.ts'
 import { ComponentError, ensureComponent, isServing, linkProgram } from './process.ts'
@@ -78,7 +79,7 @@ export class SingleNodeCluster implements Cluster {
   }
 
   async #up(progress: Progress): Promise<void> {
-    await ensurePackages(progress)
+    await ensurePackages(nodePackages, progress)
     const programs = await buildPrograms(progress)
     if (await isOfEarlierBoot()) {
       progress('cleaning up what the last start of the machine left')

@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { cached } from '../../../scripts/cache.ts'
 import { run } from '../../../scripts/run.ts'
+import { ensurePrograms } from '../../../scripts/system-packages.ts'
 
 const packages = ['influxdb-client==1.50.0', 'influxdb==5.3.2']
 
 /** The official InfluxDB clients. @returns folder for PYTHONPATH */
 function ensurePythonClients(): Promise<string> {
   return cached('python-clients', packages, async (output) => {
+    await ensurePrograms(['pip'])
     await run('python3', ['-m', 'pip', 'install', '--quiet', '--target', output, ...packages])
   })
 }
