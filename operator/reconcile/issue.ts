@@ -1,7 +1,7 @@
-import { durationMs } from '../../common/duration.ts'
 import { unreachable } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
 import type { IssuedToken, Token } from '../api/token.ts'
+import { expiryOf } from '../desired/state-document.ts'
 import { wholeSeconds } from '../status/standing.ts'
 import type { Issue, SecretFound } from './issue-mark.ts'
 
@@ -18,9 +18,8 @@ export type IssuePlan =
 
 /** When the whole Token ends, null for never. */
 export function endOf(token: Token): Date | null {
-  const { expiresAfter } = token.spec
-  if (expiresAfter === null || durationMs(expiresAfter) === 0) return null
-  return new Date(Date.parse(token.metadata.creationTimestamp) + durationMs(expiresAfter))
+  const end = expiryOf(token)
+  return end === null ? null : new Date(end)
 }
 
 /** The entry of status for a string that was made at some time. */
