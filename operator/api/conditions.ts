@@ -76,6 +76,11 @@ export const reasons = {
     meaning:
       'The spec breaks a rule; the message names the field and what is accepted. What runs is left running.',
   },
+  FormUnknown: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'A spec cannot be acted on, and the one that was in force before is not known any more: nothing is changed on the nodes until the spec that the message names is mended.',
+  },
   ClassNotFound: {
     of: ['Ready', 'Stalled'],
     meaning: 'spec.class names no class of this platform; the message lists those there are.',

@@ -3,7 +3,7 @@ import { tokenSecretName, type Token } from '../api/token.ts'
 import type { Platform } from '../api/platform.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { organizationLabels } from '../naming/labels.ts'
-import { dataKeyField, secretNames } from '../naming/names.ts'
+import { dataKeyField, lastGoodField, secretNames } from '../naming/names.ts'
 
 /** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
 const base64 = (value: string | Uint8Array): string => Buffer.from(value).toString('base64')
@@ -35,6 +35,11 @@ export function dataKeySecret(organizationId: string, dataKey: Uint8Array): Kube
   return runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {
     [dataKeyField]: base64(base64(dataKey)),
   })
+}
+
+/** @param packed the specs that could be acted on last, as reconcile/last-good.ts packs them */
+export function lastGoodSecret(organizationId: string, packed: Uint8Array): KubeObject {
+  return runtimeSecret(organizationId, secretNames.lastGood, 'Opaque', { [lastGoodField]: base64(packed) })
 }
 
 function runtimeSecret(

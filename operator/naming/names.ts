@@ -4,12 +4,15 @@
 export const storageNode = 'storage-node'
 
 export const secretNames = {
+  /** The newest specs that could be acted on; see reconcile/last-good.ts. */
+  lastGood: 'last-good',
   /** TLS identity of the storage nodes: tls.crt, tls.key, ca.crt. */
   storageNodeTls: 'storage-node-tls',
   /** The data key, under the key `data-key`. */
   dataKey: 'data-key',
 } as const
 export const dataKeyField = 'data-key'
+export const lastGoodField = 'forms'
 
 export const volumeClaim = 'data'
 

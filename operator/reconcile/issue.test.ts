@@ -104,7 +104,9 @@ describe('the end of a Token', () => {
   test('ends its string at the second', () => {
     // A period beyond the calendar must not end the pass, and with it the revocation of other Tokens.
     const longest = token({ expiresAfter: '99999999999999999999999999999w' })
-    expect(issuedToken(longest, { hash: hashToken(string), createdAt }).expiresAt).toBe('9999-12-31T23:59:59Z')
+    expect(issuedToken(longest, { hash: hashToken(string), createdAt }).expiresAt).toBe(
+      '9999-12-31T23:59:59Z',
+    )
     const short = token({ expiresAfter: '2h' })
     expect(issuedToken(short, { hash: hashToken(string), createdAt }).expiresAt).toBe('2026-11-22T13:00:00Z')
     const before = new Date(now.getTime() - 1)

@@ -1,5 +1,4 @@
-import type { Database } from '../api/database.ts'
-import type { Organization } from '../api/organization.ts'
+import type { StoredForms } from './last-good.ts'
 
 /** A revocation must be in force within 2 s, and a node that has just started must not wait for its document. */
 const quickRetryMs = 300
@@ -12,20 +11,22 @@ const rememberedLimit = 100_000
  * can be found again.
  */
 export class PassMemory {
-  readonly #lastGood = new Map<string, Organization | Database>()
+  readonly #goodForms = new Map<string, StoredForms>()
   readonly #looks = new Map<string, number>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
 
-  /** The newest form of an object that could be acted on, by uid. */
-  keepGood(object: Organization | Database): void {
-    bounded(this.#lastGood).set(object.metadata.uid, object)
+  /** What is stored of an organization, undefined if this process has not read it yet. */
+  goodForms(organizationId: string): StoredForms | undefined {
+    return this.#goodForms.get(organizationId)
   }
 
-  /** @returns the object as it last could be acted on, or as it is if this process never saw it so */
-  lastGood<Kind extends Organization | Database>(object: Kind): Kind {
-    const found = this.#lastGood.get(object.metadata.uid)
-    return found?.kind === object.kind ? (found as Kind) : object
+  keepGoodForms(organizationId: string, stored: StoredForms): void {
+    bounded(this.#goodForms).set(organizationId, stored)
+  }
+
+  forgetGoodForms(organizationId: string): void {
+    this.#goodForms.delete(organizationId)
   }
 
   /** When a Token's Secret was last read, monotonic milliseconds. */
@@ -38,16 +39,15 @@ export class PassMemory {
   }
 
   /** A node has said that it never accepts this token again. */
-  revoke(tokenId: string): void {
-    bounded(this.#revoked).set(tokenId, true)
+  revoke(organizationId: string, tokenId: string): void {
+    bounded(this.#revoked).set(`${organizationId} ${tokenId}`, true)
   }
 
-  isRevoked(tokenId: string): boolean {
-    return this.#revoked.has(tokenId)
+  isRevoked(organizationId: string, tokenId: string): boolean {
+    return this.#revoked.has(`${organizationId} ${tokenId}`)
   }
 
   forget(uid: string): void {
-    this.#lastGood.delete(uid)
     this.#looks.delete(uid)
   }
 

@@ -53,6 +53,7 @@ async function stopRuntime(pass: Pass, name: string, namespace: KubeObject): Pro
   if (pods.items.length > 0)
     return { done: false, message: `${pods.items.length} storage nodes are stopping` }
   await deleteIfThere(pass, 'secrets', name, secretNames.storageNodeTls)
+  await deleteIfThere(pass, 'secrets', name, secretNames.lastGood)
   if (namespace.metadata.annotations?.[retainedAnnotation] === undefined) {
     const annotations = { [retainedAnnotation]: pass.now.toISOString() }
     pass.caches.namespaces.observe(await pass.client.patchMetadata(namespace, { annotations }))

@@ -3,6 +3,7 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import type { Store } from '../controller/store.ts'
 import { namespace as namespaceOf } from '../desired/namespace.ts'
 import type { DesiredInput } from '../desired/input.ts'
+import { runtimeRoleBinding } from '../desired/role-binding.ts'
 import { desiredTenant } from '../desired/tenant.ts'
 import { applyObject } from '../kube/apply.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -27,13 +28,20 @@ const cacheOfKind: Readonly<Record<string, keyof TenantCaches>> = {
 }
 
 /**
- * Makes all that an organization runs in: the namespace first, then the operator's rights in it, then every closed
- * path, and the pods only when all of that and their Secrets stand.
- * @returns why it cannot be, null when all is asked for
+ * Makes the namespace that an organization runs in, and takes the operator's rights there. Nothing of it depends on the
+ * spec.
+ * @returns why it cannot be, null when it stands
  */
-export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<Standing | null> {
+export async function claimRuntime(pass: Pass, input: DesiredInput): Promise<Standing | null> {
   const conflict = await claimNamespace(pass, input)
   if (conflict) return conflict
+  await applyChild(pass, namespaceOf(input))
+  await applyChild(pass, runtimeRoleBinding(input))
+  return null
+}
+
+/** Makes what runs in a claimed namespace: every closed path, and the pods only when all of that and their Secrets stand. */
+export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<void> {
   const desired = desiredTenant(input)
   for (const object of desired) {
     // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
@@ -41,7 +49,6 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<St
     await applyChild(pass, object)
   }
   await prune(pass, input.organizationId, desired)
-  return null
 }
 
 /** Applies one object if the cache does not show it as wanted. */

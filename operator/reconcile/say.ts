@@ -48,7 +48,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
 
 /** Writes what a pass came to. @param observed read again after the pass's own writes */
 export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
-  await sayOrganization(pass, observed, settled)
+  await sayOrganization(pass, observed, { ...settled, digest: settled.confirmed ? settled.digest : null })
   const { databases, tokens } = pass.caches
   const served = new Set(settled.databases.served.map(({ metadata }) => metadata.uid))
   const names = new Set(settled.databases.served.map(databaseName))
@@ -83,7 +83,14 @@ export async function sayStatuses(pass: Pass, observed: Observed, settled: Settl
   }
 }
 
-async function sayOrganization(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
+export async function sayOrganization(
+  pass: Pass,
+  observed: Observed,
+  settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing'> & {
+    /** What every node that serves has confirmed, null for nothing new. */
+    readonly digest: string | null
+  },
+): Promise<void> {
   const { runtime, standing, organizationId } = settled
   const seen = observed.organization
   if (!seen?.parsed) return
@@ -94,7 +101,7 @@ async function sayOrganization(pass: Pass, observed: Observed, settled: Settled)
     runtimeNamespace: runtime.namespace ? runtimeNamespace(organizationId) : null,
     version: nodes?.version ?? previous?.version ?? null,
     storage: nodes ? { size: nodes.claim.size, replicas: runtime.statefulSet?.replicas ?? 0 } : null,
-    stateDigest: settled.confirmed ? settled.digest : (previous?.stateDigest ?? null),
+    stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     standing,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)

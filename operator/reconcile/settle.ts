@@ -1,16 +1,10 @@
 import { AppError } from '../../common/errors.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
-import { organizationRules, violations } from '../api/cel.ts'
 import type { Database } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
-import { platformProblem } from '../api/platform.ts'
 import type { Token } from '../api/token.ts'
-import { unsupportedInOrganization } from '../api/unsupported.ts'
 import type { Result } from '../controller/controller.ts'
-import { existingStorageNodes } from '../desired/existing.ts'
-import type { DesiredInput } from '../desired/input.ts'
-import { tenantRoleBinding } from '../desired/role-binding.ts'
 import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
 import { isPaused } from '../naming/labels.ts'
 import { observeRuntime, observeTenant } from '../observe/observe.ts'
@@ -19,12 +13,13 @@ import type { PodReport } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
 import { decideDatabases, type DatabaseDecisions } from './databases.ts'
-import { finishDatabases, finishTokens, living } from './members.ts'
+import { rememberGoodForms } from './last-good.ts'
+import { makeRuntime } from './make-runtime.ts'
+import { finishDatabases, finishTokens, living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
 import { pushDocument } from './push.ts'
 import type { Settled } from './settled.ts'
-import { ensureTenantBinding, settleRuntime } from './runtime.ts'
-import { sayFirst, sayStatuses } from './say.ts'
+import { sayFirst, sayOrganization, sayStatuses } from './say.ts'
 import { decideTokens, secretLookMs, type TokenDecision } from './tokens.ts'
 import { ensureFinalizer, isDeleting } from './write.ts'
 
@@ -44,12 +39,22 @@ export async function settleOrganization(
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
   await sayFirst(pass, observed, organizationId)
   await holdOn(pass, observed)
-  const { hold, refused } = await makeRuntime(pass, organization, organizationId)
-  const served = hold?.state === 'stalled' ? pass.memory.lastGood(organization) : organization
-  if (!hold) pass.memory.keepGood(organization)
-
-  const databases = decideDatabases(served, living(observed.databases).map(parsedOf<Database>), pass.memory)
+  const { hold, refused, served, forms } = await makeRuntime(pass, organization, organizationId)
+  const members = living(observed.databases).map(parsedOf<Database>)
+  const databases = decideDatabases(served ?? organization, members, forms.databases)
   refuseUnreadable(observed)
+  const unknown = databases.unknown === null ? null : stalled('FormUnknown', databases.unknown)
+  if (served === null || unknown !== null) {
+    await leaveInForce(pass, observed, organization, hold ?? unknown ?? stalled('FormUnknown', ''))
+    if (refused) throw refused
+    return { requeueAfterMs: nextLookMs(pass, true, false, null) }
+  }
+  const good = { organization: served.spec, databases: databases.forms }
+  const tooLarge = await rememberGoodForms(pass, organizationId, good)
+  if (tooLarge !== null) {
+    await leaveInForce(pass, observed, organization, stalled('LimitReached', tooLarge))
+    return { requeueAfterMs: nextLookMs(pass, true, false, null) }
+  }
   const { tokens, document, runtime, reports } = await bringIntoForce(pass, observed, served, databases)
   for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
 
@@ -83,6 +88,27 @@ export async function settleOrganization(
 }
 
 /**
+ * Changes nothing on the nodes: what they serve goes on, also over a restart, since they keep their document. Where
+ * none runs there is nothing to change.
+ */
+async function leaveInForce(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+  standing: Standing,
+): Promise<void> {
+  const organizationId = idOfUid(organization.metadata.uid)
+  const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+  await finishTokens(pass, organizationId, observed, runtime, [])
+  await finishDatabases(pass, organizationId, observed, runtime, [])
+  const now = observedNow(pass, observed)
+  await sayOrganization(pass, now, { organizationId, runtime, standing, digest: null })
+  const { name } = organization.metadata
+  const message = `Organization ${name} is not ready; its conditions say why`
+  await membersWait(pass, now, progressing('OrganizationNotReady', message))
+}
+
+/**
  * Makes the state document and brings it into force. A token that a node has revoked for ever is left out of a second
  * document: it must not keep all the others from being served.
  */
@@ -99,11 +125,13 @@ async function bringIntoForce(
     const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
     const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
-    const revived = reports.flatMap((report) =>
-      report.result === 'refused' && report.revokedTokenId !== undefined ? [report.revokedTokenId] : [],
-    )
+    const revived = reports
+      .flatMap((report) =>
+        report.result === 'refused' && report.revokedTokenId !== undefined ? [report.revokedTokenId] : [],
+      )
+      .filter((id) => document.tokens.some((token) => token.id === id)) // a node's word counts for what it was sent
     if (revived.length === 0 || attempt === revivedLimit) return { tokens, document, runtime, reports }
-    for (const id of revived) pass.memory.revoke(id)
+    for (const id of revived) pass.memory.revoke(organizationId, id)
     pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
   }
 }
@@ -137,47 +165,6 @@ async function holdOn(pass: Pass, observed: Observed): Promise<void> {
       await ensureFinalizer(pass, store, store.get(key.namespace, object.metadata.name) ?? object)
     }
   }
-}
-
-/**
- * Makes what the organization runs in, or says why not. What runs is left running.
- * @returns refused: what the API server said, to be thrown when the statuses are written
- */
-async function makeRuntime(
-  pass: Pass,
-  organization: Organization,
-  organizationId: string,
-): Promise<{ readonly hold: Standing | null; readonly refused?: AppError }> {
-  try {
-    await ensureTenantBinding(pass, tenantRoleBinding(organization.metadata.namespace, pass.platform))
-    const problem = organizationProblem(pass, organization)
-    if (problem) return { hold: problem }
-    const { statefulSet } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
-    const input: DesiredInput = {
-      organization,
-      organizationId,
-      platform: pass.platform,
-      ownerKey: pass.authority.operatorKey,
-      existing: existingStorageNodes(statefulSet?.object ?? null),
-    }
-    return { hold: await settleRuntime(pass, input) }
-  } catch (error) {
-    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
-    // A right that was bound a moment ago is not known everywhere at once.
-    const isYoung = error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
-    if (isYoung)
-      return { hold: progressing('Progressing', 'the operator’s rights are being bound'), refused: error }
-    return { hold: progressing('ApiRefused', error.message), refused: error }
-  }
-}
-
-function organizationProblem(pass: Pass, organization: Organization): Standing | null {
-  const [violation] = violations(organizationRules, organization)
-  if (violation) return stalled('InvalidSpec', violation.message)
-  const [unsupported] = unsupportedInOrganization(organization)
-  if (unsupported) return stalled('NotYetSupported', unsupported.message)
-  const problem = platformProblem(organization.spec, pass.platform)
-  return problem ? stalled(problem.reason, problem.message) : null
 }
 
 function pushFailed(pass: Pass, report: PodReport & { readonly message: string }): void {

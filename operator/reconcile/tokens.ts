@@ -63,12 +63,14 @@ async function decideToken(
   organizationId: string,
   token: Token,
 ): Promise<TokenDecision> {
-  const known = knownTokens(token, organizationId).filter(({ id }) => !pass.memory.isRevoked(id))
+  const known = knownTokens(token, organizationId).filter(
+    ({ id }) => !pass.memory.isRevoked(organizationId, id),
+  )
   const problem = tokenProblem(token)
   // What was issued once stays in force, also while its spec cannot be acted on or is paused.
   if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
   if (token.spec.hash !== null) {
-    if (isRevokedForEver(pass, token, token.spec.hash)) {
+    if (isRevokedForEver(pass, organizationId, token, token.spec.hash)) {
       const hold = stalled(
         'Revoked',
         'spec.hash: this token was deleted before, which is for ever; make another one',
@@ -111,7 +113,7 @@ async function settleSecret(
   const name = tokenSecretName(token) ?? token.metadata.name
   const secret = await pass.client.get(resources.secrets, { namespace, name })
   const found = readSecret(operatorKey, uid, organizationId, secret)
-  const plan = planIssue(token, known, found, pass.now, (id) => pass.memory.isRevoked(id))
+  const plan = planIssue(token, known, found, pass.now, (id) => pass.memory.isRevoked(organizationId, id))
   const build = (tokenString: string, createdAt: string): KubeObject => {
     const made = tokenSecret({
       token,
@@ -212,9 +214,9 @@ function kept(token: Token, known: readonly IssuedToken[], hold: Standing | null
 }
 
 /** Nodes said so, to this process or, as status remembers, to one before it. */
-function isRevokedForEver(pass: Pass, token: Token, hash: string): boolean {
+function isRevokedForEver(pass: Pass, organizationId: string, token: Token, hash: string): boolean {
   const ready = token.status?.conditions.find(({ type }) => type === 'Ready')
-  return ready?.reason === 'Revoked' || pass.memory.isRevoked(tokenId(hash))
+  return ready?.reason === 'Revoked' || pass.memory.isRevoked(organizationId, tokenId(hash))
 }
 
 /** The strings that status knows, if they are of this organization and not of one before it under the same name. */

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import type { Condition } from '../api/conditions.ts'
+import { resources, type Resource } from '../kube/resource.ts'
+import { secretNames } from '../naming/names.ts'
+import { TenantWorld } from '../../test/support/tenant-world.ts'
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+
+// What cannot be acted on changes nothing: neither at once nor after a restart is anything of a refused spec in force,
+// and what was in force before stays, drift and all.
+
+const hourNs = 3_600_000_000_000n
+
+async function tenant(): Promise<{ readonly world: TenantWorld; readonly runtime: string }> {
+  const world = new TenantWorld()
+  const made = await world.create('Organization', 'acme', {})
+  await world.create('Database', 'metrics', { organization: 'acme', retention: '720h' })
+  await world.create('Database', 'events', { organization: 'acme' })
+  await world.create('Token', 'writer', {
+    organization: 'acme',
+    permissions: [{ database: '*', access: ['write'] }],
+  })
+  await world.settle()
+  return { world, runtime: runtimeNamespace(idOfUid(made.metadata.uid!)) }
+}
+
+function condition(
+  world: TenantWorld,
+  resource: Resource,
+  name: string,
+  type: string,
+): Condition | undefined {
+  const status = world.get(resource, name)?.['status'] as { conditions: readonly Condition[] } | undefined
+  return status?.conditions.find((found) => found.type === type)
+}
+
+async function refuseBoth(world: TenantWorld): Promise<void> {
+  await world.edit(resources.organizations, 'acme', {
+    limits: { databases: 1 },
+    hibernation: 'WhenIdle',
+    idleAfter: '1h',
+  })
+  await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
+}
+
+describe('a refused spec is not in force', () => {
+  test('neither at once nor after a restart', async () => {
+    const { world } = await tenant()
+    const before = structuredClone(world.nodes.document)
+    expect(before?.databases.map(({ name }) => name).toSorted()).toEqual(['events', 'metrics'])
+    await refuseBoth(world)
+    for (const restarts of [0, 1, 2]) {
+      await world.settle()
+      expect(condition(world, resources.organizations, 'acme', 'Stalled')?.reason).toBe('NotYetSupported')
+      expect(condition(world, resources.databases, 'metrics', 'Stalled')?.reason).toBe('NotYetSupported')
+      expect(world.nodes.document, `after ${restarts} restarts`).toEqual(before)
+      world.restart()
+    }
+  })
+
+  test('nor if it came while no operator ran', async () => {
+    const { world } = await tenant()
+    const before = structuredClone(world.nodes.document)
+    world.restart()
+    await refuseBoth(world)
+    await world.settle()
+    expect(world.nodes.document).toEqual(before)
+  })
+
+  test('nor is an edit under pause', async () => {
+    const { world } = await tenant()
+    const before = structuredClone(world.nodes.document)
+    const live = world.get(resources.databases, 'metrics')!
+    await world.kube.patchMetadata(live, { annotations: { 'holdfast.dev/paused': 'true' } })
+    await world.edit(resources.databases, 'metrics', { retention: '1h' })
+    world.restart()
+    await world.settle()
+    expect(world.nodes.document).toEqual(before)
+  })
+
+  test('a spec that is mended is in force, and the other one stays held', async () => {
+    const { world } = await tenant()
+    await refuseBoth(world)
+    await world.settle()
+    world.restart()
+    await world.edit(resources.databases, 'metrics', { retention: '2h', limits: { series: null } })
+    await world.settle()
+    const served = world.nodes.document!.databases.find(({ name }) => name === 'metrics')
+    expect(served?.retentionPolicies[0]?.durationNs).toBe(String(2n * hourNs))
+    expect(world.nodes.document!.databases).toHaveLength(2)
+    expect(condition(world, resources.databases, 'metrics', 'Ready')?.status).toBe('True')
+  })
+
+  test.each(['is gone', 'cannot be read'])(
+    'where the memory of the good form %s nothing is changed, and that is said',
+    async (how) => {
+      const { world, runtime } = await tenant()
+      const before = structuredClone(world.nodes.document)
+      const memory = world.get(resources.secrets, secretNames.lastGood, runtime)!
+      if (how === 'is gone') await world.kube.delete(memory)
+      else await world.kube.replace({ ...memory, data: { forms: 'AAAA' } })
+      world.restart()
+      await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
+      await world.settle()
+      expect(world.nodes.document).toEqual(before)
+      const said = condition(world, resources.organizations, 'acme', 'Ready')
+      expect(said).toMatchObject({ status: 'False', reason: 'FormUnknown' })
+      expect(said?.message).toContain('Database metrics')
+      await world.edit(resources.databases, 'metrics', { limits: {} })
+      await world.settle()
+      expect(condition(world, resources.organizations, 'acme', 'Ready')?.status).toBe('True')
+    },
+  )
+})

@@ -1,0 +1,115 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { z } from 'zod'
+import { AppError, messageOf } from '../../common/errors.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
+import { canonicalJson } from '../../common/state-document.ts'
+import { databaseSpecSchema, type DatabaseSpec } from '../api/database.ts'
+import { organizationSpecSchema, type OrganizationSpec } from '../api/organization.ts'
+import { lastGoodSecret } from '../desired/secrets.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { lastGoodField, secretNames } from '../naming/names.ts'
+import type { Pass } from './pass.ts'
+
+/**
+ * The newest specs of an organization that could be acted on: what goes on while a newer one cannot. They are kept in
+ * the runtime namespace, before they come into force, so that another process finds them too: a spec that is refused
+ * must never take the place of one that is in force. In a Secret and not in a ConfigMap, since Secrets are what the
+ * operator may write there and nobody else may read.
+ */
+export interface GoodForms {
+  /** null where none is known. */
+  readonly organization: OrganizationSpec | null
+  /** By uid; those that the nodes serve or are about to. */
+  readonly databases: ReadonlyMap<string, DatabaseSpec>
+}
+
+/** The forms as they are stored. */
+export interface StoredForms {
+  readonly forms: GoodForms
+  readonly text: string
+  /** The Secret without its data, null if there is none. */
+  readonly secret: KubeObject | null
+}
+
+export const noForms: GoodForms = { organization: null, databases: new Map() }
+
+/** A Secret holds 1 MiB; 10,000 databases take a third of this. */
+const packedLimitBytes = 1_000_000
+const unpackedLimitBytes = 64 * 1024 * 1024
+
+const formsSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  organization: organizationSpecSchema.nullable(),
+  databases: z.record(z.string(), databaseSpecSchema),
+})
+
+/**
+ * What is remembered of an organization whose runtime namespace is its own. Read once a process.
+ * @throws AppError as `KubeClient.get`
+ */
+export async function recallGoodForms(pass: Pass, organizationId: string): Promise<GoodForms> {
+  const known = pass.memory.goodForms(organizationId)
+  if (known) return known.forms
+  const namespace = runtimeNamespace(organizationId)
+  const secret = await pass.client.get(resources.secrets, { namespace, name: secretNames.lastGood })
+  const forms = secret ? unpacked(pass, secret) : noForms
+  pass.memory.keepGoodForms(organizationId, {
+    forms,
+    text: textOf(forms),
+    secret: secret && { ...secret, data: {} },
+  })
+  return forms
+}
+
+/**
+ * Stores the forms if they are others than those stored.
+ * @returns why they cannot be stored, null if they are
+ * @throws AppError conflict, when somebody else has written: the next pass recalls them again
+ */
+export async function rememberGoodForms(
+  pass: Pass,
+  organizationId: string,
+  forms: GoodForms,
+): Promise<string | null> {
+  const known = pass.memory.goodForms(organizationId)
+  const text = textOf(forms)
+  if (known?.text === text) return null
+  const packed = gzipSync(text)
+  if (packed.length > packedLimitBytes) {
+    return `the specs of its databases are ${packed.length} bytes packed, and ${packedLimitBytes} can be remembered: nothing new comes into force; delete some or shorten their lists`
+  }
+  const wanted = lastGoodSecret(organizationId, packed)
+  pass.memory.forgetGoodForms(organizationId)
+  const secret = await written(pass, known?.secret ?? null, wanted)
+  pass.memory.keepGoodForms(organizationId, { forms, text, secret: { ...secret, data: {} } })
+  return null
+}
+
+async function written(pass: Pass, live: KubeObject | null, wanted: KubeObject): Promise<KubeObject> {
+  if (!live) return pass.client.create(wanted)
+  try {
+    return await pass.client.replace({ ...live, data: wanted['data'] })
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'not-found') return pass.client.create(wanted)
+    throw error
+  }
+}
+
+function textOf({ organization, databases }: GoodForms): string {
+  return canonicalJson({ formatVersion: 1, organization, databases: Object.fromEntries(databases) })
+}
+
+/** What cannot be read counts as nothing remembered: then nothing is changed until all specs can be acted on. */
+function unpacked(pass: Pass, secret: KubeObject): GoodForms {
+  try {
+    const data = secret['data'] as Readonly<Record<string, string>> | undefined
+    const packed = Buffer.from(data?.[lastGoodField] ?? '', 'base64')
+    const text = gunzipSync(packed, { maxOutputLength: unpackedLimitBytes }).toString('utf8')
+    const { organization, databases } = formsSchema.parse(JSON.parse(text))
+    return { organization, databases: new Map(Object.entries(databases)) }
+  } catch (error) {
+    pass.log.warn({ reason: messageOf(error) }, 'remembered specs cannot be read')
+    return noForms
+  }
+}

@@ -1,0 +1,75 @@
+import { AppError } from '../../common/errors.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
+import { organizationRules, violations } from '../api/cel.ts'
+import type { Organization } from '../api/organization.ts'
+import { platformProblem } from '../api/platform.ts'
+import { unsupportedInOrganization } from '../api/unsupported.ts'
+import { existingStorageNodes } from '../desired/existing.ts'
+import type { DesiredInput } from '../desired/input.ts'
+import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { observeRuntime } from '../observe/observe.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { noForms, recallGoodForms, type GoodForms } from './last-good.ts'
+import type { Pass } from './pass.ts'
+import { claimRuntime, ensureTenantBinding, settleRuntime } from './runtime.ts'
+
+/** What an organization runs in, as far as a pass could make it. */
+export interface Made {
+  /** Why the spec is not in force, null if all of it is asked for. */
+  readonly hold: Standing | null
+  /** The Organization in the form that is to be in force; null where that is not known or nothing runs. */
+  readonly served: Organization | null
+  readonly forms: GoodForms
+  /** What the API server said, to be thrown when the statuses are written. */
+  readonly refused?: AppError
+}
+
+/** Makes what the organization runs in, or says why not. What runs is left running. */
+export async function makeRuntime(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+): Promise<Made> {
+  const problem = organizationProblem(pass, organization)
+  let made: Made = { hold: problem, served: null, forms: noForms }
+  try {
+    await ensureTenantBinding(pass, tenantRoleBinding(organization.metadata.namespace, pass.platform))
+    const { namespace, statefulSet } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    // An Organization that never could be acted on has nothing to look after.
+    if (problem && !namespace) return made
+    const input: DesiredInput = {
+      organization,
+      organizationId,
+      platform: pass.platform,
+      ownerKey: pass.authority.operatorKey,
+      existing: existingStorageNodes(statefulSet?.object ?? null),
+    }
+    const conflict = await claimRuntime(pass, input)
+    if (conflict) return { ...made, hold: conflict }
+    const forms = await recallGoodForms(pass, organizationId)
+    const spec = problem ? forms.organization : organization.spec
+    made = { hold: problem, served: spec && { ...organization, spec }, forms }
+    if (!problem) await settleRuntime(pass, input)
+    return made
+  } catch (error) {
+    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    return { ...made, hold: problem ?? refusal(pass, error), refused: error }
+  }
+}
+
+/** The Standing of an organization of whose objects the API server refused one. */
+function refusal(pass: Pass, error: AppError): Standing {
+  // A right that was bound a moment ago is not known everywhere at once.
+  const isYoung = error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
+  if (isYoung) return progressing('Progressing', 'the operator’s rights are being bound')
+  return progressing('ApiRefused', error.message)
+}
+
+function organizationProblem(pass: Pass, organization: Organization): Standing | null {
+  const [violation] = violations(organizationRules, organization)
+  if (violation) return stalled('InvalidSpec', violation.message)
+  const [unsupported] = unsupportedInOrganization(organization)
+  if (unsupported) return stalled('NotYetSupported', unsupported.message)
+  const problem = platformProblem(organization.spec, pass.platform)
+  return problem ? stalled(problem.reason, problem.message) : null
+}

@@ -1,0 +1,212 @@
+import { AppError } from '../../common/errors.ts'
+import { silentLogger } from '../../common/log.ts'
+import { stateDigest, type StateDocument } from '../../common/state-document.ts'
+import { platformSchema } from '../../operator/api/platform.ts'
+import type { Store } from '../../operator/controller/store.ts'
+import type { KubeObject } from '../../operator/kube/object.ts'
+import { resourceOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { storageNodeLabels } from '../../operator/naming/labels.ts'
+import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.ts'
+import { PassMemory } from '../../operator/reconcile/memory.ts'
+import type { TenantCaches, TenantContext } from '../../operator/reconcile/pass.ts'
+import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
+import { FakeClock } from './fake-clock.ts'
+import { MemoryKube } from './memory-kube.ts'
+
+export const namespace = 'acme-team'
+const key = `${namespace}/acme`
+const platform = platformSchema.parse({
+  operatorNamespace: 'holdfast-system',
+  installationId: 'a'.repeat(16),
+  storageNode: { images: { '0.1.0': 'example/node' }, defaultVersion: '0.1.0' },
+  gateway: { url: 'https://gateway.example:8086', host: 'gateway.example', port: 8086 },
+})
+
+/** One storage node: the document in force, and what it never takes back. */
+export class FakeNodes implements Nodes {
+  document: StateDocument | null = null
+  readonly dropped: string[] = []
+  readonly refusals: string[] = []
+  readonly #revoked = new Set<string>()
+  isCut: () => boolean = () => false
+
+  async getState({ organizationId }: NodeAddress) {
+    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    return {
+      organizationId,
+      digest: this.document ? stateDigest(this.document) : '',
+      formatVersions: [1],
+      version: '0.1.0',
+      databasesWithData: [],
+    }
+  }
+
+  async pushState(node: NodeAddress, document: StateDocument) {
+    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    const ids = new Set(document.tokens.map(({ id }) => id))
+    const revived = [...ids].find((id) => this.#revoked.has(id))
+    if (revived !== undefined) {
+      this.refusals.push(revived)
+      throw new AppError('invalid', 'ERR_NODE_REFUSED', `${revived} is revoked`)
+    }
+    for (const { id } of this.document?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
+    this.document = document
+    return { outcome: 'accepted' as const, state: await this.getState(node) }
+  }
+
+  async deleteDatabase(_node: NodeAddress, databaseId: string) {
+    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    this.dropped.push(databaseId)
+  }
+}
+
+/** A cluster in memory, with as much of its own controllers as a tenant's life needs. */
+export class TenantWorld {
+  readonly kube = new MemoryKube()
+  readonly nodes = new FakeNodes()
+  readonly clock = new FakeClock()
+  writes = 0
+  readonly operatorWrites: string[] = []
+  /** The process dies with this write. */
+  killAfter = Number.POSITIVE_INFINITY
+  killed = false
+  #byOperator = false
+  #memory = new PassMemory()
+
+  constructor() {
+    this.nodes.isCut = () => this.killed
+    this.kube.world.intercept = (call) => {
+      if (!this.#byOperator) return
+      if (this.killed) throw new AppError('unavailable', 'ERR_KUBE_FENCED', 'killed')
+      if (/^(get|list) /.test(call)) return
+      this.writes += 1
+      this.operatorWrites.push(call)
+      // This write arrives; nothing that the process wanted to do after it happens any more.
+      this.killed = this.writes === this.killAfter
+    }
+  }
+
+  get(resource: Resource, name: string, within: string | undefined = namespace): KubeObject | undefined {
+    return this.all(resource).find(
+      ({ metadata }) => metadata.name === name && (!resource.namespaced || metadata.namespace === within),
+    )
+  }
+
+  all(resource: Resource): readonly KubeObject[] {
+    return [...this.kube.world.objects.values()].filter((object) => resourceOf(object) === resource)
+  }
+
+  create(kind: string, name: string, spec: object): Promise<KubeObject> {
+    const creationTimestamp = new Date(this.clock.nowMs()).toISOString()
+    const metadata = { name, namespace, generation: 1, creationTimestamp }
+    return this.kube.create({ apiVersion: 'holdfast.dev/v1alpha1', kind, metadata, spec })
+  }
+
+  async remove(resource: Resource, name: string): Promise<void> {
+    await this.kube.delete(this.get(resource, name)!)
+  }
+
+  /** A user's edit of a spec. */
+  async edit(resource: Resource, name: string, spec: object): Promise<void> {
+    const live = this.get(resource, name)!
+    const generation = (live.metadata.generation ?? 0) + 1
+    const merged = { ...(live['spec'] as object), ...spec }
+    await this.kube.apply({ ...live, metadata: { ...live.metadata, generation }, spec: merged })
+  }
+
+  /** Passes, and what the cluster does between them, until nothing changes any more. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 60; round += 1) {
+      const before = this.kube.world.version
+      await this.#pass()
+      await this.#cluster()
+      if (this.kube.world.version === before && !this.killed) return
+      if (this.killed) this.restart()
+    }
+    throw new Error('it never settles')
+  }
+
+  /** Another process takes over, which knows nothing but what the cluster does. */
+  restart(): void {
+    this.killed = false
+    this.killAfter = Number.POSITIVE_INFINITY
+    this.#memory = new PassMemory()
+  }
+
+  async #pass(): Promise<void> {
+    this.#byOperator = true
+    // Secrets are looked at again only after a while.
+    this.clock.jump(11_000)
+    try {
+      await reconcileTenant(this.#context())(key, silentLogger, new AbortController().signal)
+    } catch (error) {
+      if (!this.killed) throw error
+    } finally {
+      this.#byOperator = false
+    }
+  }
+
+  #context(): TenantContext {
+    const store = (resource: Resource): Store => ({
+      get: (within, name) => this.get(resource, name, within),
+      list: (within) =>
+        this.all(resource).filter(({ metadata }) => within === undefined || metadata.namespace === within),
+      observe: () => undefined,
+    })
+    const caches = Object.fromEntries(
+      Object.entries(resources).map(([name, resource]) => [name, store(resource)]),
+    ) as unknown as TenantCaches
+    return {
+      client: this.kube,
+      caches,
+      nodes: this.nodes,
+      platform,
+      authority: {
+        operatorKey: Buffer.alloc(32, 7),
+        certificatePem: 'authority',
+        issueNodeIdentity: async () => ({ certificatePem: 'certificate', privateKeyPem: 'key' }),
+        isNodeIdentityDue: () => false,
+      },
+      events: { record: () => undefined },
+      memory: this.#memory,
+      clock: this.clock,
+      random: () => 0.5,
+      metrics: {
+        tenantIs: () => undefined,
+        tenantGone: () => undefined,
+        pushFailed: () => undefined,
+      },
+    }
+  }
+
+  /** StatefulSet controller with kubelet, garbage collector and namespace controller. */
+  async #cluster(): Promise<void> {
+    for (const set of this.all(resources.statefulSets)) {
+      const within = set.metadata.namespace!
+      if (this.get(resources.pods, 'storage-node-0', within)) continue
+      const labels = storageNodeLabels(within.slice('holdfast-'.length))
+      const metadata = { name: 'storage-node-0', namespace: within, labels }
+      await this.kube.create({ apiVersion: 'v1', kind: 'Pod', metadata, status: runningPod })
+      await this.kube.patchStatus(set, { readyReplicas: 1, updatedReplicas: 1, updateRevision: 'a' })
+    }
+    const gone: KubeObject[] = this.all(resources.pods).filter(
+      ({ metadata }) => !this.get(resources.statefulSets, 'storage-node', metadata.namespace),
+    )
+    for (const secret of this.all(resources.secrets)) {
+      const [owner] = secret.metadata.ownerReferences ?? []
+      if (owner && !this.all(resources.tokens).some(({ metadata }) => metadata.uid === owner.uid))
+        gone.push(secret)
+    }
+    for (const object of this.kube.world.objects.values()) {
+      const within = object.metadata.namespace ?? ''
+      if (within.startsWith('holdfast-') && !this.get(resources.namespaces, within)) gone.push(object)
+    }
+    for (const object of gone) await this.kube.delete(object)
+  }
+}
+
+const runningPod = {
+  podIP: '192.0.2.1',
+  conditions: [{ type: 'Ready', status: 'True' }],
+  containerStatuses: [{ state: { running: {} } }],
+}
