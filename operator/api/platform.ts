@@ -2,9 +2,12 @@ import { z } from 'zod'
 import { id, namespaceName, optional, quantity } from './fields.ts'
 import type { OrganizationSpec } from './organization.ts'
 
-const resourceList = z.record(z.string().regex(/^[-a-z0-9./]+$/), quantity())
+/** YAML reads `cpu: 1` as a number; the Kubernetes API takes quantities as texts. */
+const writtenQuantity = z.union([quantity(), z.number().min(0).max(1e15).multipleOf(0.001)]).transform(String)
 
-const toleration = z.strictObject({
+export const resourceList = z.record(z.string().regex(/^[-a-z0-9./]+$/), writtenQuantity)
+
+export const toleration = z.strictObject({
   key: z.string().optional().describe('Key of the taint; none for all of them.'),
   operator: z.enum(['Exists', 'Equal']).optional(),
   value: z.string().optional(),

@@ -1,5 +1,6 @@
+{{/* There is no public registry of Holdfast's images: whoever installs it says where they are. */}}
 {{- define "holdfast.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ required "image.repository: name the image of operator and gateway in a registry of yours; docs/install.md shows how to build and push it" .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{- define "holdfast.labels" -}}
@@ -12,7 +13,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Labels that select the pods of a component. Never change: selectors are immutable, and storage nodes admit by them. */}}
 {{- define "holdfast.selector" -}}
 app.kubernetes.io/name: holdfast
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -48,22 +49,31 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* What the operator must know of the installation: operator/api/platform.ts parses it. */}}
+{{- define "holdfast.tlsSecret" -}}
+{{ .Values.gateway.tls.secretName | default "holdfast-gateway-tls" | quote }}
+{{- end }}
+
+{{/* What the operator must know of the installation: operator/platform-file.ts parses it. */}}
 {{- define "holdfast.platform" -}}
-operatorNamespace: {{ .Release.Namespace }}
+{{- $version := .Values.storageNode.defaultVersion }}
+{{- if not (get .Values.storageNode.images $version) }}
+{{- fail (printf "storageNode.images: name the storage node's image of version %s, the storageNode.defaultVersion; docs/install.md shows how to build and push it" $version) }}
+{{- end -}}
+operatorNamespace: {{ .Release.Namespace | quote }}
 operatorServiceAccount: holdfast-operator
-clusterDomain: {{ .Values.clusterDomain }}
+clusterDomain: {{ .Values.clusterDomain | quote }}
 storageNode: {{- toYaml .Values.storageNode | nindent 2 }}
 classes: {{- toYaml .Values.classes | nindent 2 }}
 gateway:
-  url: {{ include "holdfast.gatewayURL" . }}
-  tlsSecretName: {{ .Values.gateway.tls.secretName | default "holdfast-gateway-tls" }}
+  url: {{ include "holdfast.gatewayURL" . | quote }}
+  tlsSecretName: {{ include "holdfast.tlsSecret" . }}
   issueCertificate: {{ and (not .Values.gateway.insecureHTTP) (not .Values.gateway.tls.secretName) }}
   hosts:
-    - {{ include "holdfast.gatewayService" . }}
-    - {{ include "holdfast.gatewayService" . }}.{{ .Release.Namespace }}
-    - {{ include "holdfast.gatewayService" . }}.{{ .Release.Namespace }}.svc
-    - {{ include "holdfast.gatewayHost" . }}
+    {{- $service := include "holdfast.gatewayService" . }}
+    - {{ $service | quote }}
+    - {{ printf "%s.%s" $service .Release.Namespace | quote }}
+    - {{ printf "%s.%s.svc" $service .Release.Namespace | quote }}
+    - {{ include "holdfast.gatewayHost" . | quote }}
     {{- range .Values.gateway.tls.hosts }}
     - {{ . | quote }}
     {{- end }}

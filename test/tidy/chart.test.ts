@@ -1,0 +1,159 @@
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { parseGatewayConfig } from '../../gateway/config.ts'
+import { ensureTools, findTools } from '../../local-kubernetes/tools.ts'
+import { readConfig } from '../../operator/config.ts'
+import { parsePlatformFile } from '../../operator/platform-file.ts'
+import { run } from '../../scripts/run.ts'
+
+// What Helm lets through, operator and gateway start with; what they would die of, Helm refuses and names.
+
+interface Rendered {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly data: Readonly<Record<string, string>>
+  readonly rules: readonly Rule[]
+  readonly spec: {
+    readonly ingress: unknown
+    readonly template: {
+      readonly spec: { readonly containers: readonly [{ readonly env: readonly Variable[] }] }
+    }
+  }
+}
+
+interface Rule {
+  readonly resources: readonly string[]
+  readonly resourceNames?: readonly string[]
+  readonly verbs: readonly string[]
+}
+
+interface Variable {
+  readonly name: string
+  readonly value?: string
+}
+
+const chart = join(import.meta.dirname, '../../charts/holdfast')
+const required = [
+  'image.repository=registry.example.com/holdfast',
+  String.raw`storageNode.images.0\.1\.0=registry.example.com/node:1`,
+]
+
+async function render(
+  settings: readonly string[],
+  namespace = 'holdfast-system',
+): Promise<readonly Rendered[]> {
+  const sets = settings.flatMap((setting) => ['--set', setting])
+  const args = ['template', 'holdfast', chart, '--namespace', namespace, ...sets]
+  const text = await run(findTools().helm, args, { timeoutMs: 60_000 })
+  return parseAllDocuments(text).map((document) => document.toJS() as Rendered)
+}
+
+function named(objects: readonly Rendered[], kind: string, name: string): Rendered {
+  const found = objects.find((object) => object?.kind === kind && object.metadata.name === name)
+  if (!found) throw new Error(`the chart renders no ${kind} ${name}`)
+  return found
+}
+
+function environmentOf(objects: readonly Rendered[], deployment: string): Readonly<Record<string, string>> {
+  const { env } = named(objects, 'Deployment', deployment).spec.template.spec.containers[0]
+  // What has no value is filled in from the pod itself.
+  return Object.fromEntries(env.map(({ name, value }) => [name, value ?? 'from-the-pod']))
+}
+
+/** Reads what the chart renders as the two programs do at their start. */
+function startPrograms(objects: readonly Rendered[]) {
+  return {
+    platform: parsePlatformFile(named(objects, 'ConfigMap', 'holdfast-platform').data['platform.yaml']!),
+    operator: readConfig(environmentOf(objects, 'holdfast-operator')),
+    gateway: parseGatewayConfig(environmentOf(objects, 'holdfast-gateway')),
+  }
+}
+
+beforeAll(() => ensureTools((line) => console.log(line)), 30 * 60_000)
+
+describe('what Helm lets through, the programs start with', () => {
+  test('the default values', async () => {
+    const { platform, operator, gateway } = startPrograms(await render(required))
+    expect(platform.operatorNamespace).toBe('holdfast-system')
+    expect(platform.storageNode.images).toEqual({ '0.1.0': 'registry.example.com/node:1' })
+    expect(platform.classes['standard']!.resources.limits).toEqual({ memory: '512Mi' })
+    expect(operator.workers).toBe(4)
+    expect(gateway.maxConnections).toBe(10_000)
+    expect(gateway.pools.responseTimeoutMs).toBe(600_000)
+  })
+
+  test.each([
+    ['a whole number of processors', 'classes.standard.resources.limits.cpu=1'],
+    ['a part of one', 'classes.standard.resources.requests.cpu=0.25'],
+    ['memory in bytes', 'classes.standard.resources.limits.memory=1073741824'],
+    [
+      'a toleration',
+      'classes.standard.tolerations[0].key=db,classes.standard.tolerations[0].operator=Exists',
+    ],
+    ['a toleration with a time', 'classes.standard.tolerations[0].tolerationSeconds=60'],
+    ['no standard class', 'classes.standard=null,classes.large.resources.limits.memory=4Gi'],
+    ['another address', 'gateway.url=https://metrics.example.com'],
+    ['an address with a port', 'gateway.url=http://192.0.2.7:65535,gateway.insecureHTTP=true'],
+    ['an IPv6 address', 'gateway.url=https://[2001:db8::1]:8086'],
+    ['hosts', 'gateway.tls.hosts={*.example.com,192.0.2.7,2001:db8::1}'],
+    ['a certificate of their own', 'gateway.tls.secretName=my.tls-2026'],
+    ['a base domain', 'gateway.baseDomain=metrics.example.com'],
+    ['large limits', 'gateway.limits.connections=1000000,gateway.limits.attemptsPerSecond=1000000'],
+    ['some namespaces', 'operator.watchNamespaces={marketing,team-2}'],
+    [
+      'versions that look like numbers',
+      String.raw`storageNode.images.1\.10=a:b,classes.standard.versions={0.1.0}`,
+    ],
+  ])('%s', async (_, setting) => {
+    const { platform } = startPrograms(await render([...required, setting]))
+    expect(platform.gateway.hosts.length).toBeGreaterThan(3)
+  })
+
+  test('a number in YAML is the quantity that Kubernetes reads', async () => {
+    const { platform } = startPrograms(await render([...required, 'classes.standard.resources.limits.cpu=1']))
+    expect(platform.classes['standard']!.resources.limits).toEqual({ cpu: '1', memory: '512Mi' })
+  })
+
+  test('a namespace of digits stays a text everywhere', async () => {
+    const objects = await render(required, '2026')
+    expect(startPrograms(objects).platform.operatorNamespace).toBe('2026')
+    const namespaces = objects.flatMap((object) => object?.metadata.namespace ?? [])
+    expect(namespaces.length).toBeGreaterThan(5)
+    expect(new Set(namespaces)).toEqual(new Set(['2026']))
+  })
+})
+
+describe('what they would die of, Helm refuses and names', () => {
+  test.each([
+    ['image.repository', [required[1]!]],
+    ['storageNode.images', [required[0]!]],
+    ['storageNode.defaultVersion', [...required, 'storageNode.defaultVersion=0.2.0']],
+  ])('%s has no default that could work', async (field, settings) => {
+    await expect(render(settings)).rejects.toThrow(field)
+  })
+
+  test.each([
+    ['/classes/standard/tolerations/0', 'classes.standard.tolerations[0].kye=db'],
+    ['/classes/standard/tolerations/0/effect', 'classes.standard.tolerations[0].effect=NoRun'],
+    ['/classes/standard/resources/limits/cpu', 'classes.standard.resources.limits.cpu=one'],
+    ['/classes/standard/resources/limits/memory', 'classes.standard.resources.limits.memory=1e9Gi'],
+    ['/classes/standard/nodeSelector/ssd', 'classes.standard.nodeSelector.ssd=true'],
+    ['/classes/standard', 'classes.standard.replicas=2'],
+    ['Large', 'classes.Large.resources.limits.cpu=1'],
+    ['/storageNode/defaultVersion', 'storageNode.defaultVersion=1'],
+    ['/operator/workers', 'operator.workers=65'],
+    ['/operator/tolerations/0', 'operator.tolerations[0].kye=db'],
+    ['/operator/watchNamespaces/0', 'operator.watchNamespaces={Marketing}'],
+    ['/gateway/url', 'gateway.url=https://metrics.example.com:65536'],
+    ['/gateway/url', 'gateway.url=https://192.0.2.256'],
+    ['/gateway/url', 'gateway.url=metrics.example.com'],
+    ['/gateway/baseDomain', 'gateway.baseDomain=Example_com'],
+    ['/gateway/limits/connections', 'gateway.limits.connections=0'],
+    ['/gateway/tls/hosts/0', 'gateway.tls.hosts={https://metrics.example.com}'],
+    ['/clusterDomain', 'clusterDomain='],
+    ['/networkPolicies/metricsFrom/0', 'networkPolicies.metricsFrom[0].namespace=monitoring'],
+  ])('%s: %s', async (field, setting) => {
+    await expect(render([...required, setting])).rejects.toThrow(`'${field}'`)
+  })
+})
