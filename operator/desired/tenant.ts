@@ -10,6 +10,19 @@ import { serviceAccount } from './service-account.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
 
+/** What closes and bounds the runtime namespace whatever its class, in the order in which it is applied. */
+export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
+  return [
+    namespace(input),
+    runtimeRoleBinding(input),
+    tenantRoleBinding(input.organization.metadata.namespace, input.platform),
+    resourceQuota(input),
+    ...networkPolicies(input),
+    serviceAccount(input),
+    service(input),
+  ]
+}
+
 /**
  * All that exists for one organization besides Secrets, in the order in which it is applied: the operator's rights
  * first, then every bound and closed path, and the pods only when all of that stands.
@@ -17,16 +30,5 @@ import { statefulSet } from './stateful-set.ts'
  */
 export function desiredTenant(input: DesiredInput): readonly KubeObject[] {
   const budget = podDisruptionBudget(input)
-  return [
-    namespace(input),
-    runtimeRoleBinding(input),
-    tenantRoleBinding(input.organization.metadata.namespace, input.platform),
-    resourceQuota(input),
-    limitRange(input),
-    ...networkPolicies(input),
-    serviceAccount(input),
-    service(input),
-    ...(budget ? [budget] : []),
-    statefulSet(input),
-  ]
+  return [...desiredBounds(input), limitRange(input), ...(budget ? [budget] : []), statefulSet(input)]
 }

@@ -111,3 +111,63 @@ describe('a refused spec is not in force', () => {
     },
   )
 })
+
+describe('an Organization that is held stays closed', () => {
+  const policyNames = (world: TenantWorld, runtime: string): readonly string[] =>
+    world
+      .all(resources.networkPolicies)
+      .filter(({ metadata }) => metadata.namespace === runtime)
+      .map(({ metadata }) => metadata.name)
+      .toSorted()
+
+  async function damage(world: TenantWorld, runtime: string): Promise<void> {
+    for (const name of ['default-deny', 'allow-gateway'])
+      await world.kube.delete(world.get(resources.networkPolicies, name, runtime)!)
+    const namespace = world.get(resources.namespaces, runtime)!
+    await world.kube.patchMetadata(namespace, {
+      labels: { 'pod-security.kubernetes.io/enforce': 'privileged' },
+    })
+    await world.kube.delete(world.get(resources.secrets, secretNames.storageNodeTls, runtime)!)
+  }
+
+  test.each([
+    ['and its last good form is known', { hibernation: 'Now' }, true],
+    ['and its class is gone', { class: 'gone' }, true],
+    ['and nothing is known of it', { hibernation: 'Now' }, false],
+  ])('%s', async (_how, spec, isKnown) => {
+    const { world, runtime } = await tenant()
+    await world.edit(resources.organizations, 'acme', { access: { from: [{ cidr: '10.0.0.0/8' }] } })
+    await world.settle()
+    const before = policyNames(world, runtime)
+    expect(before).toEqual(['allow-direct', 'allow-gateway', 'allow-operator', 'default-deny'])
+    const statefulSet = world.get(resources.statefulSets, 'storage-node', runtime)
+    if (!isKnown) await world.kube.delete(world.get(resources.secrets, secretNames.lastGood, runtime)!)
+    await world.edit(resources.organizations, 'acme', { ...spec, access: { from: [] } })
+    world.restart()
+    await world.settle()
+    expect(condition(world, resources.organizations, 'acme', 'Stalled')?.status).toBe('True')
+    await damage(world, runtime)
+    world.restart()
+    await world.settle()
+    expect(policyNames(world, runtime)).toEqual(before)
+    expect(world.get(resources.namespaces, runtime)?.metadata.labels).toMatchObject({
+      'pod-security.kubernetes.io/enforce': 'restricted',
+    })
+    expect(world.get(resources.secrets, secretNames.storageNodeTls, runtime)).toBeDefined()
+    expect(world.get(resources.statefulSets, 'storage-node', runtime)).toEqual(statefulSet)
+  })
+
+  test('repairs its StatefulSet from the last good form', async () => {
+    const { world, runtime } = await tenant()
+    const before = world.get(resources.statefulSets, 'storage-node', runtime)!
+    await world.edit(resources.organizations, 'acme', {
+      hibernation: 'Now',
+      storage: { size: '10Gi', replicas: 3 },
+    })
+    await world.settle()
+    await world.kube.apply({ ...before, spec: { ...(before['spec'] as object), replicas: 0 } })
+    await world.settle()
+    const after = world.get(resources.statefulSets, 'storage-node', runtime)
+    expect(after?.['spec']).toEqual(before['spec'])
+  })
+})

@@ -1,17 +1,18 @@
 import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { organizationRules, violations } from '../api/cel.ts'
-import type { Organization } from '../api/organization.ts'
-import { platformProblem } from '../api/platform.ts'
+import { organizationSpecSchema, type Organization } from '../api/organization.ts'
+import { classNamed, platformProblem } from '../api/platform.ts'
 import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { networkPolicies } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { noForms, recallGoodForms, type GoodForms } from './last-good.ts'
 import type { Pass } from './pass.ts'
-import { claimRuntime, ensureTenantBinding, settleRuntime } from './runtime.ts'
+import { claimRuntime, ensureTenantBinding, settleBounds, settleRuntime } from './runtime.ts'
 
 /** What an organization runs in, as far as a pass could make it. */
 export interface Made {
@@ -49,12 +50,29 @@ export async function makeRuntime(
     const forms = await recallGoodForms(pass, organizationId)
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
-    if (!problem) await settleRuntime(pass, input)
+    await settleFrom(pass, input, made.served)
     return made
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
     return { ...made, hold: problem ?? refusal(pass, error), refused: error }
   }
+}
+
+/** What runs is made and repaired from the form in force. */
+async function settleFrom(pass: Pass, input: DesiredInput, served: Organization | null): Promise<void> {
+  if (served === null) return settleUnknown(pass, input)
+  const known = { ...input, organization: served }
+  // A class that the platform took away says nothing of the pods any more; they stay as they are.
+  if (classNamed(pass.platform, served.spec.class) === null) return settleBounds(pass, known)
+  return settleRuntime(pass, known)
+}
+
+/** Where nobody knows what was asked for: no path is opened, and the one that may have been stays. */
+function settleUnknown(pass: Pass, input: DesiredInput): Promise<void> {
+  const { size } = input.existing?.claim ?? input.organization.spec.storage
+  const spec = organizationSpecSchema.parse({ storage: { size } })
+  const least = { ...input, organization: { ...input.organization, spec } }
+  return settleBounds(pass, least, [networkPolicies.direct])
 }
 
 /** The Standing of an organization of whose objects the API server refused one. */

@@ -4,11 +4,12 @@ import type { Store } from '../controller/store.ts'
 import { namespace as namespaceOf } from '../desired/namespace.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { runtimeRoleBinding } from '../desired/role-binding.ts'
-import { desiredTenant } from '../desired/tenant.ts'
+import { desiredBounds, desiredTenant } from '../desired/tenant.ts'
 import { applyObject } from '../kube/apply.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { labelKeys } from '../naming/labels.ts'
+import { storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import type { Pass, TenantCaches } from './pass.ts'
@@ -49,6 +50,22 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<vo
     await applyChild(pass, object)
   }
   await prune(pass, input.organizationId, desired)
+}
+
+/**
+ * Keeps closed and bounded what runs for an organization whose pods are to be left as they are.
+ * @param kept names of further objects that stay if they are there
+ */
+export async function settleBounds(
+  pass: Pass,
+  input: DesiredInput,
+  kept: readonly string[] = [],
+): Promise<void> {
+  const desired = desiredBounds(input)
+  for (const object of desired) await applyChild(pass, object)
+  // No data key is made here: what held nothing before needs none before its pods.
+  if (input.existing) await ensureRuntimeSecrets(pass, input)
+  await prune(pass, input.organizationId, desired, [storageNode, ...kept])
 }
 
 /** Applies one object if the cache does not show it as wanted. */
@@ -98,18 +115,20 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
 }
 
 /** Takes away what is of this organization and no longer wanted, such as the policy of a path that was closed. */
-async function prune(pass: Pass, organizationId: string, desired: readonly KubeObject[]): Promise<void> {
+async function prune(
+  pass: Pass,
+  organizationId: string,
+  desired: readonly KubeObject[],
+  kept: readonly string[] = [],
+): Promise<void> {
   const namespace = runtimeNamespace(organizationId)
   const wanted = new Set(desired.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
   for (const kind of ['NetworkPolicy', 'PodDisruptionBudget']) {
     for (const object of storeOf(pass, kind).list(namespace)) {
       const isOurs = object.metadata.labels?.[labelKeys.organizationId] === organizationId
-      if (!isOurs || wanted.has(`${kind} ${object.metadata.name}`) || object.metadata.deletionTimestamp)
-        continue
-      pass.log.info(
-        { objectKind: kind, object: `${namespace}/${object.metadata.name}` },
-        'object no longer wanted',
-      )
+      const { name, deletionTimestamp } = object.metadata
+      if (!isOurs || wanted.has(`${kind} ${name}`) || kept.includes(name) || deletionTimestamp) continue
+      pass.log.info({ objectKind: kind, object: `${namespace}/${name}` }, 'object no longer wanted')
       await pass.client.delete(object)
     }
   }
