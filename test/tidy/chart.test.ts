@@ -3,6 +3,12 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { parseGatewayConfig } from '../../gateway/config.ts'
 import { ensureTools, findTools } from '../../local-kubernetes/tools.ts'
+import {
+  authoritySecretName,
+  gatewayIdentitySecretName,
+  gatewayServerSecretName,
+  operatorKeySecretName,
+} from '../../operator/authority/authority.ts'
 import { readConfig } from '../../operator/config.ts'
 import { parsePlatformFile } from '../../operator/platform-file.ts'
 import { run } from '../../scripts/run.ts'
@@ -155,5 +161,58 @@ describe('what they would die of, Helm refuses and names', () => {
     ['/networkPolicies/metricsFrom/0', 'networkPolicies.metricsFrom[0].namespace=monitoring'],
   ])('%s: %s', async (field, setting) => {
     await expect(render([...required, setting])).rejects.toThrow(`'${field}'`)
+  })
+})
+
+describe('rights are as small as the work allows', () => {
+  const keptSecrets = [
+    authoritySecretName,
+    operatorKeySecretName,
+    gatewayIdentitySecretName,
+    gatewayServerSecretName,
+  ].sort()
+
+  /** Names of the Secrets of its namespace that the operator may use like this; '*' stands for all. */
+  async function secretsFor(verb: string, settings: readonly string[]): Promise<readonly string[]> {
+    const { rules } = named(await render([...required, ...settings]), 'Role', 'holdfast-operator')
+    return rules
+      .filter(({ resources, verbs }) => resources.includes('secrets') && verbs.includes(verb))
+      .flatMap(({ resourceNames }) => resourceNames ?? ['*'])
+      .toSorted()
+  }
+
+  test('the operator reads and writes the Secrets that it keeps, and no other of its namespace', async () => {
+    expect(await secretsFor('get', [])).toEqual(keptSecrets)
+    expect(await secretsFor('update', [])).toEqual(keptSecrets)
+    expect(await secretsFor('list', [])).toEqual([])
+  })
+
+  test('a certificate that is not its own it only reads', async () => {
+    const settings = ['gateway.tls.secretName=ours']
+    expect(await secretsFor('get', settings)).toEqual([...keptSecrets, 'ours'].sort())
+    expect(await secretsFor('update', settings)).toEqual(keptSecrets)
+  })
+
+  test.each([
+    { role: 'holdfast-platform', writes: ['organizations'] },
+    { role: 'holdfast-tenant', writes: ['databases', 'tokens'] },
+  ])('$role writes $writes alone', async ({ role, writes }) => {
+    const { rules } = named(await render(required), 'ClusterRole', role)
+    const written = rules.filter(({ verbs }) =>
+      verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)),
+    )
+    expect(written.flatMap(({ resources }) => resources)).toEqual(writes)
+  })
+
+  test('metrics are open to whom the platform names, and to nobody else', async () => {
+    const policy = async (name: string, settings: readonly string[]) =>
+      JSON.stringify(named(await render([...required, ...settings]), 'NetworkPolicy', name).spec.ingress)
+    const from = ['networkPolicies.metricsFrom[0].podSelector.matchLabels.app=prometheus']
+    for (const name of ['holdfast-operator', 'holdfast-gateway']) {
+      expect(await policy(name, [])).not.toContain('9090')
+      expect(await policy(name, from)).toContain(
+        '{"from":[{"podSelector":{"matchLabels":{"app":"prometheus"}}}],"ports":[{"protocol":"TCP","port":9090}]}',
+      )
+    }
   })
 })
