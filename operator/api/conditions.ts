@@ -76,6 +76,11 @@ export const reasons = {
     meaning:
       'The spec breaks a rule; the message names the field and what is accepted. What runs is left running.',
   },
+  MemberUnreadable: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'A Database or Token of the organization is not what the schema says; the message names it and the field. It keeps what it had, and the others are served.',
+  },
   FormUnknown: {
     of: ['Ready', 'Stalled'],
     meaning:

@@ -5,7 +5,7 @@ import { metadataSchema } from './metadata.ts'
 
 const hash = () => z.string().regex(/^[0-9a-f]{64}$/)
 
-const permission = z
+export const tokenPermissionSchema = z
   .object({
     database: optional(z.string().min(1).max(64)).describe(
       'A databaseName, or * for all databases of the organization. Excludes manage.',
@@ -33,7 +33,7 @@ export const tokenSpecSchema = z.object({
   organization: organizationRef(),
   description: optional(z.string().max(1024)).describe('What the token is for.'),
   permissions: z
-    .array(permission)
+    .array(tokenPermissionSchema)
     .min(1)
     .max(64)
     .describe('What the token allows. Cannot be changed: other permissions are another token.'),
@@ -54,7 +54,7 @@ export const tokenSpecSchema = z.object({
   ),
 })
 
-const issuedToken = z
+export const issuedTokenSchema = z
   .object({
     id: id().describe('Id of the token string: the first 16 digits of hash.'),
     hash: hash().describe('SHA-256 of the token string.'),
@@ -67,7 +67,7 @@ export const tokenStatusSchema = z.object({
   ...commonStatus,
   organizationId: id().optional().describe('Id of the organization.'),
   tokens: z
-    .array(issuedToken)
+    .array(issuedTokenSchema)
     .max(16)
     .default([])
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] })
@@ -90,7 +90,7 @@ export const tokenSchema = z.object({
 export type Token = z.infer<typeof tokenSchema>
 export type TokenSpec = z.infer<typeof tokenSpecSchema>
 export type TokenStatus = z.infer<typeof tokenStatusSchema>
-export type IssuedToken = z.infer<typeof issuedToken>
+export type IssuedToken = z.infer<typeof issuedTokenSchema>
 
 /** Name of the Secret that receives the token string, or null when the string is minted elsewhere. */
 export function tokenSecretName(token: Token): string | null {

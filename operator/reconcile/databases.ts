@@ -1,10 +1,13 @@
 import { databaseRules, violations } from '../api/cel.ts'
-import type { Database, DatabaseSpec } from '../api/database.ts'
+import { databaseSchema, type Database, type DatabaseSpec } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
 import { unsupportedInDatabase } from '../api/unsupported.ts'
 import { admitDatabases } from '../desired/state-document.ts'
+import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
+import type { Seen } from '../observe/observed.ts'
 import { stalled, type Standing } from '../status/standing.ts'
+import { isDeleting } from './write.ts'
 
 /** What becomes of the databases of an organization. */
 export interface DatabaseDecisions {
@@ -25,20 +28,22 @@ export interface DatabaseDecisions {
  */
 export function decideDatabases(
   organization: Organization,
-  databases: readonly Database[],
+  databases: readonly Seen<Database>[],
   remembered: ReadonlyMap<string, DatabaseSpec>,
 ): DatabaseDecisions {
   const holds = new Map<string, Standing>()
   const candidates: Database[] = []
   let unknown: string | null = null
-  for (const database of databases.filter(({ metadata }) => metadata.deletionTimestamp === undefined)) {
-    const problem = databaseProblem(database)
-    if (problem) holds.set(database.metadata.uid, problem)
-    const form = remembered.get(database.metadata.uid)
-    if (!problem && !isPaused(database.metadata)) candidates.push(database)
-    else if (form) candidates.push({ ...database, spec: form })
-    else if (wasServed(database)) {
-      unknown = `Database ${database.metadata.name}: its spec cannot be acted on, and the one in force is not known any more; mend the spec`
+  for (const { object, parsed, problem: unread } of databases) {
+    if (isDeleting(object)) continue
+    const uid = object.metadata.uid ?? ''
+    const problem = parsed ? databaseProblem(parsed) : stalled('InvalidSpec', unread ?? '')
+    if (problem) holds.set(uid, problem)
+    const before = formOf(object, remembered.get(uid))
+    if (parsed && !problem && !isPaused(parsed.metadata)) candidates.push(parsed)
+    else if (before) candidates.push(before)
+    else if (wasServed(object)) {
+      unknown = `Database ${object.metadata.name}: its spec cannot be acted on, and the one in force is not known any more; mend the spec`
     }
   }
   const { admitted, refused } = admitDatabases(organization, candidates)
@@ -56,7 +61,13 @@ export function databaseProblem(database: Database): Standing | null {
   return unsupported ? stalled('NotYetSupported', unsupported.message) : null
 }
 
+/** A Database as it was in force. */
+function formOf(object: KubeObject, spec: DatabaseSpec | undefined): Database | undefined {
+  return spec && databaseSchema.safeParse({ ...object, spec, status: undefined }).data
+}
+
 /** Status names the organization only of a database that its nodes were told to serve. */
-function wasServed({ status }: Database): boolean {
-  return status?.organizationId !== undefined
+function wasServed(object: KubeObject): boolean {
+  const status = object['status']
+  return typeof status === 'object' && status !== null && 'organizationId' in status
 }

@@ -16,6 +16,7 @@ import { readSecret } from './issue-mark.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { tokenProblem } from './tokens.ts'
+import { sayUnreadable } from './unreadable.ts'
 import { eventTarget, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
 
 /** Databases and Tokens that are not being deleted, in a form that could be read. */
@@ -37,6 +38,7 @@ export async function releaseMembers(pass: Pass, observed: Observed): Promise<vo
 
 /** Says of all members why they wait; a problem of their own goes first. */
 export async function membersWait(pass: Pass, observed: Observed, standing: Standing): Promise<void> {
+  await sayUnreadable(pass, observed)
   const { databases, tokens } = pass.caches
   for (const { object, parsed } of living(observed.databases)) {
     const status = isPaused(parsed.metadata)

@@ -13,6 +13,7 @@ import { living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
 import type { Settled } from './settled.ts'
 import type { TokenDecision } from './tokens.ts'
+import { sayUnreadable } from './unreadable.ts'
 import { writeStatus } from './write.ts'
 
 /** Gives objects that have no conditions their first ones. */
@@ -49,6 +50,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
 /** Writes what a pass came to. @param observed read again after the pass's own writes */
 export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
   await sayOrganization(pass, observed, { ...settled, digest: settled.confirmed ? settled.digest : null })
+  await sayUnreadable(pass, observed)
   const { databases, tokens } = pass.caches
   const served = new Set(settled.databases.served.map(({ metadata }) => metadata.uid))
   const names = new Set(settled.databases.served.map(databaseName))

@@ -1,7 +1,5 @@
-import { AppError } from '../../common/errors.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
-import type { Database } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
 import type { Result } from '../controller/controller.ts'
@@ -15,13 +13,14 @@ import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-node
 import { decideDatabases, type DatabaseDecisions } from './databases.ts'
 import { rememberGoodForms } from './last-good.ts'
 import { makeRuntime } from './make-runtime.ts'
-import { finishDatabases, finishTokens, living, membersWait } from './members.ts'
+import { finishDatabases, finishTokens, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
 import { pushDocument } from './push.ts'
 import type { Settled } from './settled.ts'
 import { sayFirst, sayOrganization, sayStatuses } from './say.ts'
 import { decideTokens, secretLookMs, type TokenDecision } from './tokens.ts'
-import { ensureFinalizer, isDeleting } from './write.ts'
+import { unreadableStanding } from './unreadable.ts'
+import { ensureFinalizer } from './write.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
 const resyncMs = 300_000
@@ -40,9 +39,7 @@ export async function settleOrganization(
   await sayFirst(pass, observed, organizationId)
   await holdOn(pass, observed)
   const { hold, refused, served, forms } = await makeRuntime(pass, organization, organizationId)
-  const members = living(observed.databases).map(parsedOf<Database>)
-  const databases = decideDatabases(served ?? organization, members, forms.databases)
-  refuseUnreadable(observed)
+  const databases = decideDatabases(served ?? organization, observed.databases, forms.databases)
   const unknown = databases.unknown === null ? null : stalled('FormUnknown', databases.unknown)
   if (served === null || unknown !== null) {
     await leaveInForce(pass, observed, organization, hold ?? unknown ?? stalled('FormUnknown', ''))
@@ -63,7 +60,7 @@ export async function settleOrganization(
     await finishDatabases(pass, organizationId, observed, runtime, reports),
   ]
   const wasReady = organization.status?.stateDigest !== undefined
-  const standing = hold ?? storageNodesStanding(runtime, reports, wasReady)
+  const standing = hold ?? unreadableStanding(observed) ?? storageNodesStanding(runtime, reports, wasReady)
   const confirmed = everyNodeConfirmed(runtime.pods, reports)
   const digest = stateDigest(document)
   await sayStatuses(pass, observedNow(pass, observed), {
@@ -120,8 +117,7 @@ async function bringIntoForce(
 ): Promise<Pick<Settled, 'tokens' | 'runtime' | 'reports'> & { readonly document: StateDocument }> {
   const organizationId = idOfUid(organization.metadata.uid)
   for (let attempt = 1; ; attempt += 1) {
-    const present = living(observed.tokens).map(parsedOf<Token>)
-    const tokens = await decideTokens(pass, organization, organizationId, present)
+    const tokens = await decideTokens(pass, organization, organizationId, observed.tokens)
     const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
     const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
@@ -134,20 +130,6 @@ async function bringIntoForce(
     for (const id of revived) pass.memory.revoke(organizationId, id)
     pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
   }
-}
-
-/**
- * A token that is missing from a document is revoked for ever, so nothing is pushed while one cannot be read.
- * @throws AppError unsupported, ERR_MEMBER_UNREADABLE
- */
-function refuseUnreadable(observed: Observed): void {
-  const unreadable = [...observed.databases, ...observed.tokens].find(
-    ({ object, parsed }) => parsed === null && !isDeleting(object),
-  )
-  if (!unreadable) return
-  const { kind, metadata } = unreadable.object
-  const message = `${kind} ${metadata.name} cannot be read: ${unreadable.problem}`
-  throw new AppError('unsupported', 'ERR_MEMBER_UNREADABLE', message)
 }
 
 /** Finalizers: from here on the objects' ends are the operator's to arrange. */
@@ -206,8 +188,6 @@ function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryM
   const resync = everyMs * (1 + pass.random() / 5)
   return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))
 }
-
-const parsedOf = <Kind>({ parsed }: { readonly parsed: Kind }): Kind => parsed
 
 /** A Token that holds what was decided, as if its status said so already. */
 function withTokens({ token, tokens }: TokenDecision): Token {

@@ -10,12 +10,14 @@ import { tokenSecret } from '../desired/secrets.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
+import type { Seen } from '../observe/observed.ts'
 import { progressing, stalled, wholeSeconds, type Standing } from '../status/standing.ts'
 import { eachLimited } from './each.ts'
 import { endOf, issuedToken, planForeignHash, planIssue, type IssuePlan } from './issue.ts'
 import { markIssue, readSecret, type SecretFound } from './issue-mark.ts'
 import type { Pass } from './pass.ts'
-import { eventTarget } from './write.ts'
+import { lenientToken } from './unreadable.ts'
+import { eventTarget, isDeleting } from './write.ts'
 
 /** What a pass decided about one Token. */
 export interface TokenDecision {
@@ -48,13 +50,16 @@ export async function decideTokens(
   pass: Pass,
   organization: Organization,
   organizationId: string,
-  tokens: readonly Token[],
+  tokens: readonly Seen<Token>[],
 ): Promise<readonly TokenDecision[]> {
-  const living = tokens.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-  const decided = await eachLimited(living, concurrency, (token) =>
-    decideToken(pass, organization, organizationId, token),
-  )
-  return withoutTwins(decided)
+  const living = tokens.filter(({ object }) => !isDeleting(object))
+  const decided = await eachLimited(living, concurrency, async ({ object, parsed, problem }) => {
+    if (parsed) return [await decideToken(pass, organization, organizationId, parsed)]
+    const token = lenientToken(object)
+    const hold = stalled('InvalidSpec', problem ?? '')
+    return token ? [kept(token, stillKnown(pass, token, organizationId), hold, pass.now)] : []
+  })
+  return withoutTwins(decided.flat())
 }
 
 async function decideToken(
@@ -63,9 +68,7 @@ async function decideToken(
   organizationId: string,
   token: Token,
 ): Promise<TokenDecision> {
-  const known = knownTokens(token, organizationId).filter(
-    ({ id }) => !pass.memory.isRevoked(organizationId, id),
-  )
+  const known = stillKnown(pass, token, organizationId)
   const problem = tokenProblem(token)
   // What was issued once stays in force, also while its spec cannot be acted on or is paused.
   if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
@@ -217,6 +220,11 @@ function kept(token: Token, known: readonly IssuedToken[], hold: Standing | null
 function isRevokedForEver(pass: Pass, organizationId: string, token: Token, hash: string): boolean {
   const ready = token.status?.conditions.find(({ type }) => type === 'Ready')
   return ready?.reason === 'Revoked' || pass.memory.isRevoked(organizationId, tokenId(hash))
+}
+
+/** The strings that status knows and no node has given up. */
+function stillKnown(pass: Pass, token: Token, organizationId: string): readonly IssuedToken[] {
+  return knownTokens(token, organizationId).filter(({ id }) => !pass.memory.isRevoked(organizationId, id))
 }
 
 /** The strings that status knows, if they are of this organization and not of one before it under the same name. */

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import { hashToken } from '../../common/token.ts'
+import { TenantWorld } from '../../test/support/tenant-world.ts'
+import type { Condition } from '../api/conditions.ts'
+import { resources, type Resource } from '../kube/resource.ts'
+
+// One Database or Token that cannot be read, as one of a newer release, holds up nobody else, loses nothing that it
+// had, and is said.
+
+async function tenant(): Promise<TenantWorld> {
+  const world = new TenantWorld()
+  await world.create('Organization', 'acme', {})
+  await world.create('Database', 'metrics', { organization: 'acme', retention: '720h' })
+  for (const name of ['writer', 'reader']) {
+    await world.create('Token', name, {
+      organization: 'acme',
+      permissions: [{ database: '*', access: ['read'] }],
+    })
+  }
+  await world.settle()
+  return world
+}
+
+const ready = (world: TenantWorld, resource: Resource, name: string): Condition | undefined => {
+  const status = world.get(resource, name)?.['status'] as { conditions: readonly Condition[] } | undefined
+  return status?.conditions.find(({ type }) => type === 'Ready')
+}
+
+const hashOf = (world: TenantWorld, name: string): string => {
+  const data = world.get(resources.secrets, name)?.['data'] as Readonly<Record<string, string>>
+  return hashToken(Buffer.from(data['token'] ?? '', 'base64').toString())
+}
+
+const accepted = (world: TenantWorld): readonly string[] =>
+  world.nodes.document!.tokens.map(({ hash }) => hash).toSorted()
+
+describe.each([['the same process'], ['the next process']])('in %s', (process) => {
+  test('a Token that cannot be read keeps its string, and others are revoked beside it', async () => {
+    const world = await tenant()
+    const [writer, reader] = [hashOf(world, 'writer'), hashOf(world, 'reader')]
+    expect(accepted(world)).toEqual([writer, reader].toSorted())
+    await world.edit(resources.tokens, 'writer', {
+      permissions: [
+        { database: '*', access: ['read'] },
+        { newer: true, database: 7 },
+      ],
+    })
+    if (process === 'the next process') world.restart()
+    await world.settle()
+    expect(accepted(world)).toEqual([writer, reader].toSorted())
+    await world.remove(resources.tokens, 'reader')
+    await world.settle()
+    expect(world.nodes.document!.tokens).toMatchObject([
+      { hash: writer, permissions: [{ database: '*', access: ['read'] }] },
+    ])
+    expect(world.get(resources.tokens, 'reader')).toBeUndefined()
+    for (const [resource, name, reason] of [
+      [resources.tokens, 'writer', 'InvalidSpec'],
+      [resources.organizations, 'acme', 'MemberUnreadable'],
+    ] as const) {
+      expect(ready(world, resource, name)).toMatchObject({ status: 'False', reason })
+      expect(ready(world, resource, name)?.message).toContain('spec.permissions.1.database')
+    }
+    expect(world.get(resources.tokens, 'writer')?.['status']).toMatchObject({ tokens: [{ hash: writer }] })
+    // What nobody understands opens nothing, and the string comes back with the spec.
+    await world.edit(resources.tokens, 'writer', { permissions: 'none' })
+    await world.settle()
+    expect(world.nodes.document!.tokens.map(({ permissions }) => permissions)).toEqual([
+      [{ database: '/', access: ['read'] }],
+    ])
+    await world.edit(resources.tokens, 'writer', { permissions: [{ database: '*', access: ['read'] }] })
+    await world.settle()
+    expect(accepted(world)).toEqual([writer])
+    expect(ready(world, resources.organizations, 'acme')?.status).toBe('True')
+    expect(world.nodes.refusals).toEqual([])
+  })
+
+  test('a Database that cannot be read is served as it was', async () => {
+    const world = await tenant()
+    const before = structuredClone(world.nodes.document!.databases)
+    await world.edit(resources.databases, 'metrics', { retention: 5 })
+    if (process === 'the next process') world.restart()
+    await world.remove(resources.tokens, 'reader')
+    await world.settle()
+    expect(world.nodes.document!.databases).toEqual(before)
+    expect(accepted(world)).toEqual([hashOf(world, 'writer')])
+    expect(ready(world, resources.databases, 'metrics')).toMatchObject({
+      status: 'False',
+      reason: 'InvalidSpec',
+    })
+    const said = ready(world, resources.organizations, 'acme')
+    expect(said).toMatchObject({ status: 'False', reason: 'MemberUnreadable' })
+    expect(said?.message).toContain('Database metrics cannot be read: spec.retention')
+  })
+})
+
+test('one without an Organization is told so too', async () => {
+  const world = new TenantWorld()
+  await world.create('Token', 'odd', { organization: 'acme', permissions: 'none' })
+  await world.settle()
+  expect(ready(world, resources.tokens, 'odd')).toMatchObject({ status: 'False', reason: 'InvalidSpec' })
+})
