@@ -152,7 +152,7 @@ async function pass(
   switch (outcome.kind) {
     case 'answered':
       visit.answeredBy = 'node'
-      if (outcome.status < 500) parts.accepted.add(credentialKey)
+      if (outcome.letIn) parts.accepted.add(credentialKey)
       return
     case 'client-gone':
       visit.refusal = 'client-gone'

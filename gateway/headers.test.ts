@@ -43,6 +43,7 @@ describe('a node sees what concerns it, and of its client only what the gateway 
         'keep-alive': 'timeout=5',
         'transfer-encoding': 'chunked',
         'set-cookie': ['a', 'b'],
+        'x-holdfast-let-in': '1',
       }),
     ).toEqual({
       'content-type': 'application/json',

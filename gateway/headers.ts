@@ -1,3 +1,5 @@
+import { letInHeader } from '../common/door.ts'
+
 /** Headers that concern one connection only (RFC 9110, 7.6.1), or that the gateway settles itself. */
 const hopByHop = new Set([
   'connection',
@@ -18,6 +20,7 @@ const settledByGateway = new Set([
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
+  letInHeader,
   'x-real-ip',
   'x-request-id',
 ])
@@ -54,7 +57,8 @@ export function responseHeaders(
   const dropped = namedByConnection(Array.isArray(connection) ? connection.join(',') : connection)
   const kept: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && !hopByHop.has(name) && !dropped.has(name)) kept[name] = value
+    if (value === undefined || name === letInHeader || hopByHop.has(name) || dropped.has(name)) continue
+    kept[name] = value
   }
   return kept
 }

@@ -2,12 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Dispatcher } from 'undici'
+import { letInHeader } from '../common/door.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { wrongPeerCode, type OrganizationPools } from './pools.ts'
 
-/** What became of a request that was passed on. `answered` says that the client has the node's answer, or a part. */
+/**
+ * What became of a request that was passed on. `answered` says that the client has the node's answer, or a part;
+ * `letIn`, that the node took the credentials for valid.
+ */
 export type Outcome =
-  | { readonly kind: 'answered'; readonly status: number }
+  | { readonly kind: 'answered'; readonly letIn: boolean }
   /** Nothing has been sent to the client yet. */
   | { readonly kind: 'unauthorized' | 'unknown-organization' }
   | { readonly kind: 'unavailable'; readonly cause: unknown }
@@ -40,6 +44,7 @@ export async function forward(
   const clientGone = new AbortController()
   const onClose = () => clientGone.abort()
   response.once('close', onClose)
+  let letIn = false
   try {
     if (request.headers.expect !== undefined) response.writeContinue()
     if (body) request.pipe(body)
@@ -54,15 +59,16 @@ export async function forward(
       await answer.body.dump({ limit: 65_536 })
       return { kind: 'unauthorized' }
     }
+    letIn = answer.headers[letInHeader] !== undefined
     response.writeHead(answer.statusCode, responseHeaders(answer.headers))
     await pipeline(answer.body, response)
-    return { kind: 'answered', status: answer.statusCode }
+    return { kind: 'answered', letIn }
   } catch (error) {
     if (clientGone.signal.aborted) return { kind: 'client-gone' }
     if (response.headersSent) {
       // The client must not take half an answer for a whole one.
       response.destroy()
-      return { kind: 'answered', status: response.statusCode }
+      return { kind: 'answered', letIn }
     }
     return isUnknownName(error) ? { kind: 'unknown-organization' } : { kind: 'unavailable', cause: error }
   } finally {

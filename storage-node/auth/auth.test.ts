@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { tokenId } from '../../common/ids.ts'
 import type { Permission, TokenState } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
-import { TokenTable } from './authenticate.ts'
+import { claimOf, TokenTable } from './authenticate.ts'
 import { everybody, mayAccess, mayManageDatabases, refusalOf, type Principal } from './principal.ts'
 
 const own = 'aaaaaaaaaaaaaaaa'
@@ -12,6 +12,20 @@ function stateOf(text: string, expiresAt: string | null = null): TokenState {
   const hash = hashToken(text)
   return { id: tokenId(hash), hash, permissions: [{ database: '*', access: ['read'] }], expiresAt }
 }
+
+test('what cannot be a token of this organization is told so by its form alone, without any document', () => {
+  const claim = (...secrets: string[]) =>
+    claimOf(
+      secrets.map((secret) => ({ user: '', secret })),
+      own,
+    )
+  const token = mintToken(own)
+  expect(claim(token, token, 'root')).toEqual({ token })
+  expect(claim()).toEqual({ refused: 'no-credential' })
+  expect(claim('root')).toEqual({ refused: 'malformed-credential' })
+  expect(claim(token, mintToken(own))).toEqual({ refused: 'contradicting-credentials' })
+  expect(claim(mintToken('bbbbbbbbbbbbbbbb'))).toEqual({ refused: 'other-organization' })
+})
 
 describe('only a token of this organization that is in the document and not expired gets in', () => {
   const valid = mintToken(own)

@@ -25,6 +25,22 @@ const denied = (reason: DenialReason, id: string | null = null): Authentication 
   tokenId: id,
 })
 
+/**
+ * What can be said of credentials without knowing any token: the one token that they hold, if they may be the
+ * organization's at all.
+ */
+export function claimOf(
+  credentials: readonly Credential[],
+  organizationId: string,
+): { readonly token: string } | { readonly refused: DenialReason } {
+  if (credentials.length === 0) return { refused: 'no-credential' }
+  const [token, another] = tokensOf(credentials)
+  if (token === undefined) return { refused: 'malformed-credential' }
+  if (another !== undefined) return { refused: 'contradicting-credentials' }
+  if (parseToken(token)?.organizationId !== organizationId) return { refused: 'other-organization' }
+  return { token }
+}
+
 /** The tokens of one state document, to be found by hash. */
 export class TokenTable {
   readonly #organizationId: string
@@ -40,12 +56,9 @@ export class TokenTable {
    * tokens; the hash that was found is still compared in constant time.
    */
   authenticate(credentials: readonly Credential[], nowMs: number): Authentication {
-    if (credentials.length === 0) return denied('no-credential')
-    const [text, another] = tokensOf(credentials)
-    if (text === undefined) return denied('malformed-credential')
-    if (another !== undefined) return denied('contradicting-credentials')
-    if (parseToken(text)?.organizationId !== this.#organizationId) return denied('other-organization')
-    const hash = hashToken(text)
+    const claim = claimOf(credentials, this.#organizationId)
+    if ('refused' in claim) return denied(claim.refused)
+    const hash = hashToken(claim.token)
     const token = this.#byHash.get(hash)
     if (!token || !timingSafeEqual(Buffer.from(hash), Buffer.from(token.hash))) return denied('unknown-token')
     const id = tokenId(token.hash)

@@ -1,5 +1,6 @@
 import { credentialsOf } from '../../common/credentials.ts'
 import { AppError } from '../../common/errors.ts'
+import { claimOf, type DenialReason } from '../auth/authenticate.ts'
 import { everybody, mayAccess, refusalOf, type Principal } from '../auth/principal.ts'
 import type { StatementNeeds } from '../query/influxql/context.ts'
 import type { AuthenticatedExchange, Exchange } from './exchange.ts'
@@ -12,13 +13,22 @@ function noteDenial(parts: NodeParts, exchange: Exchange, reason: string, tokenI
   parts.log.info({ reason, tokenId, source, requestId, path }, 'request denied')
 }
 
-/** @throws AppError unauthenticated, the same whatever is wrong; the log says what */
+/**
+ * Credentials that cannot be the organization's are refused at any time. Those that may be are told to come back while
+ * the node has no document to look them up in: a client takes 401 for final.
+ * @throws AppError unauthenticated, the same whatever is wrong; the log says what; unavailable without a document
+ */
 export function authenticate(parts: NodeParts, exchange: Exchange): Principal {
   if (!parts.authentication) return everybody
   const credentials = credentialsOf(exchange.request.headersDistinct['authorization'] ?? [], exchange.query)
+  const claim = claimOf(credentials, parts.organizationId)
+  if ('refused' in claim) return refuse(parts, exchange, claim.refused, null)
   const result = requireState(parts).tokens.authenticate(credentials, parts.clock.nowMs())
-  if (result.ok) return result.principal
-  noteDenial(parts, exchange, result.reason, result.tokenId)
+  return result.ok ? result.principal : refuse(parts, exchange, result.reason, result.tokenId)
+}
+
+function refuse(parts: NodeParts, exchange: Exchange, reason: DenialReason, tokenId: string | null): never {
+  noteDenial(parts, exchange, reason, tokenId)
   throw new AppError('unauthenticated', 'ERR_UNAUTHENTICATED', 'authorization failed')
 }
 

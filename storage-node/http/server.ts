@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { letInHeader } from '../../common/door.ts'
 import type { RequestHandler } from '../../common/http-server.ts'
 import type { PeerStanding } from '../../common/tls.ts'
 import type { Principal } from '../auth/principal.ts'
@@ -65,14 +66,17 @@ async function serve(
   served: Served,
 ): Promise<void> {
   const endpoint = endpoints.get(exchange.path)
-  if (!endpoint) return send(exchange, notFound(exchange.dialect))
-  served.endpoint = exchange.path
-  if (!endpoint.methods.includes(exchange.request.method as Method)) {
-    return send(exchange, methodNotAllowed(exchange.dialect, endpoint.methods))
-  }
-  if (endpoint.access === 'open') return endpoint.serve(parts, exchange)
+  if (endpoint) served.endpoint = exchange.path
+  const callable = endpoint?.methods.includes(exchange.request.method as Method) === true
+  if (callable && endpoint.access === 'open') return endpoint.serve(parts, exchange)
+  // Which paths there are is told to those alone who are let in: any other answer would say that the node is there.
   if (standing === 'anonymous' || standing === 'refused') requireDirectAccess(parts, exchange)
   served.principal = authenticate(parts, exchange)
+  if (standing === 'expected') exchange.response.setHeader(letInHeader, '1')
+  if (!endpoint) return send(exchange, notFound(exchange.dialect))
+  if (!callable || endpoint.access === 'open') {
+    return send(exchange, methodNotAllowed(exchange.dialect, endpoint.methods))
+  }
   return endpoint.serve(parts, { ...exchange, principal: served.principal })
 }
 

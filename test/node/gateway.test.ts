@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { request, type Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
+import { letInHeader } from '../../common/door.ts'
 import { identity } from '../../common/identity.ts'
 import { tokenId } from '../../common/ids.ts'
 import { silentLogger } from '../../common/log.ts'
@@ -228,6 +229,22 @@ describe('who is not let in learns nothing', () => {
     expect(new Set(answers).size).toBe(1)
   })
 
+  test.each([
+    ['GET', '/nonexistent'],
+    ['GET', '/api/v2/nonexistent'],
+    ['DELETE', '/write'],
+    ['POST', '/ping'],
+  ])('%s %s is 401 for an invented token, whether its organization exists or not', async (method, path) => {
+    for (const id of [a.id, unknownId]) {
+      const headers = { authorization: `Token ${mintToken(id)}` }
+      expect([id, (await through(path, { method, headers })).status]).toEqual([id, 401])
+    }
+    const headers = { authorization: `Token ${a.token}`, [letInHeader]: '1' }
+    const answer = await through(path, { method, headers })
+    expect([404, 405]).toContain(answer.status)
+    expect(answer.headers).not.toHaveProperty(letInHeader)
+  })
+
   test("probes are the gateway's own and need no credentials; its metrics are on another port", async () => {
     expect((await through('/ping')).status).toBe(204)
     expect(JSON.parse((await through('/health')).text)).toMatchObject({ status: 'pass' })
@@ -328,10 +345,13 @@ describe('a node that cannot be reached, or is not who it should be, is 503 and 
 
   test('a name that is gone for a while is 503 for who was let in before, 401 for all others', async () => {
     const id = 'fedcba9876543210'
+    const token = mintToken(id)
     const issued = await installation.authority.issue(identity(id, 'node'))
     const node = await listen(
-      createServer({ cert: issued.cert, key: issued.key }, (_request, response) => {
-        response.writeHead(200, { connection: 'close' }).end('{}')
+      createServer({ cert: issued.cert, key: issued.key }, (request, response) => {
+        const letIn = request.headers.authorization === `Token ${token}`
+        response.writeHead(letIn ? 200 : 404, { connection: 'close', ...(letIn && { [letInHeader]: '1' }) })
+        response.end('{}')
       }),
     )
     let there = true
@@ -341,11 +361,13 @@ describe('a node that cannot be reached, or is not who it should be, is 503 and 
       lookup: (name, options, callback) =>
         there ? callback(null, [{ address: host, family: 4 }]) : missing(name, options, callback),
     })
-    const token = mintToken(id)
+    const invented = mintToken(id)
     expect((await read(token, 'x')).status).toBe(200)
+    expect((await read(invented, 'x')).status).toBe(404)
     there = false
     node.close()
     expect((await read(token, 'x')).status).toBe(503)
+    expect((await read(invented, 'x')).status).toBe(401)
     expect((await read(mintToken(id), 'x')).status).toBe(401)
   })
 
