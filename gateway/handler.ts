@@ -13,8 +13,8 @@ import {
 import { AppError, unreachable } from '../common/errors.ts'
 import type { RequestHandler } from '../common/http-server.ts'
 import type { Logger } from '../common/log.ts'
+import { loggedPath, requestIdOf } from '../common/request-log.ts'
 import { version } from '../common/version.ts'
-import { requestIdOf } from './headers.ts'
 import type { AcceptedCredentials } from './accepted.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf } from './organization.ts'
@@ -68,7 +68,7 @@ export function createGatewayHandler(parts: GatewayParts): RequestHandler {
     parts.log.info(
       {
         method: request.method,
-        path: visit.path,
+        path: loggedPath(visit.path),
         status: response.statusCode,
         durationMs: Math.round(durationMs),
         organizationId: visit.organizationId,

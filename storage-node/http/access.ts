@@ -1,5 +1,6 @@
 import { credentialsOf } from '../../common/credentials.ts'
 import { AppError } from '../../common/errors.ts'
+import { loggedPath } from '../../common/request-log.ts'
 import { claimOf, type DenialReason } from '../auth/authenticate.ts'
 import { everybody, mayAccess, refusalOf, type Principal } from '../auth/principal.ts'
 import type { StatementNeeds } from '../query/influxql/context.ts'
@@ -9,7 +10,8 @@ import { requireState, type NodeParts } from './parts.ts'
 /** One line for each request that is not let do what it asks for, without secrets. */
 function noteDenial(parts: NodeParts, exchange: Exchange, reason: string, tokenId: string | null): void {
   parts.metrics.denials.inc({ reason })
-  const { requestId, source, path } = exchange
+  const { requestId, source } = exchange
+  const path = loggedPath(exchange.path)
   parts.log.info({ reason, tokenId, source, requestId, path }, 'request denied')
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { compatibleVersion, dialectOf, type Dialect } from '../../common/dialect.ts'
+import { requestIdOf } from '../../common/request-log.ts'
 import { version } from '../../common/version.ts'
 import type { Principal } from '../auth/principal.ts'
 
@@ -32,7 +33,8 @@ export function openExchange(
 ): Exchange {
   const url = request.url ?? ''
   const path = url.split('?', 1)[0]!
-  const requestId = requestIdOf(request)
+  const given = request.headers['x-request-id'] ?? request.headers['request-id']
+  const requestId = requestIdOf(Array.isArray(given) ? given[0] : given, randomUUID)
   response.setHeader('x-influxdb-version', compatibleVersion)
   response.setHeader('x-influxdb-build', `holdfast-${version}`)
   response.setHeader('request-id', requestId)
@@ -52,11 +54,4 @@ export function openExchange(
     source: (Array.isArray(forwarded) ? forwarded[0] : forwarded) ?? request.socket.remoteAddress ?? '',
     clientGone: gone.signal,
   }
-}
-
-/** The client's own id for the request if it is fit to be logged, or else a new one. */
-function requestIdOf(request: IncomingMessage): string {
-  const header = request.headers['x-request-id'] ?? request.headers['request-id']
-  const given = Array.isArray(header) ? header[0] : header
-  return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
 }

@@ -1,3 +1,4 @@
+import type { ClientPath } from '../../common/request-log.ts'
 import type { AuthenticatedExchange, Exchange } from './exchange.ts'
 import type { NodeParts } from './parts.ts'
 import { health, ping, ready } from './probes.ts'
@@ -20,12 +21,13 @@ export type Endpoint =
       readonly serve: (parts: NodeParts, exchange: AuthenticatedExchange) => Promise<void>
     }
 
-/** Every path that clients may call, whole: there are no prefixes and no patterns. */
-export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
-  ['/ping', { access: 'open', methods: ['GET', 'HEAD'], serve: ping }],
-  ['/health', { access: 'open', methods: ['GET', 'HEAD'], serve: health }],
-  ['/ready', { access: 'open', methods: ['GET', 'HEAD'], serve: ready }],
-  ['/write', { access: 'authenticated', methods: ['POST'], serve: writeV1 }],
-  ['/query', { access: 'authenticated', methods: ['GET', 'POST'], serve: queryV1 }],
-  ['/api/v2/write', { access: 'authenticated', methods: ['POST'], serve: writeV2 }],
-])
+const served: Readonly<Record<ClientPath, Endpoint>> = {
+  '/ping': { access: 'open', methods: ['GET', 'HEAD'], serve: ping },
+  '/health': { access: 'open', methods: ['GET', 'HEAD'], serve: health },
+  '/ready': { access: 'open', methods: ['GET', 'HEAD'], serve: ready },
+  '/write': { access: 'authenticated', methods: ['POST'], serve: writeV1 },
+  '/query': { access: 'authenticated', methods: ['GET', 'POST'], serve: queryV1 },
+  '/api/v2/write': { access: 'authenticated', methods: ['POST'], serve: writeV2 },
+}
+
+export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>(Object.entries(served))

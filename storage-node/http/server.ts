@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { letInHeader } from '../../common/door.ts'
 import type { RequestHandler } from '../../common/http-server.ts'
+import { loggedPath } from '../../common/request-log.ts'
 import type { PeerStanding } from '../../common/tls.ts'
 import type { Principal } from '../auth/principal.ts'
 import { authenticate, requireDirectAccess } from './access.ts'
@@ -45,7 +46,7 @@ export function createClientHandler(
     parts.log.info(
       {
         method: request.method,
-        path: exchange.path,
+        path: loggedPath(exchange.path),
         status: response.statusCode,
         bytes: request.socket.bytesWritten - bytesBefore,
         durationMs: Math.round(durationMs),

@@ -265,6 +265,10 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
       tokenId: null,
     })
     expect(JSON.stringify(node.log)).not.toContain('a-password')
+    const misplaced = mintToken('aaaaaaaaaaaaaaaa')
+    await call(port, `/write/${misplaced}`, { headers: { 'x-request-id': 'logged-2' } })
+    await untilLogged(node, 'logged-2')
+    expect(JSON.stringify(node.log)).not.toContain(misplaced)
   })
 })
 
