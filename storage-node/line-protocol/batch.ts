@@ -6,7 +6,7 @@ export type Precision = 'n' | 'ns' | 'u' | 'us' | 'ms' | 's' | 'm' | 'h'
 export interface LineError {
   /** 1 for the first line of the body. */
   readonly line: number
-  /** The line as it came, without its line end. */
+  /** The line as it came, without its line end; of a long one the beginning. */
   readonly text: string
   readonly message: string
 }

@@ -223,8 +223,7 @@ class FieldScan {
       this.#column++
     } else found = this.#findColumn(type)
     if (!found) return null
-    found.present[this.#table.rowCount] = 1
-    for (const namesake of found.namesakes) namesake.present[this.#table.rowCount] = 0
+    this.#table.mark(found)
     this.#stored++
     return found
   }

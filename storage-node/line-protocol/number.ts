@@ -11,10 +11,11 @@ const maxInt64 = 9223372036854775807n
 const minInt64 = -9223372036854775808n
 const maxUint64 = 18446744073709551615n
 
-const floatPattern = /^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)$/
+/** No two of these repetitions meet, so that a long value takes time in proportion to its length. */
+const floatPattern = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$/
 /** What the scanner lets pass and the conversion then judges: digits, points and exponents in any order. */
 const scientificPattern = /^(?:[0-9.]|-[0-9.eE])[0-9.eE+-]*$/
-const scientificFloatPattern = /^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/
+const scientificFloatPattern = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/
 const signInsidePattern = /(?<=[^eE])[+-]/
 const integerPattern = /^-?[0-9]+i$/
 const unsignedPattern = /^[0-9]+u$/
@@ -27,19 +28,44 @@ export function scanNumber(text: string): ScannedNumber {
   if (floatPattern.test(text)) return finite(Number(text))
   if (integerPattern.test(text)) {
     const digits = text.slice(0, -1)
-    const value = BigInt(digits)
-    if (value >= minInt64 && value <= maxInt64) return { kind: 'integer', value }
+    const value = wholeNumber(digits)
+    if (value !== null && value >= minInt64 && value <= maxInt64) return { kind: 'integer', value }
     return rangeError('integer', 'Int', digits)
   }
   if (unsignedPattern.test(text)) {
     const digits = text.slice(0, -1)
-    const value = BigInt(digits)
-    return value <= maxUint64 ? { kind: 'unsigned', value } : rangeError('unsigned', 'Uint', digits)
+    const value = wholeNumber(digits)
+    return value !== null && value <= maxUint64
+      ? { kind: 'unsigned', value }
+      : rangeError('unsigned', 'Uint', digits)
   }
   if (!scientificPattern.test(text) || !/[eE]/.test(text)) return invalidNumber
   if (signInsidePattern.test(text) || moreThanOnePoint(text)) return invalidNumber
   return scientificFloatPattern.test(text) ? finite(Number(text)) : invalidFloat
 }
+
+/** The largest uint64 has so many. */
+const maxDigits = 20
+
+/**
+ * @param text an optional minus and digits
+ * @returns null if no 64 bits hold it, told from its length: a bigint of a body's worth of digits would take minutes
+ */
+export function wholeNumber(text: string): bigint | null {
+  if (text.length <= maxDigits) return BigInt(text)
+  const negative = text.startsWith('-')
+  let from = negative ? 1 : 0
+  while (text[from] === '0') from++
+  if (text.length - from > maxDigits) return null
+  const magnitude = BigInt(text.slice(from))
+  return negative ? -magnitude : magnitude
+}
+
+export const maxQuotedLength = 1024
+
+/** What errors quote of a body: enough to find the place by. */
+export const quoted = (text: string): string =>
+  text.length <= maxQuotedLength ? text : `${text.slice(0, maxQuotedLength)}…`
 
 const moreThanOnePoint = (text: string): boolean => text.indexOf('.') !== text.lastIndexOf('.')
 
@@ -48,8 +74,9 @@ function finite(value: number): ScannedNumber {
 }
 
 function rangeError(noun: string, goName: string, digits: string): ScannedNumber {
+  const text = quoted(digits)
   return {
     kind: 'error',
-    message: `unable to parse ${noun} ${digits}: strconv.Parse${goName}: parsing "${digits}": value out of range`,
+    message: `unable to parse ${noun} ${text}: strconv.Parse${goName}: parsing "${text}": value out of range`,
   }
 }

@@ -290,6 +290,56 @@ describe('refusals', () => {
   })
 })
 
+describe('what a body may cost', () => {
+  const length = 400_000
+  const nines = '9'.repeat(length)
+  test.each([
+    ['integer', `m v=${nines}i`, /^unable to parse integer 9{1024}….*value out of range$/],
+    ['unsigned integer', `m v=${nines}u`, /^unable to parse unsigned 9{1024}….*value out of range$/],
+    ['float', `m v=${nines}`, /^invalid float$/],
+    ['float with an exponent', `m v=${nines}e5`, /^invalid float$/],
+    ['many points', `m v=${'9.'.repeat(length / 2)}x`, /^invalid number$/],
+    ['many exponents', `m v=1${'e-1'.repeat(length / 3)}`, /^invalid float$/],
+    ['timestamp', `m v=1 ${nines}`, /^strconv.ParseInt: parsing "9{1024}…": value out of range$/],
+  ])('a number of hundreds of thousands of digits takes no time: %s', (_, line, message) => {
+    const startedMs = performance.now()
+    const batch = parse(line)
+    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    expect(batch.errors[0]?.message).toMatch(message)
+    expect(batch.errors[0]!.text.length).toBeLessThanOrEqual(1025)
+    expect(batch.errors[0]!.text).toBe(`${line.slice(0, 1024)}…`)
+  })
+
+  test('leading zeros do not put a number out of range', () => {
+    const zeros = '0'.repeat(length)
+    const [table] = parse(`m i=-${zeros}5i,u=${zeros}18446744073709551615u,f=${zeros}.5 -${zeros}7`).tables
+    expect(pointsOf(table!)).toEqual([
+      expect.objectContaining({ timeNs: -7n, fields: { i: -5n, u: 18446744073709551615n, f: 0.5 } }),
+    ])
+  })
+
+  test('bad lines cost no more where a measurement has many fields', () => {
+    const fields = Array.from({ length: 4_000 }, (_, index) => `f${index}=1`).join()
+    const startedMs = performance.now()
+    const batch = parse(`m ${fields} 1\n${'m f0=1,x\n'.repeat(500_000)}`)
+    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    expect(batch).toMatchObject({ pointCount: 1, errorCount: 500_000 })
+  })
+
+  test.each([
+    ['one measurement', () => 'm'],
+    ['several measurements', (index: number) => `m${index % 4}`],
+  ])('room for the empty places between fields is in proportion to the body: %s', (_, name) => {
+    const body = Array.from({ length: 4_000 }, (_, index) => `${name(index)} f${index}=1 1`).join('\n')
+    const batch = parse(body)
+    const cells = batch.tables.reduce((sum, table) => sum + table.columns.length * table.rowCount, 0)
+    expect(cells).toBeLessThanOrEqual(64 * body.length)
+    expect(batch.pointCount).toBeGreaterThan(500)
+    expect(batch.pointCount + batch.errorCount).toBe(4_000)
+    expect(batch.errors[0]?.message).toMatch(/^too many different fields/)
+  })
+})
+
 test('whatever bytes come, every line is a point, an error or nothing, and nothing is thrown', () => {
   const piece = fc.constantFrom(
     'm',

@@ -10,8 +10,9 @@ import {
 import { scanFields } from './fields.ts'
 import { scanKey, splitKey } from './key.ts'
 import { LineEnds } from './lines.ts'
+import { maxQuotedLength, quoted } from './number.ts'
 import { SeriesTable, type SeriesEntry } from './series-table.ts'
-import { TableBuilder } from './table-builder.ts'
+import { cellBudget, TableBuilder, type CellBudget } from './table-builder.ts'
 import { timestampNs, truncateNow, writeTimestamp } from './timestamp.ts'
 
 export type { LineError, ParsedBatch, Precision }
@@ -37,6 +38,7 @@ class LineParser {
   readonly #precision: Precision
   readonly #nowNs: bigint
   readonly #series: SeriesTable
+  readonly #cells: CellBudget
   readonly #tables = new Map<string, TableBuilder>()
   readonly #errors: LineError[] = []
   readonly #rejections = new Map<string, number>()
@@ -47,6 +49,7 @@ class LineParser {
     this.#body = Buffer.from(body.buffer, body.byteOffset, body.length)
     this.#allUtf8 = isUtf8(body)
     this.#precision = precision
+    this.#cells = cellBudget(body.length)
     this.#nowNs = truncateNow(nowNs, precision)
     this.#series = new SeriesTable(this.#body)
   }
@@ -79,8 +82,10 @@ class LineParser {
 
   #report(line: number, start: number, end: number, message: string): void {
     this.#errorCount++
-    if (this.#errors.length < maxReportedErrors)
-      this.#errors.push({ line, text: this.#body.toString('utf8', start, end), message })
+    if (this.#errors.length >= maxReportedErrors) return
+    // A character has at most four bytes: what is cut off here would not be quoted.
+    const text = quoted(this.#body.toString('utf8', start, Math.min(end, start + 4 * (maxQuotedLength + 1))))
+    this.#errors.push({ line, text, message })
   }
 
   #reject(message: string): void {
@@ -93,7 +98,7 @@ class LineParser {
     const series = this.#parseKey(start, end)
     if (typeof series === 'string') return series
     // A series that cannot be stored is parsed to the end all the same: a malformed line is reported as such.
-    const table = series.table ?? new TableBuilder('')
+    const table = series.table ?? new TableBuilder('', cellBudget(0))
     const message = this.#parsePoint(series, table, end)
     if (message !== null) table.rollBack()
     return message
@@ -156,7 +161,7 @@ class LineParser {
     if (!table) {
       if (this.#tables.size >= maxMeasurements)
         return `too many measurements in one request: at most ${maxMeasurements}`
-      table = new TableBuilder(name.measurement)
+      table = new TableBuilder(name.measurement, this.#cells)
       this.#tables.set(name.measurement, table)
     }
     return { ...place, table, rejection: '', series: table.series.push({ tags: name.tags }) - 1 }

@@ -2,11 +2,22 @@ import type { BatchColumn, BatchSeries, BatchTable, FieldType } from './batch.ts
 import { assert, unreachable } from '../../common/errors.ts'
 
 const firstCapacity = 4
-/** Bounds on what one body may make of a measurement: room is taken for every row in every column. */
+/** Bounds on what one body may make: room is taken for every row in every column. */
 const maxColumns = 4096
+const cellsPerByte = 64
+const alwaysCells = 262_144
 const maxCells = 16_777_216
 
-export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${maxCells} values with the empty places between them`
+export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${cellsPerByte} values a byte with the empty places between them`
+
+/** What the tables of one body may still take, together. */
+export interface CellBudget {
+  left: number
+}
+
+export const cellBudget = (bodyBytes: number): CellBudget => ({
+  left: Math.min(maxCells, Math.max(alwaysCells, cellsPerByte * bodyBytes)),
+})
 
 type Storage =
   | { type: 'float'; values: Float64Array }
@@ -35,14 +46,18 @@ export class TableBuilder {
   /** Set when the row in hand does not fit. */
   full = false
   readonly #indexes = new Map<string, number>()
+  readonly #budget: CellBudget
+  /** Columns that the row in hand was given a value in. */
+  readonly #touched: ColumnBuilder[] = []
   #capacity = firstCapacity
   #times = new BigInt64Array(firstCapacity)
   #seriesOfRow = new Uint32Array(firstCapacity)
   /** The times as 32-bit halves, the way in which digits become a time without a bigint. */
   timeHalves = new Int32Array(this.#times.buffer)
 
-  constructor(measurement: string) {
+  constructor(measurement: string, budget: CellBudget) {
     this.measurement = measurement
+    this.#budget = budget
   }
 
   /** The column's index, made where there is none yet; -1 where no more fit, and then the table is `full`. */
@@ -50,11 +65,11 @@ export class TableBuilder {
     const key = `${type} ${name}`
     const known = this.#indexes.get(key)
     if (known !== undefined) return known
-    const count = this.columns.length + 1
-    if (count > maxColumns || count * this.#capacity > maxCells) {
+    if (this.columns.length >= maxColumns || this.#capacity > this.#budget.left) {
       this.full = true
       return -1
     }
+    this.#budget.left -= this.#capacity
     this.#indexes.set(key, this.columns.length)
     const column: ColumnBuilder = {
       name,
@@ -72,18 +87,32 @@ export class TableBuilder {
     this.#times[this.rowCount] = timeNs
   }
 
+  /** The row in hand has a value in this column; of a field twice in a line the last counts. */
+  mark(column: ColumnBuilder): void {
+    column.present[this.rowCount] = 1
+    for (const namesake of column.namesakes) namesake.present[this.rowCount] = 0
+    this.#touched.push(column)
+  }
+
   /** Keeps the row in hand. */
   commit(series: number): void {
+    this.#touched.length = 0
     this.#seriesOfRow[this.rowCount] = series
     this.rowCount++
     if (this.rowCount < this.#capacity) return
-    if (this.columns.length * this.#capacity * 2 > maxCells) this.full = true
-    else this.#grow()
+    const cells = this.columns.length * this.#capacity
+    if (cells > this.#budget.left) {
+      this.full = true
+      return
+    }
+    this.#budget.left -= cells
+    this.#grow()
   }
 
   /** Forgets what the row in hand was given. */
   rollBack(): void {
-    for (const column of this.columns) column.present[this.rowCount] = 0
+    for (const column of this.#touched) column.present[this.rowCount] = 0
+    this.#touched.length = 0
     this.full = this.rowCount === this.#capacity
   }
 

@@ -1,5 +1,6 @@
 import { unreachable } from '../../common/errors.ts'
 import type { Precision } from './batch.ts'
+import { quoted, wholeNumber } from './number.ts'
 
 const unitNs: Readonly<Record<Precision, bigint>> = {
   n: 1n,
@@ -31,8 +32,9 @@ export function truncateNow(nowNs: bigint, precision: Precision): bigint {
 /** A timestamp's digits as nanoseconds, or the error text. @param digits an optional minus and digits */
 export function timestampNs(digits: string, precision: Precision): bigint | string {
   if (digits === '-') return 'strconv.ParseInt: parsing "-": invalid syntax'
-  const value = BigInt(digits)
-  if (value < minInt64 || value > maxInt64) return `strconv.ParseInt: parsing "${digits}": value out of range`
+  const value = wholeNumber(digits)
+  if (value === null || value < minInt64 || value > maxInt64)
+    return `strconv.ParseInt: parsing "${quoted(digits)}": value out of range`
   const timeNs = value * unitNs[precision]
   if (timeNs < minTimeNs || timeNs > maxTimeNs) return `time outside range ${minTimeNs} - ${maxTimeNs}`
   return timeNs
