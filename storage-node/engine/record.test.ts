@@ -10,6 +10,7 @@ test.each([
   'm,a=1,b=é v=1.5,i=-1i,u=18446744073709551615u,s="héé 😀",t=T 1\nm,a=1 v=-0 -9223372036854775806',
   'm s="" 1\nm s="\u0000",v=1 2\nm v=2 3',
   'a v=1 1\nb v=2 2\na,x=y v=3,w="z" 3',
+  'm a=1,b=1i,c=1u,d=t,e="x" 1\nm z=1 2\nm a=2,b=-2i,c=2u,d=f,e="" 3\nm z=2 4',
 ])('a write comes back as it was: %j', (lines) => {
   const { tables } = parseLines(Buffer.from(lines), 'ns', 0n)
   const record: LogRecord = {
@@ -21,6 +22,22 @@ test.each([
     tables,
   }
   expect(decodeLogRecord(encodeLogRecord(record))).toEqual(record)
+})
+
+test('a record is as large as what it holds: many fields, each in one point', () => {
+  const lines = Array.from({ length: 500 }, (_, index) => `m f${index}=${index} ${index}`).join('\n')
+  const { tables } = parseLines(Buffer.from(lines), 'ns', 0n)
+  const record: LogRecord = {
+    kind: 'write',
+    databaseId: 'a'.repeat(16),
+    retentionPolicy: 'autogen',
+    cutoffNs: null,
+    limits,
+    tables,
+  }
+  const bytes = encodeLogRecord(record)
+  expect(bytes.length).toBeLessThan(8 * lines.length)
+  expect(decodeLogRecord(bytes)).toEqual(record)
 })
 
 test('a deletion comes back as it was', () => {

@@ -1,5 +1,6 @@
 import { AppError, unreachable } from '../../common/errors.ts'
-import type { BatchColumn, BatchSeries, BatchTable, FieldType } from '../line-protocol/batch.ts'
+import { copyCell, newVector, type Vector } from '../buffer/vector.ts'
+import type { BatchColumn, BatchSeries, BatchTable, FieldType, FieldValues } from '../line-protocol/batch.ts'
 
 /**
  * What a log record says. All that the outcome depends on and that the log does not hold already is in it, so that
@@ -31,7 +32,8 @@ export type LogRecord = WriteRecord | DeleteDatabaseRecord
 interface ColumnHead {
   readonly name: string
   readonly type: FieldType
-  readonly sparse: boolean
+  /** How many rows have a value. */
+  readonly count: number
 }
 
 interface TableHead {
@@ -52,7 +54,8 @@ interface WriteHead {
 
 /**
  * Length of the head (4 bytes), the head as JSON, then the columns of each table one after the other: series index of
- * each row (4 bytes each), times (8), and for each field its presence (1, only if sparse) and values.
+ * each row (4 bytes each), times (8), and for each field its values, after the numbers of their rows (4) unless all rows
+ * have one. So a record is as large as what it holds, however sparse.
  */
 export function encodeLogRecord(record: LogRecord): Uint8Array {
   const parts: Uint8Array[] = []
@@ -78,7 +81,11 @@ function writeHead(record: WriteRecord): WriteHead {
       measurement: table.measurement,
       rowCount: table.rowCount,
       series: table.series.map(({ tags }) => tags.flat()),
-      columns: table.columns.map(({ name, type, present }) => ({ name, type, sparse: present !== null })),
+      columns: table.columns.map((column) => ({
+        name: column.name,
+        type: column.type,
+        count: presentCount(column) ?? table.rowCount,
+      })),
     })),
   }
 }
@@ -86,15 +93,40 @@ function writeHead(record: WriteRecord): WriteHead {
 const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
+/** null where all rows have a value. */
+function presentCount({ present }: BatchColumn): number | null {
+  if (!present) return null
+  let count = 0
+  for (const flag of present) count += flag
+  return count
+}
+
+function presentRows(column: BatchColumn): Uint32Array | null {
+  const { present } = column
+  if (!present) return null
+  const rows = new Uint32Array(presentCount(column)!)
+  let at = 0
+  for (let row = 0; row < present.length; row++) if (present[row] === 1) rows[at++] = row
+  return rows
+}
+
 /** Strings: the byte length of each (4 bytes), then all their bytes. */
 function encodeColumn(column: BatchColumn, parts: Uint8Array[]): void {
-  if (column.present) parts.push(column.present)
-  if (column.type !== 'string') {
-    parts.push(bytesOf(column.values))
+  const rows = presentRows(column)
+  if (rows) parts.push(bytesOf(rows))
+  const { type, values } = rows ? packed(column, rows) : column
+  if (type !== 'string') {
+    parts.push(bytesOf(values))
     return
   }
-  const text = Buffer.from(column.values.join(''))
-  parts.push(bytesOf(Uint32Array.from(column.values, (value) => Buffer.byteLength(value))), text)
+  const lengths = Uint32Array.from(values, (value) => Buffer.byteLength(value))
+  parts.push(bytesOf(lengths), Buffer.from(values.join('')))
+}
+
+function packed(column: BatchColumn, rows: Uint32Array): Vector {
+  const vector = newVector(column.type, rows.length)
+  for (let index = 0; index < rows.length; index++) copyCell(column, rows[index]!, vector, index)
+  return vector
 }
 
 /** @throws AppError corrupt if the bytes are no record: they are authentic, so a newer version wrote them */
@@ -137,21 +169,31 @@ function pairs(flat: readonly string[]): (readonly [string, string])[] {
   )
 }
 
-function decodeColumn({ name, type, sparse }: ColumnHead, rowCount: number, cursor: Cursor): BatchColumn {
-  const present = sparse ? new Uint8Array(cursor.copy(rowCount)) : null
+function decodeColumn(head: ColumnHead, rowCount: number, cursor: Cursor): BatchColumn {
+  const { name, type, count } = head
+  if (count === rowCount) return { ...decodeValues(head, cursor), name, present: null }
+  if (!(count < rowCount))
+    throw new AppError('corrupt', 'ERR_LOG_RECORD_COUNT', 'a log record counts more values than rows')
+  const rows = new Uint32Array(cursor.copy(count * 4))
+  const values = { ...decodeValues(head, cursor), present: null }
+  const vector = newVector(type, rowCount)
+  for (let index = 0; index < count; index++) copyCell(values, index, vector, rows[index]!)
+  return { ...vector, name }
+}
+
+function decodeValues({ type, count }: ColumnHead, cursor: Cursor): FieldValues {
   switch (type) {
     case 'float':
-      return { name, present, type, values: new Float64Array(cursor.copy(rowCount * 8)) }
+      return { type, values: new Float64Array(cursor.copy(count * 8)) }
     case 'integer':
-      return { name, present, type, values: new BigInt64Array(cursor.copy(rowCount * 8)) }
+      return { type, values: new BigInt64Array(cursor.copy(count * 8)) }
     case 'unsigned':
-      return { name, present, type, values: new BigUint64Array(cursor.copy(rowCount * 8)) }
+      return { type, values: new BigUint64Array(cursor.copy(count * 8)) }
     case 'boolean':
-      return { name, present, type, values: new Uint8Array(cursor.copy(rowCount)) }
+      return { type, values: new Uint8Array(cursor.copy(count)) }
     case 'string': {
-      const lengths = new Uint32Array(cursor.copy(rowCount * 4))
-      const values = Array.from(lengths, (length) => Buffer.from(cursor.take(length)).toString())
-      return { name, present, type, values }
+      const lengths = new Uint32Array(cursor.copy(count * 4))
+      return { type, values: Array.from(lengths, (length) => Buffer.from(cursor.take(length)).toString()) }
     }
     default:
       return unreachable(type)
