@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { systemClock } from './clock.ts'
 import { HttpServer, isLoopback, parseListenAddress } from './http-server.ts'
 import { silentLogger } from './log.ts'
@@ -72,14 +72,60 @@ test('a server that stops refuses new connections and lets running requests end'
   await stopped
 })
 
-test('what is not HTTP gets 400 and the connection ends', async () => {
-  const server = new HttpServer({ ...settings, handler: async (_request, response) => void response.end() })
-  await server.start()
-  const text = await new Promise<string>((resolve) => {
+/** All that the server at `port` answers to `text` until it ends the connection. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
     let received = ''
-    const socket = connect(server.port, '127.0.0.1', () => socket.write('nonsense\r\n\r\n'))
-    socket.on('data', (piece) => (received += piece.toString())).on('close', () => resolve(received))
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.on('data', (piece) => (received += piece.toString()))
+    socket.on('close', () => resolve(received)).on('error', reject)
   })
-  expect(text).toMatch(/^HTTP\/1.1 400 /)
-  await server.stop()
+}
+
+describe('what could be understood in two ways is refused before anybody looks at it, and ends the connection', () => {
+  const chunks = '1\r\nx\r\n0\r\n\r\n'
+  const behind = 'GET /behind HTTP/1.1\r\nHost: a\r\n\r\n'
+  test.each([
+    ['not HTTP', 'nonsense\r\n\r\n', '400'],
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', '400'],
+    ['the same host twice', 'GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', '400'],
+    [
+      'gzip, chunked',
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n${chunks}`,
+      '501',
+    ],
+    [
+      'gzip and chunked in headers of their own',
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+      '501',
+    ],
+    [
+      'chunked twice',
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n${chunks}`,
+      '400',
+    ],
+  ])('%s', async (_name, text, status) => {
+    const seen: string[] = []
+    const server = new HttpServer({
+      ...settings,
+      handler: async (request, response) => {
+        seen.push(request.url ?? '')
+        response.end()
+      },
+    })
+    await server.start()
+    const answer = await exchange(server.port, text + behind)
+    await server.stop()
+    expect(answer.split('\r\n', 1)[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1)
+    expect(seen).toEqual([])
+  })
+
+  test('chunked alone, however it is written, is taken', async () => {
+    const server = new HttpServer({ ...settings, handler: async (_request, response) => void response.end() })
+    await server.start()
+    const start = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: Chunked \r\n\r\n'
+    expect(await exchange(server.port, start + chunks)).toMatch(/^HTTP\/1.1 200 /)
+    await server.stop()
+  })
 })

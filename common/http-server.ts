@@ -72,12 +72,24 @@ function onClientError(error: Error, socket: Socket): void {
   socket.end(`HTTP/1.1 ${statusOfClientError(code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
+/**
+ * Why a request is refused before anybody looks at it: each of these means one thing here and may mean another to
+ * a proxy on the way.
+ */
+function refusalOf(request: IncomingMessage): 400 | 501 | null {
+  const { host = [], 'transfer-encoding': codings = [] } = request.headersDistinct
+  if (host.length > 1) return 400
+  // Others than chunked would have to be undone (RFC 9112, 6.1), and then chunked may not come twice.
+  return codings.length === 0 || codings.join().trim().toLowerCase() === 'chunked' ? null : 501
+}
+
 /** An HTTP/1.1 listener, plain or TLS, with limits on time, headers and connections, that stops gracefully. */
 export class HttpServer implements Component {
   readonly name: string
   readonly #settings: HttpServerSettings
   readonly #server: Server
   readonly #running = new Set<ServerResponse>()
+  readonly #refused = new WeakSet<Socket>()
   #draining = false
 
   constructor(settings: HttpServerSettings) {
@@ -161,6 +173,14 @@ export class HttpServer implements Component {
     this.#running.add(response)
     response.once('close', () => this.#running.delete(response))
     if (this.#draining) response.setHeader('connection', 'close')
+    // What comes behind a refused request on its connection may be a part of it.
+    if (this.#refused.has(request.socket)) return
+    const refusal = refusalOf(request)
+    if (refusal !== null) {
+      this.#refused.add(request.socket)
+      response.writeHead(refusal, { connection: 'close', 'content-length': 0 }).end()
+      return
+    }
     this.#settings.handler(request, response).catch((error: unknown) => {
       this.#settings.log.error({ err: error, listener: this.name }, 'request handler failed')
       response.destroy(new Error(messageOf(error)))
