@@ -1,3 +1,5 @@
+import { messageOf } from '../../common/errors.ts'
+
 /**
  * All of the file system that the storage node may use. Paths are absolute. The simulation supplies a disk that
  * crashes; errors carry Node's `code` (`ENOSPC`, `EIO`, `ENOENT`).
@@ -17,9 +19,12 @@ export interface Disk {
   create(path: string): Promise<DiskFile>
   /** An existing file, open for writing in place. */
   open(path: string): Promise<DiskFile>
-  /** Puts `bytes` in place of whatever `path` held, whole or not at all, durably. */
+  /**
+   * Puts `bytes` in place of whatever `path` held, whole or not at all, durably. An error with a code says that nothing
+   * was replaced; after one without, a loss of power decides.
+   */
   replace(path: string, bytes: Uint8Array): Promise<void>
-  /** Makes a finished file real: syncs it, renames it to `path` and syncs the folder. */
+  /** Makes a finished file real: syncs it, renames it to `path` and syncs the folder. Errors as of `replace`. */
   adopt(temporaryPath: string, path: string): Promise<void>
   /** Removes a file; fine if there is none. Not durable before `syncFolder`. */
   remove(path: string): Promise<void>
@@ -42,4 +47,9 @@ export interface DiskSpace {
 
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** The error of a file that has its new name, of which nobody knows whether it is durable. */
+export function renamed(path: string, cause: unknown): Error {
+  return new Error(`${path} was renamed, its folder could not be synced: ${messageOf(cause)}`, { cause })
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { hasCode, type Disk, type DiskFile, type DiskSpace } from './disk.ts'
+import { hasCode, renamed, type Disk, type DiskFile, type DiskSpace } from './disk.ts'
 
 /** Only the node's own user may read what it writes. */
 const fileMode = 0o600
@@ -61,7 +61,11 @@ async function sha256(path: string): Promise<string> {
 async function adopt(temporaryPath: string, path: string): Promise<void> {
   await syncPath(temporaryPath)
   await rename(temporaryPath, path)
-  await syncPath(dirname(path))
+  try {
+    await syncPath(dirname(path))
+  } catch (error) {
+    throw renamed(path, error)
+  }
 }
 
 async function replace(path: string, bytes: Uint8Array): Promise<void> {

@@ -83,6 +83,21 @@ describe('commits', () => {
     expect(await namesOnDisk(disk)).toEqual([first.name])
   })
 
+  test('a folder whose sync finds no room is no full disk: the new manifest is there already', async () => {
+    const disk = new MemoryDisk()
+    const fatal: Error[] = []
+    const store = await open(disk, fatal)
+    const first = await adopted(disk, store, 1)
+    disk.onStep = (step, path) => {
+      if (step === 'sync-folder' && path === '/data')
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+    }
+    await expect(store.commit(1, [first], [])).rejects.toThrow('full')
+    disk.onStep = () => undefined
+    expect(fatal).toHaveLength(1)
+    expect(namesOf(await open(disk))).toEqual([first.name])
+  })
+
   test('a file that is read stays on the disk until the read ends', async () => {
     const disk = new MemoryDisk()
     const store = await open(disk)
@@ -94,6 +109,29 @@ describe('commits', () => {
     expect([namesOf(store), await namesOnDisk(disk)]).toEqual([[second.name], [first.name, second.name]])
     await release()
     expect(await namesOnDisk(disk)).toEqual([second.name])
+  })
+
+  test('a read that ends while the next manifest is written leaves what the old one names', async () => {
+    const disk = new MemoryDisk()
+    const store = await open(disk)
+    const first = await adopted(disk, store, 1)
+    await store.commit(1, [first], [])
+    const release = store.pin(store.files)
+    store.drop(() => true)
+    const released: Promise<void>[] = []
+    disk.onStep = (step) => {
+      if (step === 'rename') {
+        disk.onStep = () => undefined
+        released.push(release())
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+      }
+    }
+    await expect(store.commit(1, [], [])).rejects.toThrow('full')
+    await Promise.all(released)
+    expect(await namesOnDisk(disk)).toEqual([first.name])
+    expect(namesOf(await open(new MemoryDisk(disk)))).toEqual([first.name])
+    await store.commit(1, [], [])
+    expect(await namesOnDisk(disk)).toEqual([])
   })
 
   test('a database deleted while its files were being made does not come back', async () => {
@@ -124,6 +162,15 @@ describe('commits', () => {
 })
 
 describe('the start', () => {
+  test('a kill between the very first file and the first commit is no damage', async () => {
+    const disk = new MemoryDisk()
+    const store = await open(disk)
+    await adopted(disk, store, 1)
+    disk.powerLoss()
+    const again = await open(disk)
+    expect([namesOf(again), await namesOnDisk(disk)]).toEqual([[], []])
+  })
+
   test.each<[string, (disk: MemoryDisk, path: string) => void, string]>([
     ['a file is missing', (disk, path) => disk.files.delete(path), 'is missing'],
     ['a file is shorter', (disk, path) => disk.files.set(path, Buffer.alloc(3)), 'has 3 bytes'],

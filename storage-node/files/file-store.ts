@@ -50,7 +50,10 @@ export class FileStore {
   #nextFile: number
   /** Readers of each file, by name. */
   readonly #pins = new Map<string, number>()
+  /** Files out of sight that the manifest in force may still name: they must stay. */
   readonly #doomed = new Set<string>()
+  /** Files that no manifest names any more; they stay until nobody reads them. */
+  readonly #unnamed = new Set<string>()
   readonly #keys = new Map<string, Uint8Array>()
   /** Up to which position a database was deleted, as long as a manifest may still come that does not know. */
   readonly #deleted = new Map<string, number>()
@@ -77,8 +80,12 @@ export class FileStore {
     const found = await disk.exists(path)
     const manifest = found ? decodeManifest(await disk.read(path), keyring, path) : emptyManifest
     const store = new FileStore(options, manifest)
-    if (!found && (await disk.list(store.#folder)).length > 0)
-      throw new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: missing, yet there are files`)
+    if (!found) {
+      if ((await disk.list(store.#folder)).length > 0)
+        throw new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: missing, yet there are files`)
+      // There is one before there is a file: a kill before the first commit must not look like a lost manifest.
+      await disk.replace(path, encodeManifest(emptyManifest, keyring))
+    }
     await store.#checkFiles()
     await store.#removeOrphans()
     return store
@@ -162,6 +169,7 @@ export class FileStore {
   ): Promise<void> {
     assert(checkpoint >= this.#checkpoint, 'the checkpoint never falls')
     const { disk, dataFolder, keyring } = this.#options
+    // What comes to be doomed while the manifest is being written is still named by it.
     const doomed = [...this.#doomed, ...replaced]
     this.#changed = false
     const manifest: Manifest = {
@@ -180,7 +188,7 @@ export class FileStore {
       await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
     } catch (error) {
       this.#changed = true
-      // A full disk fails before anything is replaced; after any other failure it may be either manifest.
+      // A full disk has replaced nothing; after any other failure it may be either manifest.
       if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
         await this.discard([...files, ...dictionaries].map(({ name }) => name))
       else this.#options.onFatal(error instanceof Error ? error : new Error(messageOf(error)))
@@ -190,12 +198,15 @@ export class FileStore {
     const kept = this.#files.filter(({ entry }) => !replaced.has(entry.name))
     this.#files = [...kept, ...files.map((entry) => this.#stored(entry))]
     this.#dictionaries = [...this.#dictionaries.filter(({ name }) => !replaced.has(name)), ...dictionaries]
-    for (const name of replaced) this.#doomed.add(name)
+    for (const name of doomed) {
+      this.#doomed.delete(name)
+      this.#unnamed.add(name)
+    }
     // A database may have been deleted while the manifest was being written, or before, while its files were.
     this.#dropDeleted()
     for (const [databaseId, position] of this.#deleted)
       if (position <= checkpoint) this.#deleted.delete(databaseId)
-    for (const name of doomed) if (!this.#pins.has(name)) await this.#remove(name)
+    for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
   }
 
   /** Removes files that no manifest names: those of a flush that failed. */
@@ -242,7 +253,7 @@ export class FileStore {
         const rest = this.#pins.get(entry.name)! - 1
         if (rest > 0) this.#pins.set(entry.name, rest)
         else this.#pins.delete(entry.name)
-        if (rest === 0 && !this.#changed && this.#doomed.has(entry.name)) await this.#remove(entry.name)
+        if (rest === 0 && this.#unnamed.has(entry.name)) await this.#remove(entry.name)
       }
     }
   }
@@ -266,7 +277,7 @@ export class FileStore {
   }
 
   async #remove(name: string): Promise<void> {
-    this.#doomed.delete(name)
+    this.#unnamed.delete(name)
     this.#keys.delete(name)
     try {
       await this.#options.disk.remove(join(this.#folder, name))

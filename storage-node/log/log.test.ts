@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
 import { Keyring } from '../crypto/keyring.ts'
-import { MemoryDisk } from '../disk/memory-disk.ts'
+import { MemoryDisk, type DiskStep } from '../disk/memory-disk.ts'
 import { Log, type LogOptions } from './log.ts'
 
 /** Promise: what was acknowledged is replayed, exactly and in order, or the start is refused with file and offset. */
@@ -87,6 +87,42 @@ describe('replay', () => {
     const { disk } = await written()
     const other = new Keyring('0123456789abcdef', new Uint8Array(32).fill(2))
     await expect(open(disk, 0, { keyring: other })).rejects.toMatchObject({ code: 'ERR_DATA_KEY_WRONG' })
+  })
+})
+
+/** Fails the given step on files of this kind, once. */
+function failOnce(disk: MemoryDisk, step: DiskStep, suffix: string, code: string): void {
+  disk.onStep = (each, path) => {
+    if (each !== step || !path.endsWith(suffix)) return
+    disk.onStep = () => undefined
+    throw Object.assign(new Error(code), { code })
+  }
+}
+
+describe('loss of power', () => {
+  test('what a start has replayed stays, also if only the kill before it had left it', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    failOnce(disk, 'sync', '.log', 'EIO')
+    await expect(put(log, 'b')).rejects.toThrow('the log takes no more writes')
+    const second = await open(disk)
+    expect(second.replayed).toEqual(['1:a', '2:b'])
+    await put(second.log, 'c')
+    disk.powerLoss()
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c'])
+  })
+
+  test('what was not synced is gone, and writing goes on', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    failOnce(disk, 'sync', '.log', 'EIO')
+    await expect(put(log, 'b')).rejects.toThrow('the log takes no more writes')
+    disk.powerLoss()
+    const second = await open(disk)
+    expect(second.replayed).toEqual(['1:a'])
+    expect(await put(second.log, 'c')).toBe(2)
   })
 })
 
@@ -200,6 +236,36 @@ describe('writing', () => {
     await expect(put(log, 'lost')).rejects.toMatchObject({ kind: 'unavailable', code: 'ERR_DISK_FULL' })
     expect(await put(log, 'b')).toBe(2)
     expect((await open(disk)).replayed).toEqual(['1:a', '2:b'])
+  })
+
+  test('a synced length that cannot be noted takes nothing back: the record is durable', async () => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    failOnce(disk, 'write', '.synced', 'ENOSPC')
+    expect(await put(log, 'b')).toBe(2)
+    expect(await put(log, 'c')).toBe(3)
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c'])
+  })
+
+  test.each<[DiskStep, string]>([
+    ['create', '.log'],
+    ['create', '.synced'],
+    ['write', '.log'],
+    ['sync', '.log'],
+    ['sync-folder', ''],
+  ])('a new segment that fails at %s %s leaves no file open', async (step, suffix) => {
+    const disk = new MemoryDisk()
+    const { log } = await open(disk)
+    await put(log, 'a')
+    const before = disk.openFiles
+    log.roll()
+    failOnce(disk, step, suffix, 'ENOSPC')
+    await expect(put(log, 'b')).rejects.toMatchObject({ code: 'ERR_DISK_FULL' })
+    expect(disk.openFiles).toBe(before)
+    expect(await put(log, 'c')).toBe(2)
+    await log.close()
+    expect(disk.openFiles).toBe(0)
   })
 
   test('a sync that fails ends the log: nobody knows what is on disk', async () => {

@@ -64,6 +64,9 @@ async function replaySegment(
 ): Promise<SealedSegment | null> {
   const { disk, folder, keyring } = options
   const path = join(folder, name)
+  // A kill leaves records that no sync has covered; once they are replayed a loss of power must not take them. Segments
+  // before the last were synced before the next was made.
+  if (isLast) await syncFile(disk, path)
   const bytes = await disk.read(path)
   const syncedBytes = await readSynced(disk, path)
   if (bytes.length < syncedBytes)
@@ -104,6 +107,15 @@ async function readSynced(disk: Disk, path: string): Promise<number> {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return 0
     throw error
+  }
+}
+
+async function syncFile(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

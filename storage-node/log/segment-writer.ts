@@ -50,14 +50,22 @@ export class SegmentWriter {
     const name = segmentName(firstPosition)
     const key = randomBytes(keyBytes)
     const header = encodeHeader(firstPosition, keyring.seal(segmentPurpose(name), key))
-    const file = await disk.create(join(folder, name))
-    const syncedFile = await disk.create(join(folder, name + syncedSuffix))
-    await file.write(header, 0)
-    await file.sync()
-    await disk.syncFolder(folder)
-    const writer = new SegmentWriter(firstPosition, name, file, syncedFile, key, header.length)
-    await writer.#note()
-    return writer
+    const opened: DiskFile[] = []
+    try {
+      const file = await disk.create(join(folder, name))
+      opened.push(file)
+      const syncedFile = await disk.create(join(folder, name + syncedSuffix))
+      opened.push(syncedFile)
+      await file.write(header, 0)
+      await file.sync()
+      await disk.syncFolder(folder)
+      const writer = new SegmentWriter(firstPosition, name, file, syncedFile, key, header.length)
+      await writer.#note()
+      return writer
+    } catch (error) {
+      for (const file of opened) await file.close().catch(() => undefined)
+      throw error
+    }
   }
 
   get sizeBytes(): number {
@@ -87,8 +95,13 @@ export class SegmentWriter {
     await this.#syncedFile.close()
   }
 
+  /** The records are durable whether this succeeds or not: a note that is behind guards less, it is never wrong. */
   async #note(): Promise<void> {
-    await this.#syncedFile.write(encodeSlot(this.#sizeBytes), this.#slot * slotBytes)
-    this.#slot = 1 - this.#slot
+    try {
+      await this.#syncedFile.write(encodeSlot(this.#sizeBytes), this.#slot * slotBytes)
+      this.#slot = 1 - this.#slot
+    } catch {
+      // The slot may be torn, so the next note goes into the same one; the other stays whole.
+    }
   }
 }
