@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { script } from './script.ts'
+import { testClusterKind } from './test-cluster.ts'
 
 /**
  * `make soak`: the long forms of what `make test` tries shortly, on the cluster of `make up`: 200 kills of a storage node
@@ -13,6 +15,9 @@ const run = (command: string, args: readonly string[], env: Readonly<Record<stri
     child.on('close', (code) => resolve(code ?? 1))
   })
 
-process.exitCode =
-  (await run(process.execPath, ['scripts/up.ts'])) ||
-  (await run('vitest', ['run', '--project', 'e2e', 'durability', 'telegraf'], environment))
+await script(async () => {
+  process.env['CLUSTER'] = testClusterKind(process.env)
+  process.exitCode =
+    (await run(process.execPath, ['scripts/up.ts'])) ||
+    (await run('vitest', ['run', '--project', 'e2e', 'durability', 'telegraf'], environment))
+})

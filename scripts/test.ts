@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import type { Cluster } from '../local-kubernetes/cluster.ts'
 import { openCluster } from '../local-kubernetes/open-cluster.ts'
 import { progressOnStderr, spanOf } from './run.ts'
+import { script } from './script.ts'
+import { ensurePrograms } from './system-packages.ts'
+import { testClusterKind } from './test-cluster.ts'
 
 /**
  * All that CI runs, cheap to dear; the first layer that fails ends the run, since what comes after it would cost
@@ -13,7 +16,7 @@ import { progressOnStderr, spanOf } from './run.ts'
  *     npm test                everything
  *     npm test -- unit e2e    these layers only
  *
- * A cluster that was not up before is taken down again at the end.
+ * They run on the single node of our own (`testClusterKind`), which is taken down again at the end if it was not up before.
  */
 interface Layer {
   readonly name: string
@@ -109,25 +112,31 @@ function readCounts(report: string): Counts | null {
   }
 }
 
-const chosen = process.argv.slice(2)
-const cluster = await openCluster(process.env['CLUSTER'])
-const layers = layersOn(cluster).filter(({ name }) => chosen.length === 0 || chosen.includes(name))
-const wasUp = await cluster.isUp()
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
-const total: Counts = { passed: 0, failed: 0, skipped: 0 }
-let code = 0
-try {
-  for (const layer of layers) {
-    code = await runLayer(layer, folder, total)
-    if (code !== 0) break
+async function main(): Promise<void> {
+  const chosen = process.argv.slice(2)
+  process.env['CLUSTER'] = testClusterKind(process.env)
+  await ensurePrograms(['git'])
+  const cluster = await openCluster(process.env['CLUSTER'])
+  const layers = layersOn(cluster).filter(({ name }) => chosen.length === 0 || chosen.includes(name))
+  const wasUp = await cluster.isUp()
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  let code = 0
+  try {
+    for (const layer of layers) {
+      code = await runLayer(layer, folder, total)
+      if (code !== 0) break
+    }
+  } catch (error) {
+    console.error(error)
+    code = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+    if (!wasUp && chosen.length === 0) await cluster.down(progressOnStderr)
   }
-} catch (error) {
-  console.error(error)
-  code = 1
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-  if (!wasUp && chosen.length === 0) await cluster.down(progressOnStderr)
+  if (code !== 0) total.failed = Math.max(total.failed, 1)
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  process.exitCode = code
 }
-if (code !== 0) total.failed = Math.max(total.failed, 1)
-console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
-process.exitCode = code
+
+await script(main)

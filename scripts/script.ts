@@ -1,0 +1,11 @@
+import { AppError } from '../common/errors.ts'
+
+/** Runs a script to its end. What it could not do is said in a sentence; a stack is only for what nobody foresaw. */
+export async function script(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    console.error(error instanceof AppError ? `\n${error.message}` : error)
+    process.exitCode = 1
+  }
+}
