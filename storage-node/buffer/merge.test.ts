@@ -99,8 +99,8 @@ describe('a table of the buffer', () => {
   const all = { seriesIds: null, fields: null, minTimeNs: 0n, maxTimeNs: 100n }
 
   test('gives rows by series and time, equal times in the order in which they came', () => {
-    const sorted = new SortedRows(buffer, all)
-    expect(sorted.seriesIds).toEqual([4, 7])
+    const sorted = SortedRows.of(buffer, all)
+    expect([...sorted.seriesIds]).toEqual([4, 7])
     expect([...sorted.rowsOf(7)].map((row) => [buffer.times[row], buffer.column(0)!.values[row]])).toEqual([
       [10n, 2],
       [10n, 9],
@@ -112,8 +112,8 @@ describe('a table of the buffer', () => {
 
   test('gives only what was asked for', () => {
     const counts = (selection: object) => {
-      const sorted = new SortedRows(buffer, { ...all, ...selection })
-      return sorted.seriesIds.map((id) => [id, sorted.rowsOf(id).length])
+      const sorted = SortedRows.of(buffer, { ...all, ...selection })
+      return [...sorted.seriesIds].map((id) => [id, sorted.rowsOf(id).length])
     }
     expect(counts({ seriesIds: [7, 99] })).toEqual([[7, 3]])
     expect(counts({ minTimeNs: 6n, maxTimeNs: 10n })).toEqual([

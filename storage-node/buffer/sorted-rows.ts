@@ -1,3 +1,4 @@
+import { compareTimes, inTimeOrder, timeWords } from './time-order.ts'
 import type { TableBuffer } from './table-buffer.ts'
 
 export interface RowSelection {
@@ -9,40 +10,52 @@ export interface RowSelection {
   readonly fields: readonly number[] | null
 }
 
+/** What follows the work on so many rows is a turn for others. */
+const rowsPerTurn = 65_536
+
 /** Rows of one buffer grouped by series; rows of a series in the order of time, then of arrival. */
 export class SortedRows {
-  readonly table: TableBuffer
   readonly #rows: Int32Array
-  /** Where the rows of a series begin and end in `#rows`. */
+  /** Where the rows of a series begin and end in `#rows`, by ascending series. */
   readonly #ranges: ReadonlyMap<number, readonly [from: number, end: number]>
 
-  constructor(table: TableBuffer, selection: RowSelection) {
-    this.table = table
-    const picked = selectRows(table, selection)
-    const series = table.series
-    const ranges = new Map<number, [number, number]>()
-    for (const row of picked) {
-      const range = ranges.get(series[row]!)
-      if (range) range[1]++
-      else ranges.set(series[row]!, [0, 1])
-    }
-    let start = 0
-    for (const id of [...ranges.keys()].sort((a, b) => a - b)) {
-      const range = ranges.get(id)!
-      const count = range[1]
-      range[0] = start
-      range[1] = start
-      start += count
-    }
-    this.#rows = new Int32Array(picked.length)
-    for (const row of picked) this.#rows[ranges.get(series[row]!)![1]++] = row
-    for (const [from, end] of ranges.values()) sortByTime(this.#rows.subarray(from, end), table.times)
+  private constructor(rows: Int32Array, ranges: ReadonlyMap<number, readonly [number, number]>) {
+    this.#rows = rows
     this.#ranges = ranges
   }
 
+  static of(table: TableBuffer, selection: RowSelection): SortedRows {
+    const sorting = SortedRows.inTurns(table, selection)
+    for (;;) {
+      const step = sorting.next()
+      if (step.done) return step.value
+    }
+  }
+
+  /** The same in steps of some milliseconds, so that a large buffer need not hold up everything else. */
+  static *inTurns(table: TableBuffer, selection: RowSelection): Generator<undefined, SortedRows> {
+    // The buffer may grow meanwhile and move elsewhere; the rows that it has now do not change.
+    const { series, times } = table
+    const picked = yield* selectRows(table, selection)
+    const counts = new Map<number, number>()
+    for (let k = 0; k < picked.length; k++) {
+      const id = series[picked[k]!]!
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+      if ((k + 1) % rowsPerTurn === 0) yield
+    }
+    const rows = new Int32Array(picked.length)
+    const ranges = rangesOf(counts)
+    yield* distribute(picked, series, ranges, rows)
+    if (!(yield* areSorted(rows, ranges, times))) {
+      const ordered = yield* inTimeOrder(picked, times)
+      yield* distribute(ordered, series, ranges, rows)
+    }
+    return new SortedRows(rows, ranges)
+  }
+
   /** Ascending. */
-  get seriesIds(): readonly number[] {
-    return [...this.#ranges.keys()].sort((a, b) => a - b)
+  get seriesIds(): Iterable<number> {
+    return this.#ranges.keys()
   }
 
   rowsOf(seriesId: number): Int32Array {
@@ -51,26 +64,62 @@ export class SortedRows {
   }
 }
 
-function selectRows(table: TableBuffer, selection: RowSelection): Int32Array {
+type Ranges = Map<number, [from: number, end: number]>
+
+function rangesOf(counts: ReadonlyMap<number, number>): Ranges {
+  const ranges: Ranges = new Map()
+  let from = 0
+  for (const id of Uint32Array.from(counts.keys()).sort()) {
+    const end = from + counts.get(id)!
+    ranges.set(id, [from, end])
+    from = end
+  }
+  return ranges
+}
+
+/** Puts rows into the ranges of their series, in the order in which they come. */
+function* distribute(
+  from: Int32Array,
+  series: Uint32Array,
+  ranges: Ranges,
+  to: Int32Array,
+): Generator<undefined> {
+  for (const range of ranges.values()) range[1] = range[0]
+  for (let k = 0; k < from.length; k++) {
+    const row = from[k]!
+    to[ranges.get(series[row]!)![1]++] = row
+    if ((k + 1) % rowsPerTurn === 0) yield
+  }
+}
+
+/** Points mostly come in the order of time, so that is looked for first. */
+function* areSorted(rows: Int32Array, ranges: Ranges, times: BigInt64Array): Generator<undefined, boolean> {
+  const words = timeWords(times)
+  let sinceTurn = 0
+  for (const [from, end] of ranges.values()) {
+    for (let k = from + 1; k < end; k++) if (compareTimes(words, rows[k - 1]!, rows[k]!) > 0) return false
+    sinceTurn += end - from
+    if (sinceTurn < rowsPerTurn) continue
+    sinceTurn = 0
+    yield
+  }
+  return true
+}
+
+function* selectRows(table: TableBuffer, selection: RowSelection): Generator<undefined, Int32Array> {
   const { series, times, rowCount } = table
   const { minTimeNs, maxTimeNs } = selection
+  const anyTime = minTimeNs <= -(2n ** 63n) && maxTimeNs >= 2n ** 63n - 1n
   const wanted = selection.seriesIds && new Set(selection.seriesIds)
   const columns = selection.fields?.map((field) => table.column(field)).filter((column) => column !== null)
   const picked = new Int32Array(rowCount)
   let count = 0
   for (let row = 0; row < rowCount; row++) {
+    if ((row + 1) % rowsPerTurn === 0) yield
     if (wanted && !wanted.has(series[row]!)) continue
-    if (times[row]! < minTimeNs || times[row]! > maxTimeNs) continue
+    if (!anyTime && (times[row]! < minTimeNs || times[row]! > maxTimeNs)) continue
     if (columns && !columns.some(({ present }) => present === null || present[row] === 1)) continue
     picked[count++] = row
   }
   return picked.subarray(0, count)
-}
-
-/** Points mostly come in the order of time, so that is looked for first. */
-function sortByTime(rows: Int32Array, times: BigInt64Array): void {
-  let sorted = true
-  for (let k = 1; k < rows.length && sorted; k++) sorted = times[rows[k - 1]!]! <= times[rows[k]!]!
-  if (sorted) return
-  rows.sort((a, b) => (times[a]! < times[b]! ? -1 : times[a]! > times[b]! ? 1 : a - b))
 }

@@ -25,7 +25,7 @@ export class BufferedSeries {
   ) {
     this.#fields = fields
     const numbers = fields.map(({ number }) => number)
-    this.#sorted = tables.map((table) => new SortedRows(table, { ...selection, fields: numbers }))
+    this.#sorted = tables.map((table) => SortedRows.of(table, { ...selection, fields: numbers }))
     this.#columns = fields.map(({ number }) => tables.map((table) => table.column(number)))
     this.#times = tables.map(({ times }) => times)
   }

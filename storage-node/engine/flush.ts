@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import { maxSeriesPerDictionary } from '../files/dictionary.ts'
@@ -68,6 +69,9 @@ async function* writeTable(
   const columns = fileColumns(table)
   const shardDurationNs = tools.shardDurationNs(place.databaseId, place.retentionPolicy)
   for (const planned of planFiles(table, shardDurationNs)) {
+    // Writers and readers get their turn, however large the buffer.
+    await setImmediate()
+    if (!planned) continue
     const { name, temporaryPath } = store.newParquet()
     const key = randomBytes(keyBytes)
     await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))

@@ -1,4 +1,5 @@
 import { SortedRows } from '../buffer/sorted-rows.ts'
+import { compareTimes, timeWords } from '../buffer/time-order.ts'
 import { pickColumn } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { newVector } from '../buffer/vector.ts'
@@ -12,7 +13,10 @@ const maxRowsPerFile = 500_000
 const maxCellsPerFile = 5_000_000
 /** More shards than this in one buffer share files: scattered old points must not become a flood of files. */
 const maxShardsPerBuffer = 32
-const batchRows = 16_384
+const maxRowsPerBatch = 16_384
+/** A batch goes to the query process as one message. */
+const maxCellsPerBatch = 262_144
+const rowsPerTurn = 65_536
 
 export interface PlannedFile {
   /** In the order of series, time, arrival. */
@@ -21,44 +25,81 @@ export interface PlannedFile {
 
 const all = { seriesIds: null, fields: null, minTimeNs: -(2n ** 63n), maxTimeNs: 2n ** 63n - 1n }
 
-export function planFiles(table: TableBuffer, shardDurationNs: bigint): PlannedFile[] {
-  const shards = new Map<number, number[]>()
-  const sorted = new SortedRows(table, all)
-  const { times, series } = table
+/**
+ * The files of a buffer, by shard. Some milliseconds of work after the other: `null` is a turn for others.
+ */
+export function* planFiles(table: TableBuffer, shardDurationNs: bigint): Generator<PlannedFile | null> {
+  const sorting = SortedRows.inTurns(table, all)
+  let step = sorting.next()
+  for (; !step.done; step = sorting.next()) yield null
+  const sorted = step.value
+  const counts = new Map<number, number>()
+  yield* visitShards(table, sorted, shardDurationNs, (shard, rows) => {
+    counts.set(shard, (counts.get(shard) ?? 0) + rows.length)
+  })
+  const { groups, groupOfShard } = groupShards(counts)
+  const filled = groups.map(() => 0)
+  // Series by series, each in the order of time: so the rows of a group come in that order too.
+  yield* visitShards(table, sorted, shardDurationNs, (shard, rows) => {
+    const group = groupOfShard.get(shard)!
+    groups[group]!.set(rows, filled[group])
+    filled[group]! += rows.length
+  })
+  for (const rows of groups) yield* splitRows(table, rows)
+}
+
+/** Shows all rows, those of one series and shard at a time, series by series in the order of time. */
+function* visitShards(
+  table: TableBuffer,
+  sorted: SortedRows,
+  shardDurationNs: bigint,
+  visit: (shard: number, rows: Int32Array) => void,
+): Generator<null> {
+  const { times } = table
+  let sinceTurn = 0
   for (const id of sorted.seriesIds) {
-    let shardEndNs: bigint | null = null
-    let bucket: number[] = []
-    for (const row of sorted.rowsOf(id)) {
-      const timeNs = times[row]!
-      if (shardEndNs === null || timeNs >= shardEndNs) {
-        const shard = floorDivide(timeNs, shardDurationNs)
-        shardEndNs = (shard + 1n) * shardDurationNs
-        bucket = shards.get(Number(shard)) ?? []
-        shards.set(Number(shard), bucket)
-      }
-      bucket.push(row)
+    const rows = sorted.rowsOf(id)
+    for (let from = 0; from < rows.length;) {
+      const shard = floorDivide(times[rows[from]!]!, shardDurationNs)
+      const shardEndNs = (shard + 1n) * shardDurationNs
+      const end = firstAtOrAfter(times, rows, from + 1, shardEndNs)
+      visit(Number(shard), rows.subarray(from, end))
+      from = end
     }
+    sinceTurn += rows.length
+    if (sinceTurn < rowsPerTurn) continue
+    sinceTurn = 0
+    yield null
   }
-  const keys = [...shards.keys()].sort((a, b) => a - b)
-  const perFile = Math.ceil(keys.length / maxShardsPerBuffer)
-  const files: PlannedFile[] = []
-  for (let index = 0; index < keys.length; index += perFile) {
-    const group = keys.slice(index, index + perFile).flatMap((key) => shards.get(key)!)
-    // Within one shard the rows are in order already.
-    if (perFile > 1) group.sort((a, b) => compareRows(series, times, a, b))
-    files.push(...splitRows(table, Int32Array.from(group)))
+}
+
+/** The rows are in the order of time. @returns an index from `low` on, `rows.length` if all are before */
+function firstAtOrAfter(times: BigInt64Array, rows: Int32Array, low: number, timeNs: bigint): number {
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (times[rows[middle]!]! < timeNs) low = middle + 1
+    else high = middle
   }
-  return files
+  return low
+}
+
+/** Room for the rows of each group of neighbouring shards, and which shard is in which. */
+function groupShards(counts: ReadonlyMap<number, number>): {
+  readonly groups: readonly Int32Array[]
+  readonly groupOfShard: ReadonlyMap<number, number>
+} {
+  const shards = [...counts.keys()].sort((a, b) => a - b)
+  const perGroup = Math.ceil(shards.length / maxShardsPerBuffer)
+  const groupOfShard = new Map(shards.map((shard, index) => [shard, Math.floor(index / perGroup)]))
+  const sizes = Array.from({ length: Math.ceil(shards.length / perGroup) }, () => 0)
+  for (const [shard, group] of groupOfShard) sizes[group]! += counts.get(shard)!
+  return { groups: sizes.map((size) => new Int32Array(size)), groupOfShard }
 }
 
 function floorDivide(a: bigint, b: bigint): bigint {
   const quotient = a / b
   return a % b < 0n ? quotient - 1n : quotient
-}
-
-function compareRows(series: Uint32Array, times: BigInt64Array, a: number, b: number): number {
-  if (series[a] !== series[b]) return series[a]! - series[b]!
-  return times[a]! < times[b]! ? -1 : times[a]! > times[b]! ? 1 : a - b
 }
 
 function splitRows(table: TableBuffer, rows: Int32Array): PlannedFile[] {
@@ -94,6 +135,7 @@ export function fileColumns(table: TableBuffer): NamedColumn[] {
 /** The rows of a file as they go to the query process, points with several rows made one. */
 export function* fileRows(table: TableBuffer, file: PlannedFile): Generator<Rows> {
   const { rows } = file
+  const batchRows = Math.min(maxRowsPerBatch, Math.ceil(maxCellsPerBatch / (table.fields.length + 2)))
   for (let from = 0; from < rows.length;) {
     const end = endOfPoint(table, rows, Math.min(from + batchRows, rows.length))
     yield batch(table, rows.subarray(from, end))
@@ -143,22 +185,24 @@ export function factsOf(table: TableBuffer, file: PlannedFile): FileFacts {
   const { rows } = file
   let count = 0
   let seriesCount = 0
-  let minTimeNs = times[rows[0]!]!
-  let maxTimeNs = minTimeNs
+  const words = timeWords(times)
+  let first = rows[0]!
+  let last = first
   for (let k = 0; k < rows.length; k++) {
     const row = rows[k]!
-    if (k === 0 || series[rows[k - 1]!] !== series[row]) seriesCount++
-    if (k === 0 || !isSamePoint(table, rows[k - 1]!, row)) count++
-    const timeNs = times[row]!
-    if (timeNs < minTimeNs) minTimeNs = timeNs
-    if (timeNs > maxTimeNs) maxTimeNs = timeNs
+    const previous = rows[k - 1] ?? row
+    const isNewSeries = k === 0 || series[previous] !== series[row]
+    if (isNewSeries) seriesCount++
+    if (isNewSeries || compareTimes(words, previous, row) !== 0) count++
+    if (compareTimes(words, row, first) < 0) first = row
+    if (compareTimes(words, row, last) > 0) last = row
   }
   return {
     rows: count,
     seriesCount,
     minSeries: series[rows[0]!]!,
     maxSeries: series[rows.at(-1)!]!,
-    minTimeNs,
-    maxTimeNs,
+    minTimeNs: times[first]!,
+    maxTimeNs: times[last]!,
   }
 }

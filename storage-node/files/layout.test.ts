@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { parseLines } from '../line-protocol/parse.ts'
+import { TableBuffer } from '../buffer/table-buffer.ts'
+import { factsOf, planFiles } from './layout.ts'
+
+/** Promise: a flush puts every row into one file of its time, and never holds up the process for long. */
+
+function bufferOf(times: BigInt64Array, seriesCount: number): TableBuffer {
+  const lines = Array.from({ length: seriesCount }, (_, series) => `m,s=${series} v=1 0`).join('\n')
+  const [one] = parseLines(Buffer.from(lines), 'ns', 0n).tables
+  const table = new TableBuffer()
+  const rowCount = times.length
+  const values = new Float64Array(rowCount)
+  const seriesOfRow = Uint32Array.from(times, (_, row) => (row * 7) % seriesCount)
+  const columns = [{ name: 'v', type: 'float' as const, values, present: null }]
+  table.append(
+    { ...one!, rowCount, times, seriesOfRow, columns },
+    Uint32Array.from({ length: seriesCount }, (_, id) => id),
+    [0],
+    null,
+  )
+  return table
+}
+
+function randomTimes(length: number, spanNs: number): BigInt64Array {
+  let state = 7
+  return BigInt64Array.from({ length }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return BigInt(Math.floor((state / 2 ** 31 - 0.5) * spanNs))
+  })
+}
+
+describe('planFiles', () => {
+  test.each([
+    ['one shard', 1_000_000_000n],
+    ['a few shards', 200n],
+    ['more shards than files', 3n],
+  ])('every row once, in order, and files of different times: %s', (_, shardDurationNs) => {
+    const table = bufferOf(randomTimes(5_000, 1_000), 11)
+    const files = [...planFiles(table, shardDurationNs)].filter((file) => file !== null)
+    expect(files.length).toBeLessThanOrEqual(32)
+    const all = files.flatMap(({ rows }) => [...rows])
+    expect(new Set(all).size).toBe(5_000)
+    expect(all).toHaveLength(5_000)
+    const { series, times } = table
+    for (const { rows } of files) {
+      const order = [...rows].sort(
+        (a, b) => series[a]! - series[b]! || Number(times[a]! - times[b]!) || a - b,
+      )
+      expect([...rows]).toEqual(order)
+    }
+    const facts = files.map((file) => factsOf(table, file))
+    for (const [index, { minTimeNs }] of facts.entries())
+      expect(index === 0 || minTimeNs > facts[index - 1]!.maxTimeNs).toBe(true)
+    const shardOf = (timeNs: bigint) => Math.floor(Number(timeNs) / Number(shardDurationNs))
+    const shards = new Set(Array.from({ length: 5_000 }, (__, row) => shardOf(times[row]!)))
+    if (shards.size <= 32) expect(files).toHaveLength(shards.size)
+  })
+
+  test('a million rows in random order are planned in short turns', () => {
+    const table = bufferOf(randomTimes(1_000_000, 1e15), 50)
+    let longestMs = 0
+    let startedMs = performance.now()
+    for (const file of planFiles(table, 86_400_000_000_000n)) {
+      expect(file?.rows.length).not.toBe(0)
+      longestMs = Math.max(longestMs, performance.now() - startedMs)
+      startedMs = performance.now()
+    }
+    expect(longestMs).toBeLessThan(250)
+  })
+})
