@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cluster } from '../local-kubernetes/cluster.ts'
+import { cacheFolder } from './cache.ts'
 import { buildImages } from './images.ts'
 import { run, type Progress } from './run.ts'
 
@@ -11,6 +12,11 @@ const root = join(import.meta.dirname, '..')
 /** The gateway's address as seen from this machine. */
 export function gatewayUrl(cluster: Cluster): string {
   return `https://${cluster.nodeAddress}:${gatewayNodePort}`
+}
+
+/** Where `make up` leaves the certificate that the gateway's is checked against: a secret to nobody. */
+export function authorityFile(cluster: Cluster): string {
+  return join(cacheFolder(), `gateway-${cluster.kind}.crt`)
 }
 
 /**
