@@ -68,6 +68,17 @@ test('parts of one series are one series; only the last says whether more follow
   expect((await encode(parts, true)).split('\n').length).toBe(3)
 })
 
+test('a part of more than a mebibyte is whole in its chunk, too', async () => {
+  const rows = Array.from({ length: 200_000 }, (_, i) => [BigInt(i), i] as const)
+  const chunks = (
+    await encode([part({ series: [series(rows)] }), part({ series: [series([[1n, 1]])] })], true)
+  )
+    .trimEnd()
+    .split('\n')
+    .map((chunk) => JSON.parse(chunk).results[0].series[0].values.length as number)
+  expect(chunks).toEqual([200_000, 1])
+})
+
 test.each([
   [1e30, '1e+30'],
   [1e-9, '1e-9'],

@@ -26,8 +26,8 @@ export async function* encodeJson(
   if (options.chunked) {
     for await (const result of results) {
       const document = new Document(options)
-      document.add(result)
-      yield Buffer.from(document.end())
+      const text = document.add(result)
+      yield Buffer.from(text + document.end())
     }
     return
   }
