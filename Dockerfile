@@ -1,5 +1,5 @@
 # Operator and gateway: the programs' files, Node.js and the four system libraries that it loads. No shell, no package
-# manager, no other image underneath. `node scripts/images.ts --contexts FOLDER` prepares the build context.
+# manager, no other image underneath. `npm run images -- --contexts FOLDER` prepares the build context.
 FROM scratch
 COPY . /
 USER 65532:65532

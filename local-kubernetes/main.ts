@@ -2,7 +2,7 @@ import { messageOf } from '../common/errors.ts'
 import { progressOnStderr, spanOf } from '../scripts/run.ts'
 import { openCluster } from './open-cluster.ts'
 
-/** `node local-kubernetes/main.ts up|down|status`; which cluster is said by CLUSTER=current|kind|local. */
+/** `npm run cluster -- up|down|status`; which cluster is said by CLUSTER=current|kind|local. */
 const [command] = process.argv.slice(2)
 const startedMs = performance.now()
 const span = () => `[${((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)} s]`
@@ -26,7 +26,7 @@ try {
       break
     }
     default:
-      progressOnStderr('usage: node local-kubernetes/main.ts up|down|status')
+      progressOnStderr('usage: npm run cluster -- up|down|status')
       process.exitCode = 2
   }
 } catch (error) {

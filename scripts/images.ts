@@ -9,6 +9,8 @@ import { ensureDuckdbExtension } from './duckdb-extension.ts'
 import { systemLibraries } from './image-libraries.ts'
 import { bundleProgram, type Ban, type Program } from './image-programs.ts'
 import { writeRoot, type RootContents } from './image-root.ts'
+import { publishCommands } from './publish.ts'
+import { script } from './script.ts'
 
 export interface BuiltImage {
   /** `localhost/<image>:<version>-<12 hex digits of its content>`: a changed image never has an old name. */
@@ -137,15 +139,19 @@ async function writeContexts(folder: string): Promise<void> {
 }
 
 /**
- *     node scripts/images.ts                      builds the images, prints names, archives and sizes
- *     node scripts/images.ts --contexts FOLDER    writes what `docker build` needs, prints its command lines
+ *     npm run images                             builds the images, prints names, archives and sizes
+ *     npm run images -- --registry REGISTRY      builds them, prints how to push them there and install from there
+ *     npm run images -- --contexts FOLDER        writes what `docker build` needs, prints its command lines
  */
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { contexts: { type: 'string' } } })
-  if (values.contexts !== undefined) await writeContexts(values.contexts)
-  else
-    for (const { name, archive } of await buildImages()) {
-      const megabytes = Math.round((await stat(archive)).size / 1e6)
-      console.log(`${name}\t${archive}\t${megabytes} MB`)
-    }
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { contexts: { type: 'string' }, registry: { type: 'string' } } })
+  if (values.contexts !== undefined) return writeContexts(values.contexts)
+  const images = await buildImages()
+  if (values.registry !== undefined) return console.log(publishCommands(images, values.registry))
+  for (const { name, archive } of images) {
+    const megabytes = Math.round((await stat(archive)).size / 1e6)
+    console.log(`${name}\t${archive}\t${megabytes} MB`)
+  }
 }
+
+if (import.meta.main) await script(main)
