@@ -12,12 +12,13 @@ import { progressing, type Standing } from '../status/standing.ts'
 import { nowhereElse } from '../status/storage-nodes.ts'
 import { tokenStatus } from '../status/token.ts'
 import { databaseProblem } from './databases.ts'
+import { eachInTime } from './each.ts'
 import { readSecret } from './issue-mark.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { tokenProblem } from './tokens.ts'
 import { sayUnreadable } from './unreadable.ts'
-import { eventTarget, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
+import { eventTarget, isDeleting, releaseFinalizer, saysMore, writeStatus } from './write.ts'
 
 /** Databases and Tokens that are not being deleted, in a form that could be read. */
 export function living<Kind>(members: readonly Seen<Kind>[]): readonly (Seen<Kind> & { parsed: Kind })[] {
@@ -36,38 +37,46 @@ export async function releaseMembers(pass: Pass, observed: Observed): Promise<vo
   }
 }
 
-/** Says of all members why they wait; a problem of their own goes first. */
-export async function membersWait(pass: Pass, observed: Observed, standing: Standing): Promise<void> {
+/**
+ * Says of all members why they wait; a problem of their own goes first.
+ * @returns whether all had their turn
+ */
+export async function membersWait(pass: Pass, observed: Observed, standing: Standing): Promise<boolean> {
   await sayUnreadable(pass, observed)
-  const { databases, tokens } = pass.caches
+  const writes: (() => Promise<unknown>)[] = []
   for (const { object, parsed } of living(observed.databases)) {
-    const status = isPaused(parsed.metadata)
-      ? pausedStatus(parsed.status, pass.now)
-      : databaseStatus(
-          parsed,
-          {
-            databaseId: idOfUid(parsed.metadata.uid),
-            organizationId: parsed.status?.organizationId ?? null,
-            standing: databaseProblem(parsed) ?? standing,
-          },
-          pass.now,
-        )
-    await writeStatus(pass, databases, object, status)
+    const status = waitingDatabase(pass, parsed, standing)
+    if (saysMore(object, status)) writes.push(() => writeStatus(pass, pass.caches.databases, object, status))
   }
   for (const { object, parsed } of living(observed.tokens)) {
-    const status = isPaused(parsed.metadata)
-      ? pausedStatus(parsed.status, pass.now)
-      : tokenStatus(
-          parsed,
-          {
-            organizationId: parsed.status?.organizationId ?? null,
-            tokens: parsed.status?.tokens ?? [],
-            secretName: parsed.status?.binding?.name ?? null,
-            standing: tokenProblem(parsed) ?? standing,
-          },
-          pass.now,
-        )
-    await writeStatus(pass, tokens, object, status)
+    const status = waitingToken(pass, parsed, standing)
+    if (saysMore(object, status)) writes.push(() => writeStatus(pass, pass.caches.tokens, object, status))
+  }
+  return eachInTime(pass.clock, writes, (write) => write())
+}
+
+function waitingDatabase(pass: Pass, database: Database, standing: Standing) {
+  if (isPaused(database.metadata)) return pausedStatus(database.status, pass.now)
+  const facts = {
+    databaseId: idOfUid(database.metadata.uid),
+    organizationId: database.status?.organizationId ?? null,
+    standing: databaseProblem(database) ?? standing,
+  }
+  return databaseStatus(database, facts, pass.now)
+}
+
+function waitingToken(pass: Pass, token: Token, standing: Standing) {
+  if (isPaused(token.metadata)) return pausedStatus(token.status, pass.now)
+  const facts = { ...tokenFacts(token), standing: tokenProblem(token) ?? standing }
+  return tokenStatus(token, facts, pass.now)
+}
+
+/** What status says of a Token, to be said again. */
+function tokenFacts({ status }: Token) {
+  return {
+    organizationId: status?.organizationId ?? null,
+    tokens: status?.tokens ?? [],
+    secretName: status?.binding?.name ?? null,
   }
 }
 
@@ -88,7 +97,7 @@ export async function finishTokens(
     await tokensAreGoing(pass, deleting)
     return false
   }
-  for (const { object, parsed } of deleting) {
+  return eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
     if (parsed && parsed.metadata.finalizers.length > 0) {
       await deleteTokenSecret(pass, organizationId, parsed)
       if ((parsed.status?.tokens.length ?? 0) > 0) {
@@ -97,8 +106,7 @@ export async function finishTokens(
       }
     }
     await releaseFinalizer(pass, pass.caches.tokens, object)
-  }
-  return true
+  })
 }
 
 async function tokensAreGoing(pass: Pass, deleting: readonly Seen<Token>[]): Promise<void> {
@@ -106,16 +114,11 @@ async function tokensAreGoing(pass: Pass, deleting: readonly Seen<Token>[]): Pro
     'Deleting',
     'waiting for every storage node to confirm that it refuses the token',
   )
-  for (const { object, parsed } of deleting) {
-    if (!parsed) continue
-    const facts = {
-      organizationId: parsed.status?.organizationId ?? null,
-      tokens: parsed.status?.tokens ?? [],
-      secretName: parsed.status?.binding?.name ?? null,
-      standing,
-    }
-    await writeStatus(pass, pass.caches.tokens, object, tokenStatus(parsed, facts, pass.now))
-  }
+  await eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
+    if (!parsed) return
+    const status = tokenStatus(parsed, { ...tokenFacts(parsed), standing }, pass.now)
+    await writeStatus(pass, pass.caches.tokens, object, status)
+  })
 }
 
 /** The garbage collector would do it too, later; a string that opens nothing should not lie about. */

@@ -1,3 +1,4 @@
+import type { Standing } from '../status/standing.ts'
 import type { StoredForms } from './last-good.ts'
 
 /** A revocation must be in force within 2 s, and a node that has just started must not wait for its document. */
@@ -6,13 +7,20 @@ const quickRetries = 40
 const slowRetryMs = 5_000
 const rememberedLimit = 100_000
 
+export interface SecretLook {
+  /** Monotonic milliseconds. */
+  readonly atMs: number
+  /** What the look found to be in the way, null for nothing. */
+  readonly hold: Standing | null
+}
+
 /**
  * What a process remembers between passes to do less or to keep what runs running. Nothing is lost with it: all of it
  * can be found again.
  */
 export class PassMemory {
   readonly #goodForms = new Map<string, StoredForms>()
-  readonly #looks = new Map<string, number>()
+  readonly #looks = new Map<string, SecretLook>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
 
@@ -29,13 +37,13 @@ export class PassMemory {
     this.#goodForms.delete(organizationId)
   }
 
-  /** When a Token's Secret was last read, monotonic milliseconds. */
-  lookedAtMs(tokenUid: string): number | undefined {
-    return this.#looks.get(tokenUid)
+  /** The last look at a Secret, by the uid of its Token or another name. */
+  look(of: string): SecretLook | undefined {
+    return this.#looks.get(of)
   }
 
-  looked(tokenUid: string, atMs: number): void {
-    bounded(this.#looks).set(tokenUid, atMs)
+  looked(of: string, look: SecretLook): void {
+    bounded(this.#looks).set(of, look)
   }
 
   /** A node has said that it never accepts this token again. */

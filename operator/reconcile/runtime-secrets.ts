@@ -21,13 +21,13 @@ const lookAgainMs = 12 * 3_600_000
 export async function ensureRuntimeSecrets(pass: Pass, input: DesiredInput): Promise<void> {
   const { organizationId } = input
   const lookKey = `runtime-secrets ${organizationId}`
-  const lookedMs = pass.memory.lookedAtMs(lookKey)
+  const lookedMs = pass.memory.look(lookKey)?.atMs
   const nowMs = pass.clock.monotonicMs()
   // A StatefulSet is made after its Secrets, so that where one stands only time can have changed anything.
   if (input.existing && lookedMs !== undefined && nowMs - lookedMs < lookAgainMs) return
   await ensureDataKey(pass, input)
   await ensureIdentity(pass, input)
-  pass.memory.looked(lookKey, nowMs)
+  pass.memory.looked(lookKey, { atMs: nowMs, hold: null })
 }
 
 async function ensureDataKey(pass: Pass, { organizationId, existing }: DesiredInput): Promise<void> {

@@ -1,6 +1,6 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
-import { databaseName } from '../api/database.ts'
+import { databaseName, type Database } from '../api/database.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { isPaused } from '../naming/labels.ts'
@@ -9,65 +9,58 @@ import { databaseStatus } from '../status/database.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { progressing, ready, type Standing } from '../status/standing.ts'
 import { tokenStatus } from '../status/token.ts'
+import { eachInTime } from './each.ts'
 import { living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
 import type { Settled } from './settled.ts'
 import type { TokenDecision } from './tokens.ts'
 import { sayUnreadable } from './unreadable.ts'
-import { writeStatus } from './write.ts'
+import { saysMore, writeStatus } from './write.ts'
 
-/** Gives objects that have no conditions their first ones. */
+const begun = progressing('Progressing', 'the operator has begun')
+
+/** Gives an Organization that has no conditions its first ones. */
 export async function sayFirst(pass: Pass, observed: Observed, organizationId: string): Promise<void> {
   const seen = observed.organization
-  const standing = progressing('Progressing', 'the operator has begun')
-  if (seen?.parsed && isNew(seen.parsed)) {
-    const facts = {
-      organizationId,
-      runtimeNamespace: null,
-      version: null,
-      storage: null,
-      stateDigest: null,
-      standing,
-    }
-    await writeStatus(
-      pass,
-      pass.caches.organizations,
-      seen.object,
-      organizationStatus(seen.parsed, facts, pass.now),
-    )
+  if (!seen?.parsed || !isNew(seen.parsed)) return
+  const facts = {
+    organizationId,
+    runtimeNamespace: null,
+    version: null,
+    storage: null,
+    stateDigest: null,
+    standing: begun,
   }
-  await membersWait(
-    pass,
-    {
-      ...observed,
-      databases: living(observed.databases).filter(({ parsed }) => isNew(parsed)),
-      tokens: living(observed.tokens).filter(({ parsed }) => isNew(parsed)),
-    },
-    standing,
-  )
+  const status = organizationStatus(seen.parsed, facts, pass.now)
+  await writeStatus(pass, pass.caches.organizations, seen.object, status)
 }
 
-/** Writes what a pass came to. @param observed read again after the pass's own writes */
-export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<void> {
+/**
+ * Gives Databases and Tokens that have no conditions their first ones: such an object would pass for a healthy one.
+ * @returns whether all had their turn
+ */
+export function sayMembersFirst(pass: Pass, observed: Observed): Promise<boolean> {
+  const databases = living(observed.databases).filter(({ parsed }) => isNew(parsed))
+  const tokens = living(observed.tokens).filter(({ parsed }) => isNew(parsed))
+  return membersWait(pass, { ...observed, databases, tokens }, begun)
+}
+
+/**
+ * Writes what a pass came to.
+ * @param observed read again after the pass's own writes
+ * @returns whether all had their turn
+ */
+export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<boolean> {
   await sayOrganization(pass, observed, { ...settled, digest: settled.confirmed ? settled.digest : null })
   await sayUnreadable(pass, observed)
   const { databases, tokens } = pass.caches
   const served = new Set(settled.databases.served.map(({ metadata }) => metadata.uid))
   const names = new Set(settled.databases.served.map(databaseName))
   const decisions = new Map(settled.tokens.map((decision) => [decision.token.metadata.uid, decision]))
+  const writes: (() => Promise<unknown>)[] = []
   for (const { object, parsed } of living(observed.databases)) {
-    const isServed = served.has(parsed.metadata.uid)
-    const hold = settled.databases.holds.get(parsed.metadata.uid) ?? null
-    const standing = hold ?? memberStanding(settled, parsed, 'served', true)
-    const facts = {
-      databaseId: idOfUid(parsed.metadata.uid),
-      organizationId: isServed ? settled.organizationId : null,
-      standing,
-    }
-    const status = isPaused(parsed.metadata)
-      ? pausedStatus(parsed.status, pass.now)
-      : databaseStatus(parsed, facts, pass.now)
-    await writeStatus(pass, databases, object, status)
+    const status = databaseSays(pass, settled, parsed, served.has(parsed.metadata.uid))
+    if (saysMore(object, status)) writes.push(() => writeStatus(pass, databases, object, status))
   }
   for (const { object, parsed } of living(observed.tokens)) {
     const decision = decisions.get(parsed.metadata.uid)
@@ -81,8 +74,20 @@ export async function sayStatuses(pass: Pass, observed: Observed, settled: Settl
     const status = isPaused(parsed.metadata)
       ? pausedStatus(parsed.status, pass.now)
       : tokenStatus(parsed, facts, pass.now)
-    await writeStatus(pass, tokens, object, status)
+    if (saysMore(object, status)) writes.push(() => writeStatus(pass, tokens, object, status))
   }
+  return eachInTime(pass.clock, writes, (write) => write())
+}
+
+function databaseSays(pass: Pass, settled: Settled, database: Database, isServed: boolean) {
+  if (isPaused(database.metadata)) return pausedStatus(database.status, pass.now)
+  const hold = settled.databases.holds.get(database.metadata.uid)
+  const facts = {
+    databaseId: idOfUid(database.metadata.uid),
+    organizationId: isServed ? settled.organizationId : null,
+    standing: hold ?? memberStanding(settled, database, 'served', true),
+  }
+  return databaseStatus(database, facts, pass.now)
 }
 
 export async function sayOrganization(

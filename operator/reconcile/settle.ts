@@ -1,34 +1,29 @@
-import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
-import { stateDigest, type StateDocument } from '../../common/state-document.ts'
+import { idOfUid } from '../../common/ids.ts'
+import { stateDigest } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
-import type { Token } from '../api/token.ts'
 import type { Result } from '../controller/controller.ts'
-import { nextExpiryMs, stateDocument } from '../desired/state-document.ts'
-import { isPaused } from '../naming/labels.ts'
-import { observeRuntime, observeTenant } from '../observe/observe.ts'
-import type { Observed, Seen } from '../observe/observed.ts'
+import { nextExpiryMs } from '../desired/state-document.ts'
+import type { Observed } from '../observe/observed.ts'
 import type { PodReport } from '../observe/runtime.ts'
-import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { stalled, type Standing } from '../status/standing.ts'
 import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
-import { decideDatabases, type DatabaseDecisions } from './databases.ts'
-import { rememberGoodForms } from './last-good.ts'
+import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
-import { finishDatabases, finishTokens, membersWait } from './members.ts'
+import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
-import { pushDocument } from './push.ts'
-import type { Settled } from './settled.ts'
-import { sayFirst, sayOrganization, sayStatuses } from './say.ts'
-import { decideTokens, secretLookMs, type TokenDecision } from './tokens.ts'
+import { sayFirst, sayStatuses } from './say.ts'
+import { lookAtSecrets, secretLookMs, type TokenDecision } from './tokens.ts'
 import { unreadableStanding } from './unreadable.ts'
-import { ensureFinalizer } from './write.ts'
+import { held, holdOrganization, observedNow, welcome } from './welcome.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
 const resyncMs = 300_000
 
-/** Revived tokens that one pass learns of, one a document. */
-const revivedLimit = 16
-
-/** A pass over an Organization that is there, can be read, and is not being deleted. */
+/**
+ * A pass over an Organization that is there, can be read, and is not being deleted. What status says of its members is
+ * brought into force first, so that nothing keeps a revocation waiting; then everything that takes a request for each
+ * member has some time, and what that came to is brought into force too.
+ */
 export async function settleOrganization(
   pass: Pass,
   observed: Observed,
@@ -37,116 +32,60 @@ export async function settleOrganization(
   const organizationId = idOfUid(organization.metadata.uid)
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
   await sayFirst(pass, observed, organizationId)
-  await holdOn(pass, observed)
+  await holdOrganization(pass, observed)
   const { hold, refused, served, forms } = await makeRuntime(pass, organization, organizationId)
-  const databases = decideDatabases(served ?? organization, observed.databases, forms.databases)
-  const unknown = databases.unknown === null ? null : stalled('FormUnknown', databases.unknown)
-  if (served === null || unknown !== null) {
-    await leaveInForce(pass, observed, organization, hold ?? unknown ?? stalled('FormUnknown', ''))
-    if (refused) throw refused
-    return { requeueAfterMs: nextLookMs(pass, true, false, null) }
-  }
-  const good = { organization: served.spec, databases: databases.forms }
-  const tooLarge = await rememberGoodForms(pass, organizationId, good)
-  if (tooLarge !== null) {
-    await leaveInForce(pass, observed, organization, stalled('LimitReached', tooLarge))
-    return { requeueAfterMs: nextLookMs(pass, true, false, null) }
-  }
-  const { tokens, document, runtime, reports } = await bringIntoForce(pass, observed, served, databases)
-  for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
+  const looked = new Map<string, TokenDecision>()
+  const bring = (members: Observed): Promise<InForce | Standing> =>
+    served
+      ? bringIntoForce(pass, members, served, forms, looked)
+      : Promise.resolve(hold ?? stalled('FormUnknown', ''))
 
+  const first = await bring(held(pass, observed))
+  const welcomed = await welcome(pass, observed)
+  const members = held(pass, observed)
+  const inTime =
+    served && 'document' in first
+      ? await lookAtSecrets(pass, served, organizationId, living(members.tokens).map(parsedOf), looked)
+      : true
+  const settled = 'document' in first ? await bring(members) : first
+  if (!('document' in settled)) {
+    const said = await leaveInForce(pass, observed, organization, hold ?? settled)
+    if (refused) throw refused
+    return { requeueAfterMs: welcomed && said ? nextLookMs(pass, true, false, null) : 0 }
+  }
+
+  const { tokens, document, databases, runtime, reports } = settled
+  for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
   const ends = [
     await finishTokens(pass, organizationId, observed, runtime, reports),
     await finishDatabases(pass, organizationId, observed, runtime, reports),
   ]
   const wasReady = organization.status?.stateDigest !== undefined
   const standing = hold ?? unreadableStanding(observed) ?? storageNodesStanding(runtime, reports, wasReady)
-  const confirmed = everyNodeConfirmed(runtime.pods, reports)
-  const digest = stateDigest(document)
-  await sayStatuses(pass, observedNow(pass, observed), {
+  const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
     hold,
     runtime,
     reports,
-    digest,
+    digest: stateDigest(document),
     databases,
     tokens,
     standing,
-    confirmed,
+    confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused
+  const isConfirmed = reports.every(({ result }) => result === 'confirmed')
+  if (isConfirmed && !(welcomed && inTime && said)) return { requeueAfterMs: 0 }
   const isSettled =
+    isConfirmed &&
     ends.every(Boolean) &&
-    reports.every(({ result }) => result === 'confirmed') &&
-    tokens.every(({ needsRetry }) => !needsRetry)
+    tokens.every(({ needsRetry }) => !needsRetry) &&
+    welcomed &&
+    inTime &&
+    said
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   return { requeueAfterMs: nextLookMs(pass, isSettled, hasSecrets, nextExpiryMs(document)) }
-}
-
-/**
- * Changes nothing on the nodes: what they serve goes on, also over a restart, since they keep their document. Where
- * none runs there is nothing to change.
- */
-async function leaveInForce(
-  pass: Pass,
-  observed: Observed,
-  organization: Organization,
-  standing: Standing,
-): Promise<void> {
-  const organizationId = idOfUid(organization.metadata.uid)
-  const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
-  await finishTokens(pass, organizationId, observed, runtime, [])
-  await finishDatabases(pass, organizationId, observed, runtime, [])
-  const now = observedNow(pass, observed)
-  await sayOrganization(pass, now, { organizationId, runtime, standing, digest: null })
-  const { name } = organization.metadata
-  const message = `Organization ${name} is not ready; its conditions say why`
-  await membersWait(pass, now, progressing('OrganizationNotReady', message))
-}
-
-/**
- * Makes the state document and brings it into force. A token that a node has revoked for ever is left out of a second
- * document: it must not keep all the others from being served.
- */
-async function bringIntoForce(
-  pass: Pass,
-  observed: Observed,
-  organization: Organization,
-  databases: DatabaseDecisions,
-): Promise<Pick<Settled, 'tokens' | 'runtime' | 'reports'> & { readonly document: StateDocument }> {
-  const organizationId = idOfUid(organization.metadata.uid)
-  for (let attempt = 1; ; attempt += 1) {
-    const tokens = await decideTokens(pass, organization, organizationId, observed.tokens)
-    const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
-    const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
-    const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
-    const revived = reports
-      .flatMap((report) =>
-        report.result === 'refused' && report.revokedTokenId !== undefined ? [report.revokedTokenId] : [],
-      )
-      .filter((id) => document.tokens.some((token) => token.id === id)) // a node's word counts for what it was sent
-    if (revived.length === 0 || attempt === revivedLimit) return { tokens, document, runtime, reports }
-    for (const id of revived) pass.memory.revoke(organizationId, id)
-    pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
-  }
-}
-
-/** Finalizers: from here on the objects' ends are the operator's to arrange. */
-async function holdOn(pass: Pass, observed: Observed): Promise<void> {
-  const { organizations, databases, tokens } = pass.caches
-  const { key } = observed
-  const current = organizations.get(key.namespace, key.name)
-  if (current) await ensureFinalizer(pass, organizations, current)
-  for (const [store, members] of [
-    [databases, observed.databases],
-    [tokens, observed.tokens],
-  ] as const) {
-    for (const { object } of members) {
-      if (isPaused(object.metadata)) continue
-      await ensureFinalizer(pass, store, store.get(key.namespace, object.metadata.name) ?? object)
-    }
-  }
 }
 
 function pushFailed(pass: Pass, report: PodReport & { readonly message: string }): void {
@@ -160,27 +99,6 @@ function pushFailed(pass: Pass, report: PodReport & { readonly message: string }
   }
 }
 
-/**
- * The objects as they are after this pass's own writes. What came or was edited meanwhile is left out: this pass knows
- * nothing of it, and the watch has asked for another.
- */
-function observedNow(pass: Pass, observed: Observed): Observed {
-  const now = observeTenant(observed.key, pass.caches)
-  const isSame = ({ object }: Seen<unknown>, before: readonly (Seen<unknown> | null)[]): boolean =>
-    before.some(
-      (seen) =>
-        seen?.object.metadata.uid === object.metadata.uid &&
-        seen?.object.metadata.generation === object.metadata.generation,
-    )
-  return {
-    key: now.key,
-    organization:
-      now.organization && isSame(now.organization, [observed.organization]) ? now.organization : null,
-    databases: now.databases.filter((seen) => isSame(seen, observed.databases)),
-    tokens: now.tokens.filter((seen) => isSame(seen, observed.tokens)),
-  }
-}
-
 function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryMs: number | null): number {
   if (!isSettled) return pass.memory.nextRetryMs(pass.key)
   pass.memory.succeeded(pass.key)
@@ -189,8 +107,4 @@ function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryM
   return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))
 }
 
-/** A Token that holds what was decided, as if its status said so already. */
-function withTokens({ token, tokens }: TokenDecision): Token {
-  const status = token.status ?? { conditions: [], tokens: [] }
-  return { ...token, status: { ...status, tokens: [...tokens] } }
-}
+const parsedOf = <Kind>({ parsed }: { readonly parsed: Kind }): Kind => parsed

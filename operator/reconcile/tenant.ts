@@ -42,8 +42,8 @@ async function withoutOrganization(pass: Pass, observed: Observed): Promise<Resu
   pass.metrics.tenantGone(pass.key)
   await releaseMembers(pass, observed)
   const message = `spec.organization: no Organization "${observed.key.name}" in namespace ${observed.key.namespace} yet`
-  await membersWait(pass, observed, progressing('OrganizationNotFound', message))
-  return {}
+  const said = await membersWait(pass, observed, progressing('OrganizationNotFound', message))
+  return said ? {} : { requeueAfterMs: 0 }
 }
 
 /** The schema refuses such objects, so this one is older or newer than this operator. */

@@ -12,12 +12,13 @@ import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Seen } from '../observe/observed.ts'
 import { progressing, stalled, wholeSeconds, type Standing } from '../status/standing.ts'
-import { eachLimited } from './each.ts'
+import { tokenStatus } from '../status/token.ts'
+import { eachInTime } from './each.ts'
 import { endOf, issuedToken, planForeignHash, planIssue, type IssuePlan } from './issue.ts'
 import { markIssue, readSecret, type SecretFound } from './issue-mark.ts'
 import type { Pass } from './pass.ts'
 import { lenientToken } from './unreadable.ts'
-import { eventTarget, isDeleting } from './write.ts'
+import { eventTarget, isDeleting, writeStatus } from './write.ts'
 
 /** What a pass decided about one Token. */
 export interface TokenDecision {
@@ -32,8 +33,6 @@ export interface TokenDecision {
   readonly needsRetry?: boolean
 }
 
-/** Secrets read at the same time. */
-const concurrency = 8
 const shortestLookMs = 10_000
 const looksPerSecond = 20
 
@@ -45,52 +44,88 @@ export function secretLookMs(tokenCount: number): number {
   return Math.max(shortestLookMs, (tokenCount / looksPerSecond) * 1_000)
 }
 
-/** Decides on all Tokens of an organization that are not being deleted, and makes the Secrets that are missing. */
-export async function decideTokens(
+/**
+ * Decides on all Tokens of an organization that are not being deleted, from what status says and what was found in
+ * their Secrets.
+ * @param looked by uid; what a look at the Secret came to
+ */
+export function decideTokens(
+  pass: Pass,
+  organizationId: string,
+  tokens: readonly Seen<Token>[],
+  looked: ReadonlyMap<string, TokenDecision>,
+): readonly TokenDecision[] {
+  const decided = tokens
+    .filter(({ object }) => !isDeleting(object))
+    .flatMap(({ object, parsed, problem }): readonly TokenDecision[] => {
+      const found = looked.get(object.metadata.uid ?? '')
+      if (found) {
+        const stillGood = found.tokens.filter(({ id }) => !pass.memory.isRevoked(organizationId, id))
+        return [{ ...found, tokens: stillGood }]
+      }
+      if (parsed) return [decideToken(pass, organizationId, parsed)]
+      const token = lenientToken(object)
+      const hold = stalled('InvalidSpec', problem ?? '')
+      return token ? [kept(token, stillKnown(pass, token, organizationId), hold, pass.now)] : []
+    })
+  return withoutTwins(decided)
+}
+
+function decideToken(pass: Pass, organizationId: string, token: Token): TokenDecision {
+  const known = stillKnown(pass, token, organizationId)
+  const problem = tokenProblem(token)
+  // What was issued once stays in force, also while its spec cannot be acted on or is paused.
+  if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
+  if (token.spec.hash === null) {
+    const waits = known.length === 0 ? progressing('Progressing', 'its Secret is to be made') : null
+    return kept(token, known, pass.memory.look(token.metadata.uid)?.hold ?? waits, pass.now)
+  }
+  if (!isRevokedForEver(pass, organizationId, token, token.spec.hash))
+    return fromPlan(token, planForeignHash(token, token.spec.hash, pass.now))
+  const message = 'spec.hash: this token was deleted before, which is for ever; make another one'
+  return { token, tokens: [], secretName: null, hold: stalled('Revoked', message) }
+}
+
+/**
+ * Looks at the Secrets whose turn it is, those that were not looked at for longest first, and makes those that are
+ * missing. A new string is in status before any node accepts it: so a pass can push from status alone, without a look
+ * at any Secret, and revoke nothing that somebody was given.
+ * @returns whether all whose turn it is were looked at
+ */
+export async function lookAtSecrets(
   pass: Pass,
   organization: Organization,
   organizationId: string,
-  tokens: readonly Seen<Token>[],
-): Promise<readonly TokenDecision[]> {
-  const living = tokens.filter(({ object }) => !isDeleting(object))
-  const decided = await eachLimited(living, concurrency, async ({ object, parsed, problem }) => {
-    if (parsed) return [await decideToken(pass, organization, organizationId, parsed)]
-    const token = lenientToken(object)
-    const hold = stalled('InvalidSpec', problem ?? '')
-    return token ? [kept(token, stillKnown(pass, token, organizationId), hold, pass.now)] : []
+  tokens: readonly Token[],
+  looked: Map<string, TokenDecision>,
+): Promise<boolean> {
+  const nowMs = pass.clock.monotonicMs()
+  const everyMs = secretLookMs(pass.caches.tokens.list().length)
+  const lastMs = (token: Token): number => pass.memory.look(token.metadata.uid)?.atMs ?? -Infinity
+  const due = tokens.filter((token) => {
+    if (token.spec.hash !== null || tokenProblem(token) || isPaused(token.metadata)) return false
+    const isLost =
+      stillKnown(pass, token, organizationId).length === 0 && !pass.memory.look(token.metadata.uid)?.hold
+    return isLost || nowMs - lastMs(token) >= everyMs
   })
-  return withoutTwins(decided.flat())
+  const inTurn = due.toSorted((a, b) => Math.sign(lastMs(a) - lastMs(b)) || 0)
+  return eachInTime(pass.clock, inTurn, async (token) => {
+    looked.set(token.metadata.uid, await lookAtSecret(pass, organization, organizationId, token))
+  })
 }
 
-async function decideToken(
+async function lookAtSecret(
   pass: Pass,
   organization: Organization,
   organizationId: string,
   token: Token,
 ): Promise<TokenDecision> {
   const known = stillKnown(pass, token, organizationId)
-  const problem = tokenProblem(token)
-  // What was issued once stays in force, also while its spec cannot be acted on or is paused.
-  if (problem || isPaused(token.metadata)) return kept(token, known, problem, pass.now)
-  if (token.spec.hash !== null) {
-    if (isRevokedForEver(pass, organizationId, token, token.spec.hash)) {
-      const hold = stalled(
-        'Revoked',
-        'spec.hash: this token was deleted before, which is for ever; make another one',
-      )
-      return { token, tokens: [], secretName: null, hold }
-    }
-    return fromPlan(token, planForeignHash(token, token.spec.hash, pass.now))
-  }
-  const nowMs = pass.clock.monotonicMs()
-  const lookedMs = pass.memory.lookedAtMs(token.metadata.uid)
-  const lookMs = secretLookMs(pass.caches.tokens.list().length)
-  if (known.length > 0 && lookedMs !== undefined && nowMs - lookedMs < lookMs) {
-    return kept(token, known, null, pass.now)
-  }
+  const { uid } = token.metadata
   try {
     const decision = await settleSecret(pass, organization, organizationId, token, known)
-    pass.memory.looked(token.metadata.uid, nowMs)
+    await sayNewString(pass, organizationId, decision)
+    pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold: decision.hold })
     return decision
   } catch (error) {
     // One Token's trouble must not hold up the others. A right that was bound a moment ago may not be known everywhere.
@@ -101,6 +136,19 @@ async function decideToken(
         : progressing('ApiRefused', error.message)
     return { ...kept(token, known, hold, pass.now), needsRetry: true }
   }
+}
+
+/** Status names a string before nodes do. */
+async function sayNewString(pass: Pass, organizationId: string, decision: TokenDecision): Promise<void> {
+  const { token, tokens, secretName, hold } = decision
+  const known = new Set(knownTokens(token, organizationId).map(({ hash }) => hash))
+  if (tokens.every(({ hash }) => known.has(hash))) return
+  const { namespace, name } = token.metadata
+  const live = pass.caches.tokens.get(namespace, name)
+  if (live?.metadata.uid !== token.metadata.uid) return
+  const standing = hold ?? progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
+  const status = tokenStatus(token, { organizationId, tokens, secretName, standing }, pass.now)
+  await writeStatus(pass, pass.caches.tokens, live, status)
 }
 
 /** Looks at the Secret and makes it what the plan says. Each step can be repeated after a crash at any point. */

@@ -46,6 +46,11 @@ export async function releaseFinalizer(pass: Pass, store: Store, object: KubeObj
   pass.memory.forget(object.metadata.uid ?? '')
 }
 
+/** Whether a status says anything that the object's does not say yet. */
+export function saysMore(object: KubeObject, said: object): boolean {
+  return canonicalJson(compact(object['status'] ?? {})) !== canonicalJson(compact(said))
+}
+
 /**
  * Writes a status if it says something new, and an event if the object stands otherwise than before.
  * @returns the object as it is then
@@ -56,8 +61,8 @@ export async function writeStatus(
   object: KubeObject,
   said: Readonly<Record<string, unknown>> & { readonly conditions: readonly Condition[] },
 ): Promise<KubeObject> {
+  if (!saysMore(object, said)) return object
   const status = compact(said)
-  if (canonicalJson(compact(object['status'] ?? {})) === canonicalJson(status)) return object
   const { name, namespace, uid } = object.metadata
   const target = { ...object, metadata: { name, ...(namespace && { namespace }), ...(uid && { uid }) } }
   const written = await pass.client.patchStatus(target, status)

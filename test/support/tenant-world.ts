@@ -2,9 +2,10 @@ import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { platformSchema } from '../../operator/api/platform.ts'
+import type { Result } from '../../operator/controller/controller.ts'
 import type { Store } from '../../operator/controller/store.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
-import { resourceOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { resources, type Resource } from '../../operator/kube/resource.ts'
 import { storageNodeLabels } from '../../operator/naming/labels.ts'
 import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
@@ -70,6 +71,10 @@ export class TenantWorld {
   /** The process dies with this write. */
   killAfter = Number.POSITIVE_INFINITY
   killed = false
+  /** How long each request of the operator takes, as its own limit of requests a second makes it. */
+  requestMs = 0
+  /** What users do while a pass runs: called at each request of it. */
+  meanwhile: () => void = () => undefined
   #byOperator = false
   #memory = new PassMemory()
 
@@ -77,6 +82,10 @@ export class TenantWorld {
     this.nodes.isCut = () => this.killed
     this.kube.world.intercept = (call) => {
       if (!this.#byOperator) return
+      this.clock.jump(this.requestMs)
+      this.#byOperator = false
+      this.meanwhile()
+      this.#byOperator = true
       if (this.killed) throw new AppError('unavailable', 'ERR_KUBE_FENCED', 'killed')
       if (/^(get|list) /.test(call)) return
       this.writes += 1
@@ -87,13 +96,15 @@ export class TenantWorld {
   }
 
   get(resource: Resource, name: string, within: string | undefined = namespace): KubeObject | undefined {
-    return this.all(resource).find(
-      ({ metadata }) => metadata.name === name && (!resource.namespaced || metadata.namespace === within),
-    )
+    const { group, plural, namespaced } = resource
+    return this.kube.world.objects.get(`${group}/${plural}/${namespaced ? (within ?? '') : ''}/${name}`)
   }
 
   all(resource: Resource): readonly KubeObject[] {
-    return [...this.kube.world.objects.values()].filter((object) => resourceOf(object) === resource)
+    const prefix = `${resource.group}/${resource.plural}/`
+    const found: KubeObject[] = []
+    for (const [key, object] of this.kube.world.objects) if (key.startsWith(prefix)) found.push(object)
+    return found
   }
 
   create(kind: string, name: string, spec: object): Promise<KubeObject> {
@@ -118,8 +129,10 @@ export class TenantWorld {
   async settle(): Promise<void> {
     for (let round = 0; round < 60; round += 1) {
       const before = this.kube.world.version
-      await this.#pass()
-      await this.#cluster()
+      // Secrets are looked at again only after a while.
+      this.clock.jump(11_000)
+      await this.pass()
+      await this.cluster()
       if (this.kube.world.version === before && !this.killed) return
       if (this.killed) this.restart()
     }
@@ -133,14 +146,13 @@ export class TenantWorld {
     this.#memory = new PassMemory()
   }
 
-  async #pass(): Promise<void> {
+  async pass(): Promise<Result> {
     this.#byOperator = true
-    // Secrets are looked at again only after a while.
-    this.clock.jump(11_000)
     try {
-      await reconcileTenant(this.#context())(key, silentLogger, new AbortController().signal)
+      return await reconcileTenant(this.#context())(key, silentLogger, new AbortController().signal)
     } catch (error) {
       if (!this.killed) throw error
+      return {}
     } finally {
       this.#byOperator = false
     }
@@ -180,7 +192,7 @@ export class TenantWorld {
   }
 
   /** StatefulSet controller with kubelet, garbage collector and namespace controller. */
-  async #cluster(): Promise<void> {
+  async cluster(): Promise<void> {
     for (const set of this.all(resources.statefulSets)) {
       const within = set.metadata.namespace!
       if (this.get(resources.pods, 'storage-node-0', within)) continue

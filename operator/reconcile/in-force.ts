@@ -1,0 +1,94 @@
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import type { StateDocument } from '../../common/state-document.ts'
+import type { Organization } from '../api/organization.ts'
+import type { Token } from '../api/token.ts'
+import { stateDocument } from '../desired/state-document.ts'
+import { observeRuntime } from '../observe/observe.ts'
+import type { Observed } from '../observe/observed.ts'
+import type { PodReport, Runtime } from '../observe/runtime.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { decideDatabases, type DatabaseDecisions } from './databases.ts'
+import { rememberGoodForms, type GoodForms } from './last-good.ts'
+import { finishDatabases, finishTokens, membersWait } from './members.ts'
+import type { Pass } from './pass.ts'
+import { pushDocument } from './push.ts'
+import { sayOrganization } from './say.ts'
+import { decideTokens, type TokenDecision } from './tokens.ts'
+import { observedNow } from './welcome.ts'
+
+/** What was decided and what the nodes said to it. */
+export interface InForce {
+  readonly document: StateDocument
+  readonly databases: DatabaseDecisions
+  readonly tokens: readonly TokenDecision[]
+  readonly runtime: Runtime
+  readonly reports: readonly PodReport[]
+}
+
+/** Revived tokens that one pass learns of, one a document. */
+const revivedLimit = 16
+
+/**
+ * Makes the state document and brings it into force. A token that a node has revoked for ever is left out of a second
+ * document: it must not keep all the others from being served.
+ * @param looked what was found in Tokens' Secrets in this pass, by uid
+ * @returns why nothing may be changed on the nodes, if that is so
+ */
+export async function bringIntoForce(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+  remembered: GoodForms,
+  looked: ReadonlyMap<string, TokenDecision>,
+): Promise<InForce | Standing> {
+  const organizationId = idOfUid(organization.metadata.uid)
+  const databases = decideDatabases(organization, observed.databases, remembered.databases)
+  if (databases.unknown !== null) return stalled('FormUnknown', databases.unknown)
+  const good = { organization: organization.spec, databases: databases.forms }
+  const tooLarge = await rememberGoodForms(pass, organizationId, good)
+  if (tooLarge !== null) return stalled('LimitReached', tooLarge)
+  for (let attempt = 1; ; attempt += 1) {
+    const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
+    const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
+    const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
+    const revived = reports
+      .flatMap((report) =>
+        report.result === 'refused' && report.revokedTokenId !== undefined ? [report.revokedTokenId] : [],
+      )
+      // A node's word counts for what it was sent.
+      .filter((id) => document.tokens.some((token) => token.id === id))
+    if (revived.length === 0 || attempt === revivedLimit)
+      return { document, databases, tokens, runtime, reports }
+    for (const id of revived) pass.memory.revoke(organizationId, id)
+    pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
+  }
+}
+
+/**
+ * Changes nothing on the nodes: what they serve goes on, also over a restart, since they keep their document. Where
+ * none runs there is nothing to change.
+ * @returns whether all members were told
+ */
+export async function leaveInForce(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+  standing: Standing,
+): Promise<boolean> {
+  const organizationId = idOfUid(organization.metadata.uid)
+  const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+  await finishTokens(pass, organizationId, observed, runtime, [])
+  await finishDatabases(pass, organizationId, observed, runtime, [])
+  const now = observedNow(pass, observed)
+  await sayOrganization(pass, now, { organizationId, runtime, standing, digest: null })
+  const { name } = organization.metadata
+  const message = `Organization ${name} is not ready; its conditions say why`
+  return membersWait(pass, now, progressing('OrganizationNotReady', message))
+}
+
+/** A Token that holds what was decided, as if its status said so already. */
+function withTokens({ token, tokens }: TokenDecision): Token {
+  const status = token.status ?? { conditions: [], tokens: [] }
+  return { ...token, status: { ...status, tokens: [...tokens] } }
+}
