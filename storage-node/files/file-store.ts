@@ -78,6 +78,8 @@ export class FileStore {
     const path = join(dataFolder, manifestName)
     for (const name of ['files', 'tmp']) await disk.makeFolder(join(dataFolder, name))
     const found = await disk.exists(path)
+    // A kill may have left a manifest that is not durable yet; what it does not name is about to be removed for good.
+    await disk.syncFolder(dataFolder)
     const manifest = found ? decodeManifest(await disk.read(path), keyring, path) : emptyManifest
     const store = new FileStore(options, manifest)
     if (!found) {
