@@ -22,7 +22,8 @@ export interface LeaderOptions {
   readonly client: KubeClient
   readonly election: LeaderElection
   readonly authority: Authority
-  readonly platform: Platform
+  /** As it is now: the certificate of the gateway's authority comes and changes while the operator runs. */
+  readonly platform: () => Platform
   readonly config: OperatorConfig
   readonly registry: Registry
   readonly log: Logger
@@ -59,7 +60,9 @@ export function leaderComponents(options: LeaderOptions): {
       client: client.with({ priority: 'user' }),
       caches: watches.caches,
       nodes,
-      platform,
+      get platform() {
+        return platform()
+      },
       authority,
       events,
       memory: new PassMemory(),

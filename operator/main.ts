@@ -8,9 +8,10 @@ import { Lifecycle, untilSignalled } from '../common/lifecycle.ts'
 import { createLogger, type Logger } from '../common/log.ts'
 import { createRegistry } from '../common/metrics.ts'
 import { version } from '../common/version.ts'
+import type { Platform } from './api/platform.ts'
 import { Authority } from './authority/authority.ts'
+import { GatewayAuthority } from './authority/gateway-authority.ts'
 import { ownSecrets } from './authority/own-secrets.ts'
-import { authorityKey } from './authority/secrets.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
 import { LeaderElection } from './controller/leader-election.ts'
 import type { KubeClient } from './kube/client.ts'
@@ -65,11 +66,12 @@ async function main(): Promise<void> {
   const leading = election.untilLeading().then(async () => {
     const fenced = client.with({ fence: election.fence })
     const authority = await openAuthority(fenced, config, file, log)
-    const caCertificate = await gatewayAuthority(client, config, file, authority)
-    const platform = platformOf(file, authority.installationId, caCertificate)
+    const gateway = gatewayAuthority(client, config, file, log)
+    const platform = (): Platform =>
+      platformOf(file, authority.installationId, gateway ? gateway.current : authority.certificatePem)
     const parts = leaderComponents({ client, election, authority, platform, config, registry, log })
     missing = parts.missing
-    const leader = new Lifecycle(parts.components, log)
+    const leader = new Lifecycle([...(gateway ? [gateway] : []), ...parts.components], log)
     await leader.start()
     log.info('operator leads')
     return leader
@@ -107,17 +109,17 @@ async function openAuthority(
   return authority
 }
 
-/** What clients must trust: our own authority, or what the platform put beside its certificate, or nothing of ours. */
-async function gatewayAuthority(
+/** What the platform puts beside a certificate of its own; null where the authority is ours. */
+function gatewayAuthority(
   client: KubeClient,
   config: OperatorConfig,
   file: PlatformFile,
-  authority: Authority,
-): Promise<string | null> {
-  if (file.gateway.issueCertificate) return authority.certificatePem
+  log: Logger,
+): GatewayAuthority | null {
+  if (file.gateway.issueCertificate) return null
   const secrets = ownSecrets(client, config.namespace, managedLabels)
-  const secret = await secrets.read(file.gateway.tlsSecretName)
-  return secret?.data[authorityKey] ?? null
+  const read = async () => (await secrets.read(file.gateway.tlsSecretName))?.data ?? null
+  return new GatewayAuthority({ read, clock: systemClock, log })
 }
 
 try {
