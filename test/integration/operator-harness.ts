@@ -134,7 +134,7 @@ export class OperatorHarness {
     })
     const template = await readFile(join(root, 'charts/holdfast/templates/rbac.yaml'), 'utf8')
     const plain = template
-      .replaceAll(/\{\{ *\.Release\.Namespace *\}\}/g, this.namespace)
+      .replaceAll(/\{\{ *\.Release\.Namespace *(\| *quote *)?\}\}/g, this.namespace)
       .replaceAll(/^ *\{\{-?.*\}\}$\n/gm, '')
       .replaceAll(/^( *labels:) *\{\{.*$/gm, '$1 {}')
     for (const document of parseAllDocuments(plain)) {
