@@ -3,6 +3,7 @@ import { messageOf } from '../common/errors.ts'
 import { untilSignalled } from '../common/lifecycle.ts'
 import { createLogger } from '../common/log.ts'
 import { parseNodeConfig } from './config.ts'
+import { lockFolder } from './disk/folder-lock.ts'
 import { nodeDisk } from './disk/node-disk.ts'
 import { createStorageNode } from './node.ts'
 
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'the state on disk is not known any more')
     process.exit(1)
   }
+  const release = await lockFolder(config.dataDir)
   const node = await createStorageNode(config, { disk: nodeDisk, clock: systemClock, log, onFatal })
   const signalled = untilSignalled()
   await node.start()
@@ -27,6 +29,7 @@ async function main(): Promise<void> {
   }, stopLimitMs)
   await node.stop()
   clearTimeout(overdue)
+  release()
   log.info('stopped')
 }
 
