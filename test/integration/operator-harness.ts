@@ -135,6 +135,8 @@ export class OperatorHarness {
     const template = await readFile(join(root, 'charts/holdfast/templates/rbac.yaml'), 'utf8')
     const plain = template
       .replaceAll(/\{\{ *\.Release\.Namespace *(\| *quote *)?\}\}/g, this.namespace)
+      // What is there for a value that is not set.
+      .replaceAll(/^ *\{\{- with [^]*?\{\{- end \}\}$\n/gm, '')
       .replaceAll(/^ *\{\{-?.*\}\}$\n/gm, '')
       .replaceAll(/^( *labels:) *\{\{.*$/gm, '$1 {}')
     for (const document of parseAllDocuments(plain)) {
