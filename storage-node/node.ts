@@ -11,7 +11,7 @@ import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
 import { serveOwnDocument, ownIdentity, readDataKey } from './identity.ts'
 import { adminServer, clientServer } from './listeners.ts'
-import { aloneCommands, clusterCommands } from './state/alone.ts'
+import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
 import { sealedStateFile } from './state/state-file.ts'
 import { StateStore } from './state/state-store.ts'
 
@@ -60,12 +60,14 @@ export async function createStorageNode(
     async start() {
       if (config.mode === 'cluster') await store.settle(pushWaitMs, clock)
       if (config.mode === 'alone') {
+        const { kept } = store
         const tokenFile = join(config.dataDir, 'admin-token')
         await serveOwnDocument(
           store,
           own.organizationId,
           config.authentication ? { disk, tokenFile, log } : null,
         )
+        await deleteForgotten(kept, dataOf(engineHolder), log)
       }
     },
     stop: async () => undefined,
@@ -101,6 +103,13 @@ export async function createStorageNode(
   }
 }
 
+function dataOf(engine: EngineComponent): DataDisposal {
+  return {
+    databasesWithData: () => engine.require().databasesWithData(),
+    dropDatabase: (id) => engine.require().deleteDatabase(id),
+  }
+}
+
 function createParts(
   config: NodeConfig,
   organizationId: string,
@@ -122,11 +131,17 @@ function createParts(
     authentication: config.mode === 'cluster' || config.authentication,
     store,
     engine: () => engine.current,
-    commands:
-      config.mode === 'alone'
-        ? aloneCommands(store, { dropDatabase: (id) => engine.require().deleteDatabase(id) })
-        : clusterCommands(store),
-    queryLimits: { maxSeries: 1_000_000, maxPoints: 500_000_000, maxBuckets: 1_000_000, maxRows: 10_000_000 },
+    commands: config.mode === 'alone' ? aloneCommands(store, dataOf(engine)) : clusterCommands(store),
+    queryLimits: {
+      maxSeries: 1_000_000,
+      maxPoints: 500_000_000,
+      maxBuckets: 1_000_000,
+      maxRows: 10_000_000,
+      maxColumns: 10_000,
+      maxCells: 100_000_000,
+      maxReads: 1_000,
+      maxReadsOfColumn: 50,
+    },
     bodies,
     slots,
     writeRate: new WriteRate(clock),

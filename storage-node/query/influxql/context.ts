@@ -60,6 +60,14 @@ export interface QueryLimits {
   readonly maxBuckets: number
   /** Rows that a statement may answer with. */
   readonly maxRows: number
+  /** Columns that a SELECT may have, wildcards written out. */
+  readonly maxColumns: number
+  /** Values that a statement may answer with: rows times columns. */
+  readonly maxCells: number
+  /** Times that a SELECT may read a measurement: once for each function and source, all again for each function outside. */
+  readonly maxReads: number
+  /** The same for one column: each read has its own copy of what is in memory. */
+  readonly maxReadsOfColumn: number
 }
 
 export interface QueryContext {

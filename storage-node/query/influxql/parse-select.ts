@@ -2,6 +2,7 @@ import type { Expr, Field, Fill, Measurement, SelectStatement, SortField, Source
 import { formatExpr } from './format.ts'
 import { ParseError, unexpected } from './parse-error.ts'
 import { parseExpr, parseRegex, parseSegments, skipSpace } from './parse-expr.ts'
+import { textLimits } from './text-limits.ts'
 import type { TokenBuffer } from './token-buffer.ts'
 import type { TokenKind } from './token.ts'
 import { Zone } from '../zone.ts'
@@ -9,7 +10,7 @@ import { walk } from './walk.ts'
 
 /** A SELECT whose first word has been read. @param target whether an INTO clause must, may or may not be there */
 export function parseSelect(tokens: TokenBuffer, target: 'required' | 'optional'): SelectStatement {
-  return tokens.nested(() => {
+  return tokens.nestedSelect(() => {
     const fields = parseFields(tokens)
     const into = parseTarget(tokens, target)
     tokens.expect('FROM')
@@ -33,7 +34,12 @@ export function parseSelect(tokens: TokenBuffer, target: 'required' | 'optional'
 
 function parseFields(tokens: TokenBuffer): readonly Field[] {
   const fields = [parseField(tokens)]
-  while (tokens.acceptAny(',')) fields.push(parseField(tokens))
+  while (tokens.acceptAny(',')) {
+    if (fields.length >= textLimits.fields) {
+      throw new ParseError(`SELECT has more than ${textLimits.fields} fields`)
+    }
+    fields.push(parseField(tokens))
+  }
   return fields
 }
 
@@ -85,7 +91,12 @@ function measurementOf(segments: readonly string[]): Measurement {
 
 export function parseSources(tokens: TokenBuffer, subqueries: boolean): readonly Source[] {
   const sources = [parseSource(tokens, subqueries)]
-  while (tokens.accept(',')) sources.push(parseSource(tokens, subqueries))
+  while (tokens.accept(',')) {
+    if (sources.length >= textLimits.sources) {
+      throw new ParseError(`FROM has more than ${textLimits.sources} sources`)
+    }
+    sources.push(parseSource(tokens, subqueries))
+  }
   return sources
 }
 

@@ -6,6 +6,7 @@ import * as catalog from './parse-catalog.ts'
 import * as other from './parse-other.ts'
 import * as show from './parse-show.ts'
 import { parseSelect } from './parse-select.ts'
+import { textLimits } from './text-limits.ts'
 import { TokenBuffer } from './token-buffer.ts'
 
 type Handler = (tokens: TokenBuffer) => Statement
@@ -72,6 +73,13 @@ export function parseQuery(
   text: string,
   parameters: Readonly<Record<string, unknown>>,
 ): readonly Statement[] {
+  if (text.length > textLimits.length) {
+    throw new AppError(
+      'invalid',
+      'ERR_QUERY_TOO_LONG',
+      `error parsing query: query is longer than ${textLimits.length} characters`,
+    )
+  }
   const bound = new Map(Object.entries(parameters).map(([name, value]) => [name, bindValue(value)]))
   try {
     return parseStatements(new TokenBuffer(text, bound))
@@ -93,6 +101,9 @@ function parseStatements(tokens: TokenBuffer): readonly Statement[] {
     }
     if (!divided) throw unexpected(token, ';')
     tokens.unscan()
+    if (parsed.length >= textLimits.statements) {
+      throw new ParseError(`query has more than ${textLimits.statements} statements`)
+    }
     parsed.push(parseStatement(tokens))
     divided = false
   }

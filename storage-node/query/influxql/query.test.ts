@@ -20,11 +20,18 @@ async function run(text: string, changes: Partial<QueryContext> = {}): Promise<r
   return results
 }
 
+/** A SELECT of `field` around as many others as `depth` says. */
+const nested = (depth: number, field: string): string =>
+  `${`SELECT ${field} FROM (`.repeat(depth)}SELECT ${field} FROM cpu${')'.repeat(depth)}`
+
 const limits = contextOf(reader).limits
 const errorOf = async (
   text: string,
   changes: Partial<QueryContext> = {},
 ): Promise<string | null | undefined> => (await run(text, changes)).at(-1)?.error
+
+const tooManyReads = (limit: number, what = 'measurements'): string =>
+  `max-select-reads limit exceeded: SELECT reads ${what} more than ${limit} times`
 
 describe('limits', () => {
   test.each([
@@ -43,6 +50,28 @@ describe('limits', () => {
       { maxBuckets: 1_000 },
       'max-select-buckets limit exceeded: (1001/1000)',
     ],
+    ['columns', 'SELECT *, v FROM cpu', { maxColumns: 3 }, 'max-select-columns limit exceeded: (4/3)'],
+    [
+      'columns of a subquery',
+      'SELECT v FROM (SELECT *, v FROM cpu)',
+      { maxColumns: 2 },
+      'max-select-columns limit exceeded: (3/2)',
+    ],
+    ['values', 'SELECT v, v, v FROM cpu', { maxCells: 399 }, 'max-select-values limit exceeded: (400/399)'],
+    ['reads by source', 'SELECT v FROM cpu, cpu, cpu', { maxReads: 2 }, tooManyReads(2)],
+    ['reads by function', 'SELECT max(v), min(v), sum(v) FROM cpu', { maxReads: 2 }, tooManyReads(2)],
+    [
+      'reads by functions of functions',
+      'SELECT max(a), min(b) FROM (SELECT max(v) AS a, min(v) AS b FROM cpu, cpu)',
+      { maxReads: 7 },
+      tooManyReads(7),
+    ],
+    [
+      'reads of one column',
+      'SELECT max(v), percentile(v, 1) FROM (SELECT v FROM cpu), (SELECT v FROM cpu)',
+      { maxReadsOfColumn: 3 },
+      tooManyReads(3, 'one column'),
+    ],
   ])('%s', async (_what, text, change, error) => {
     expect(await errorOf(text, { limits: { ...limits, ...change } })).toBe(error)
     expect(await errorOf('SELECT v FROM cpu LIMIT 1', {})).toBeNull()
@@ -55,10 +84,48 @@ describe('limits', () => {
     expect(() => parseQuery(wide, {})).toThrow('operators')
   })
 
+  test.each([
+    ['characters', `SELECT v FROM cpu --${' '.repeat(500_000)}`, 'longer than 500000 characters'],
+    ['statements', 'SHOW DATABASES;'.repeat(1_001), 'more than 1000 statements'],
+    ['fields', `SELECT v${',v'.repeat(1_000)} FROM cpu`, 'SELECT has more than 1000 fields'],
+    ['sources', `SELECT v FROM cpu${',cpu'.repeat(500)}`, 'FROM has more than 500 sources'],
+    ['subqueries', nested(20, 'v'), 'subqueries are nested deeper than 20 levels'],
+  ])('a text with too many %s is refused', (_what, text, error) => {
+    expect(() => parseQuery(text, {})).toThrow(error)
+  })
+
+  test('a name that is nowhere, twice at every level of subqueries, is looked for once a level', async () => {
+    expect(await errorOf(nested(19, 'x + x + x AS x'))).toBeNull()
+  })
+
+  test('a query at the limits of its text runs', async () => {
+    expect((await run(`SELECT v${',v'.repeat(999)} FROM cpu`))[0]?.series[0]?.columns).toHaveLength(1_001)
+    expect(await run('SHOW DATABASES;'.repeat(1_000))).toHaveLength(1_000)
+    expect((await run(nested(19, 'v')))[0]?.series[0]?.rows).toHaveLength(100)
+  })
+
+  test('parts of wide rows are cut by values, so that none is too large to be in memory', async () => {
+    const results = await run(`SELECT v${',v'.repeat(998)} FROM wide`, {
+      reader: new MemoryReader(Array.from({ length: 600 }, (_, i) => `wide v=${i} ${i}`).join('\n')),
+    })
+    const series = results.map((result) => result.series[0]!)
+    expect(series.map(({ rows, partial }) => [rows.length, partial])).toEqual([
+      [250, true],
+      [250, true],
+      [100, false],
+    ])
+  })
+
   test('a wide query that is allowed runs', async () => {
     const wide = `SELECT count(v) FROM cpu WHERE v = 1${' OR v = 2'.repeat(1_900)}`
     expect((await run(wide))[0]?.series[0]?.rows).toEqual([[0n, 2n]])
   })
+})
+
+test('functions of different columns are no repeated reads of one', async () => {
+  const fields = Array.from({ length: 60 }, (_, i) => `f${i}=${i}`).join()
+  const results = await run('SELECT mean(*) FROM wide', { reader: new MemoryReader(`wide ${fields} 1`) })
+  expect(results[0]?.series[0]?.rows[0]).toHaveLength(61)
 })
 
 describe('stopping', () => {

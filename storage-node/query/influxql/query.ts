@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../common/errors.ts'
 import type { ResultSeries, StatementResult } from '../result.ts'
 import type { CatalogStatement, SelectStatement, Statement } from './ast.ts'
@@ -31,6 +32,9 @@ export async function* runQuery(
       continue
     }
     try {
+      // Many small statements must not keep others waiting, nor run past the end of their time.
+      await setImmediate()
+      context.signal.throwIfAborted()
       checkAllowed(statement, context)
       yield* runStatement(statementId, statement, context)
     } catch (thrown) {

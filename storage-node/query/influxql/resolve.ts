@@ -72,13 +72,23 @@ function typeInSources(sources: readonly ResolvedSource[], name: string): DataTy
       continue
     }
     const { select } = source
-    const expr = exprByName(select.fields, name)
-    if (expr !== null)
-      type = dominant(
-        type,
-        typeOf(expr, (inner) => typeInSources(select.sources, inner)),
-      )
+    type = dominant(type, typeOfColumn(select, name))
     if (type === 'unknown' && select.dimensions.includes(name)) type = 'tag'
+  }
+  return type
+}
+
+/** Worked out once a column: what names a column twice at each of many levels would otherwise never end. */
+const columnTypes = new WeakMap<ResolvedSelect, Map<string, DataType>>()
+
+function typeOfColumn(select: ResolvedSelect, name: string): DataType {
+  const known = columnTypes.get(select) ?? new Map<string, DataType>()
+  columnTypes.set(select, known)
+  let type = known.get(name)
+  if (type === undefined) {
+    const expr = exprByName(select.fields, name)
+    type = expr === null ? 'unknown' : typeOf(expr, (inner) => typeInSources(select.sources, inner))
+    known.set(name, type)
   }
   return type
 }

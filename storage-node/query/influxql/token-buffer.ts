@@ -1,11 +1,12 @@
 import { ParseError, unexpected } from './parse-error.ts'
 import { substitute, type BoundValue } from './parameters.ts'
 import { Scanner } from './scanner.ts'
+import { textLimits } from './text-limits.ts'
 import type { Token, TokenKind } from './token.ts'
 
 /** How many tokens may be put back. */
 const memory = 4
-/** Depth of parentheses, calls and subqueries, and number of operators: all that walks expressions recurses. */
+/** Depth of parentheses and calls, and number of operators: all that walks expressions recurses. */
 const maxNesting = 400
 const maxOperators = 4_000
 
@@ -20,6 +21,7 @@ export class TokenBuffer {
   #unread = 0
   #nesting = 0
   #operators = 0
+  #selects = 0
 
   constructor(text: string, parameters: ReadonlyMap<string, BoundValue>) {
     this.#scanner = new Scanner(text)
@@ -83,6 +85,16 @@ export class TokenBuffer {
     if (++this.#nesting > maxNesting) throw new ParseError(`query is nested deeper than ${maxNesting} levels`)
     const result = parse()
     this.#nesting--
+    return result
+  }
+
+  /** Runs `parse` for a SELECT within those under way. @throws ParseError when they are too many */
+  nestedSelect<T>(parse: () => T): T {
+    if (++this.#selects > textLimits.subqueries) {
+      throw new ParseError(`subqueries are nested deeper than ${textLimits.subqueries} levels`)
+    }
+    const result = parse()
+    this.#selects--
     return result
   }
 

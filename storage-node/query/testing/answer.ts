@@ -43,7 +43,16 @@ export function contextOf(reader: Reader, changes: Partial<QueryContext> = {}): 
     chunkSize: 10_000,
     authorize: () => null,
     commands,
-    limits: { maxSeries: 1_000_000, maxPoints: 10_000_000, maxBuckets: 1_000_000, maxRows: 1_000_000 },
+    limits: {
+      maxSeries: 1_000_000,
+      maxPoints: 10_000_000,
+      maxBuckets: 1_000_000,
+      maxRows: 1_000_000,
+      maxColumns: 10_000,
+      maxCells: 10_000_000,
+      maxReads: 1_000,
+      maxReadsOfColumn: 50,
+    },
     signal: new AbortController().signal,
     ...changes,
   }

@@ -8,7 +8,12 @@ import { Environment } from './environment.ts'
 import { tooManyBuckets } from './fill.ts'
 import type { Row } from './rows.ts'
 import { runSelect } from './select.ts'
+import { checkSize } from './size.ts'
+import { rowsFor } from './stream.ts'
 import { windowOf } from './window.ts'
+
+/** Values in a part, which is in memory whole: parts of wide rows are cut before the chunk size. */
+const maxPartCells = 250_000
 
 /** A series of the answer, or the part of it that one chunk holds; `partial` says that another follows. */
 export interface EmittedSeries {
@@ -24,7 +29,11 @@ export async function* emitSelect(
   select: ResolvedSelect,
   context: QueryContext,
 ): AsyncGenerator<EmittedSeries, void, undefined> {
+  checkSize(select, context.limits)
   checkBuckets(select, context.limits.maxBuckets)
+  const { maxRows, maxCells } = context.limits
+  const width = select.columns.length
+  const partRows = Math.min(context.chunkSize, rowsFor(width, maxPartCells))
   const environment = new Environment(context)
   const rows = runSelect(environment, select)
   let first: Row | null = null
@@ -47,10 +56,11 @@ export async function* emitSelect(
   for await (const batch of rows) {
     count += batch.length
     await environment.giveTurn(batch.length)
-    if (count > context.limits.maxRows) throw tooManyRows(count, context.limits.maxRows)
+    if (count > maxRows) throw tooManyRows(count, maxRows)
+    if (count * width > maxCells) throw tooManyCells(count * width, maxCells)
     for (const row of batch) {
       const same = first !== null && row.name === first.name && row.tags.id === first.tags.id
-      if (first !== null && (!same || values.length >= context.chunkSize)) {
+      if (first !== null && (!same || values.length >= partRows)) {
         yield { series: take(same), partial: true }
       }
       first = row
@@ -58,6 +68,14 @@ export async function* emitSelect(
     }
   }
   if (first !== null) yield { series: take(false), partial: false }
+}
+
+function tooManyCells(count: number, limit: number): AppError {
+  return new AppError(
+    'too-large',
+    'ERR_QUERY_CELL_LIMIT',
+    `max-select-values limit exceeded: (${count}/${limit})`,
+  )
 }
 
 function tooManyRows(count: number, limit: number): AppError {

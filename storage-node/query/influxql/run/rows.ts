@@ -2,7 +2,7 @@ import type { Expr, Fill } from '../ast.ts'
 import { evaluate } from '../evaluate.ts'
 import { castTo, type Scalar } from '../scalar.ts'
 import { compareGroups, isNil, sameGroup, type Point, type Tags } from './point.ts'
-import { batchSize, PointReader, type Points } from './stream.ts'
+import { batchSize, PointReader, rowsFor, type Points } from './stream.ts'
 import type { Symbol } from './symbols.ts'
 
 /** A row of a SELECT, without its time's column. */
@@ -27,6 +27,9 @@ export interface RowOptions {
   readonly ascending: boolean
 }
 
+/** Values in a batch of rows: one of wide rows has fewer. */
+const maxBatchCells = 100_000
+
 const inSelect = { floatDivision: true, math: true } as const
 
 /** Joins streams at equal groups and times into rows. */
@@ -44,6 +47,7 @@ async function* join(inputs: readonly Input[], { exprs, ascending }: RowOptions)
   const values = new Map<string, Scalar>()
   const lookup = (name: string): Scalar => values.get(name) ?? null
   let previous: Point | null = null
+  const size = Math.min(batchSize, rowsFor(exprs.length, maxBatchCells))
   let rows: Row[] = []
   for (;;) {
     const next = await leading(inputs, direction)
@@ -60,7 +64,7 @@ async function* join(inputs: readonly Input[], { exprs, ascending }: RowOptions)
         expr.kind === 'ref' ? lookup(expr.name) : evaluate(expr, lookup, inSelect),
       ),
     })
-    if (rows.length < batchSize) continue
+    if (rows.length < size) continue
     yield rows
     rows = []
   }

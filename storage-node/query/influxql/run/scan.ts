@@ -74,8 +74,14 @@ export function planSeries(
   }
 }
 
-/** The points of a block that pass the series' filter, in the direction asked for. */
-export function pointsOf(block: Block, plan: SeriesPlan, ascending: boolean): Point[] {
+/** The points of a block that pass the series' filter, in the direction asked for, between two places in it. */
+export function pointsOf(
+  block: Block,
+  plan: SeriesPlan,
+  ascending: boolean,
+  from: number,
+  to: number,
+): Point[] {
   const { times, columns } = block
   const points: Point[] = []
   let row = 0
@@ -86,7 +92,7 @@ export function pointsOf(block: Block, plan: SeriesPlan, ascending: boolean): Po
     return access === undefined ? null : read(access)
   }
   const length = times.length
-  for (let i = 0; i < length; i++) {
+  for (let i = from; i < to; i++) {
     row = ascending ? i : length - 1 - i
     const value = plan.main === null ? null : read(plan.main)
     if (plan.main === null ? !hasField(plan.aux, columns, row) : value === undefined) continue

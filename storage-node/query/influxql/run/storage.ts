@@ -7,7 +7,7 @@ import { mergeSorted, mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
 import { FieldList, planSeries, pointsOf, typeOfField, type SeriesPlan } from './scan.ts'
 import { limitPoints, takePoints } from './shape.ts'
-import { concatenate, gather, type Points, type Stream } from './stream.ts'
+import { batchSize, concatenate, gather, type Points, type Stream } from './stream.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 
 /** The points of one series of a measurement, made of what is read of it. */
@@ -85,8 +85,11 @@ function* batchOf(
   plan: SeriesPlan,
   ascending: boolean,
 ): Generator<ReturnType<typeof pointsOf>> {
-  const points = pointsOf(block, plan, ascending)
-  if (points.length > 0) yield points
+  const { length } = block.times
+  for (let from = 0; from < length; from += batchSize) {
+    const points = pointsOf(block, plan, ascending, from, Math.min(from + batchSize, length))
+    if (points.length > 0) yield points
+  }
 }
 
 /** Stored points, by group and time or by window, of one source. */

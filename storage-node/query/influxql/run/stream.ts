@@ -60,6 +60,10 @@ export async function* withReaders(
 /** As many points as one batch has at most. */
 export const batchSize = 1_024
 
+/** How many rows have at most so many values; one at least. */
+export const rowsFor = (width: number, maxCells: number): number =>
+  Math.max(1, Math.floor(maxCells / Math.max(1, width)))
+
 export async function* emptyPoints(): Points {}
 
 export async function* concatenate(inputs: readonly (() => Points)[]): Points {
