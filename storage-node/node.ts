@@ -60,14 +60,14 @@ export async function createStorageNode(
     async start() {
       if (config.mode === 'cluster') await store.settle(pushWaitMs, clock)
       if (config.mode === 'alone') {
-        const { kept } = store
+        // Before anything is served: nobody can have made a database that the kept document does not know.
+        await deleteForgotten(store.kept, dataOf(engineHolder), log)
         const tokenFile = join(config.dataDir, 'admin-token')
         await serveOwnDocument(
           store,
           own.organizationId,
           config.authentication ? { disk, tokenFile, log } : null,
         )
-        await deleteForgotten(kept, dataOf(engineHolder), log)
       }
     },
     stop: async () => undefined,

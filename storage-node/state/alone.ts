@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { AppError } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
+import type { Logger } from '../../common/log.ts'
 import { stateFormatVersion, type StateDocument, type TokenState } from '../../common/state-document.ts'
 import { hashToken } from '../../common/token.ts'
 import type { CatalogCommands } from '../query/influxql/context.ts'
@@ -39,7 +40,33 @@ export function adminTokenState(token: string): TokenState {
 
 /** What a dropped database leaves behind, and how to be rid of it. */
 export interface DataDisposal {
+  /** Ids of all databases that have data. */
+  databasesWithData(): readonly string[]
   dropDatabase(databaseId: string): Promise<void>
+}
+
+/**
+ * Deletes the data of databases that the document does not know: a kill may have come after the document was written
+ * and before the data was deleted.
+ * @param kept null when no document was kept: then nothing says what was dropped
+ */
+export async function deleteForgotten(
+  kept: StateDocument | null,
+  data: DataDisposal,
+  log: Logger,
+): Promise<void> {
+  if (kept === null) return
+  const known = new Set(kept.databases.map(({ id }) => id))
+  for (const databaseId of data.databasesWithData()) {
+    if (known.has(databaseId)) continue
+    try {
+      await data.dropDatabase(databaseId)
+      log.info({ databaseId }, 'data of a dropped database deleted')
+    } catch (error) {
+      // A full disk must not keep the node from its start; the next one tries again.
+      log.error({ err: error, databaseId }, 'data of a dropped database could not be deleted')
+    }
+  }
 }
 
 /** The catalogue of a node that runs alone: the statements change its own state document. */

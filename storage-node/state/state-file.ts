@@ -10,7 +10,12 @@ export function sealedStateFile(disk: Disk, keyring: Keyring, dataDir: string): 
   const folder = join(dataDir, 'state')
   const file = join(folder, 'document')
   return {
-    read: async () => ((await disk.exists(file)) ? keyring.unseal(purpose, await disk.read(file)) : null),
+    async read() {
+      if (!(await disk.exists(file))) return null
+      // A kill may have left one that is not durable yet; what is decided on it must not be undone.
+      await disk.syncFolder(folder)
+      return keyring.unseal(purpose, await disk.read(file))
+    },
     async replace(content) {
       await disk.makeFolder(folder)
       await disk.replace(file, keyring.seal(purpose, content))

@@ -3,8 +3,11 @@ import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument, type TokenState } from '../../common/state-document.ts'
 import { mintToken } from '../../common/token.ts'
-import { adminTokenState, firstDocument } from './alone.ts'
+import { Keyring } from '../crypto/keyring.ts'
+import { MemoryDisk } from '../disk/memory-disk.ts'
+import { adminTokenState, aloneCommands, deleteForgotten, firstDocument, type DataDisposal } from './alone.ts'
 import { judgeSuccessor, parseStateDocument } from './judge.ts'
+import { sealedStateFile } from './state-file.ts'
 import { StateStore, type StateFile } from './state-store.ts'
 
 const own = 'aaaaaaaaaaaaaaaa'
@@ -163,4 +166,62 @@ describe('a restarted node waits for a push and then serves what it kept', () =>
   test('a node that never had one has none', async () => {
     expect(await (await newStore(memoryFile())).settle(1, systemClock)).toBe(false)
   })
+})
+
+describe('alone: a dropped database leaves nothing, whenever the process is killed', () => {
+  /** Data as the engine has it; `killed` ends the process before any of it is deleted. */
+  function data(...ids: string[]): DataDisposal & { readonly there: Set<string>; killed: boolean } {
+    const there = new Set(ids)
+    return {
+      there,
+      killed: false,
+      databasesWithData: () => [...there],
+      async dropDatabase(id) {
+        if (this.killed) throw new Error('killed')
+        there.delete(id)
+      },
+    }
+  }
+
+  test('a kill between the document and the data is made good at the next start', async () => {
+    const file = memoryFile()
+    const store = await newStore(file)
+    await store.replace('', firstDocument(own))
+    const disposal = data()
+    const commands = aloneCommands(store, disposal)
+    for (const name of ['a', 'b']) await commands.createDatabase(name, null)
+    const [a, b] = store.inForce!.document.databases.map(({ id }) => id)
+    for (const id of [a!, b!]) disposal.there.add(id)
+    disposal.killed = true
+    await expect(commands.dropDatabase('a')).rejects.toThrow('killed')
+    disposal.killed = false
+
+    const { kept } = await newStore(file)
+    disposal.killed = true
+    await deleteForgotten(kept, disposal, silentLogger)
+    expect(disposal.there.size).toBe(2)
+    disposal.killed = false
+    await deleteForgotten(kept, disposal, silentLogger)
+    expect([...disposal.there]).toEqual([b])
+  })
+
+  test('a node that has lost its document deletes nothing', async () => {
+    const disposal = data('0000000000000001')
+    await deleteForgotten(null, disposal, silentLogger)
+    expect(disposal.there.size).toBe(1)
+  })
+})
+
+test('a document that a kill left not yet durable stays once it was read', async () => {
+  const disk = new MemoryDisk()
+  const file = () => sealedStateFile(disk, new Keyring(own, new Uint8Array(32)), '/data')
+  await file().replace(Buffer.from('old'))
+  disk.onStep = (step) => {
+    if (step === 'sync-folder') throw new Error('killed')
+  }
+  await expect(file().replace(Buffer.from('new'))).rejects.toThrow('killed')
+  disk.onStep = () => undefined
+  expect(Buffer.from((await file().read())!).toString()).toBe('new')
+  disk.powerLoss()
+  expect(Buffer.from((await file().read())!).toString()).toBe('new')
 })
