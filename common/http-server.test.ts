@@ -129,3 +129,33 @@ describe('what could be understood in two ways is refused before anybody looks a
     await server.stop()
   })
 })
+
+test('one source has no more connections than it may, and gets new ones for those it closes', async () => {
+  const server = new HttpServer({
+    ...settings,
+    handler: async (_request, response) => void response.end(),
+    perSource: { maxConnections: 2, keyOf: (address) => address },
+  })
+  await server.start()
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+  const open = (localAddress = '127.0.0.1') => {
+    const socket = connect({ port: server.port, host: '127.0.0.1', localAddress })
+    socket.on('error', () => undefined) // What is closed at once may be reset.
+    const answered = new Promise<boolean>((resolve) => {
+      socket.on('data', () => resolve(true)).on('close', () => resolve(false))
+    })
+    socket.write(request)
+    return { socket, answered }
+  }
+  const first = open()
+  const second = open()
+  expect([await first.answered, await second.answered]).toEqual([true, true])
+  expect(await open().answered).toBe(false)
+  const other = open('127.0.0.2')
+  expect(await other.answered).toBe(true)
+  first.socket.destroy()
+  await expect.poll(() => open().answered).toBe(true)
+  second.socket.destroy()
+  other.socket.destroy()
+  await server.stop()
+})

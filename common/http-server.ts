@@ -51,6 +51,8 @@ export interface HttpServerSettings {
     readonly accept?: (socket: TLSSocket) => boolean
   }
   readonly maxConnections?: number
+  /** Connections at the same time that count as from one source; more are closed at once. */
+  readonly perSource?: { readonly maxConnections: number; readonly keyOf: (address: string) => string }
   /** A request must have arrived whole within this time. */
   readonly requestTimeoutMs?: number
   /** Must be longer than the idle time of the clients' pools, so that it is they who close. */
@@ -89,6 +91,7 @@ export class HttpServer implements Component {
   readonly #settings: HttpServerSettings
   readonly #server: Server
   readonly #running = new Set<ServerResponse>()
+  readonly #bySource = new Map<string, number>()
   readonly #refused = new WeakSet<Socket>()
   #draining = false
 
@@ -166,7 +169,22 @@ export class HttpServer implements Component {
       })
     }
     server.maxConnections = maxConnections ?? 4_096
+    server.on('connection', (socket: Socket) => this.#countSource(socket))
     return server
+  }
+
+  #countSource(socket: Socket): void {
+    const { perSource } = this.#settings
+    if (!perSource) return
+    const key = perSource.keyOf(socket.remoteAddress ?? '')
+    const count = (this.#bySource.get(key) ?? 0) + 1
+    if (count > perSource.maxConnections) return void socket.destroy()
+    this.#bySource.set(key, count)
+    socket.once('close', () => {
+      const left = this.#bySource.get(key)! - 1
+      if (left > 0) this.#bySource.set(key, left)
+      else this.#bySource.delete(key)
+    })
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -3,6 +3,14 @@ import { parseGatewayConfig } from './config.ts'
 
 const good = { HOLDFAST_TLS_DIR: '/tls', HOLDFAST_IDENTITY_DIR: '/identity' }
 
+test('by default one source cannot take all connections', () => {
+  const { maxConnections, connectionsPerSource } = parseGatewayConfig({
+    HOLDFAST_INSECURE_HTTP: 'true',
+    HOLDFAST_IDENTITY_DIR: '/identity',
+  })
+  expect([maxConnections, connectionsPerSource]).toEqual([2_000, 500])
+})
+
 test('what is not set has the documented default, and "" is not set', () => {
   expect(parseGatewayConfig({ ...good, HOLDFAST_BASE_DOMAIN: '' })).toMatchObject({
     listen: { host: '0.0.0.0', port: 8086 },

@@ -19,6 +19,8 @@ export interface GatewayConfig {
   readonly requests: Rate
   readonly pools: PoolLimits
   readonly maxConnections: number
+  /** Of one source address. */
+  readonly connectionsPerSource: number
   /** How long it still takes connections once told to stop: until nobody sends any more. */
   readonly stopDelayMs: number
   readonly logLevel: string
@@ -44,7 +46,9 @@ const schema = z
     HOLDFAST_BASE_DOMAIN: domain.optional(),
     HOLDFAST_ATTEMPTS_PER_SECOND: whole.default(100),
     HOLDFAST_REQUESTS_PER_SECOND: whole.default(2_000),
-    HOLDFAST_MAX_CONNECTIONS: whole.default(10_000),
+    // A connection with a request under way may hold 100 KiB: these fit into a pod of 256 MiB.
+    HOLDFAST_MAX_CONNECTIONS: whole.default(2_000),
+    HOLDFAST_CONNECTIONS_PER_SOURCE: whole.default(500),
     HOLDFAST_STOP_DELAY_MS: z.coerce.number().int().min(0).max(20_000).default(3_000),
     HOLDFAST_MAX_ORGANIZATIONS: whole.default(defaultPoolLimits.maxPools),
     HOLDFAST_CONNECTIONS_PER_ORGANIZATION: whole.default(defaultPoolLimits.connectionsPerOrganization),
@@ -94,6 +98,7 @@ export function parseGatewayConfig(environment: Readonly<Record<string, string |
     attempts: rate(values.HOLDFAST_ATTEMPTS_PER_SECOND),
     requests: rate(values.HOLDFAST_REQUESTS_PER_SECOND),
     maxConnections: values.HOLDFAST_MAX_CONNECTIONS,
+    connectionsPerSource: values.HOLDFAST_CONNECTIONS_PER_SOURCE,
     stopDelayMs: values.HOLDFAST_STOP_DELAY_MS,
     pools: {
       ...defaultPoolLimits,

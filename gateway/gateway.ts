@@ -5,13 +5,18 @@ import { HttpServer } from '../common/http-server.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
 import { TlsDirectory } from '../common/tls.ts'
-import { AcceptedCredentials } from './accepted.ts'
 import type { GatewayConfig } from './config.ts'
 import { createGatewayHandler } from './handler.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { OrganizationPools } from './pools.ts'
-import { RateLimit } from './rate-limit.ts'
+import { RateLimit, sourceKey, type Rate } from './rate-limit.ts'
+import { Remembered } from './remembered.ts'
 import type { TargetOf } from './target.ts'
+
+const times = ({ perSecond, burst }: Rate, factor: number): Rate => ({
+  perSecond: factor * perSecond,
+  burst: factor * burst,
+})
 
 const sweepEveryMs = 15_000
 
@@ -38,8 +43,10 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
     handler: createGatewayHandler({
       pools,
       bySource: new RateLimit(config.attempts, clock),
+      byOrganization: new RateLimit(times(config.attempts, 4), clock),
       byCredential: new RateLimit(config.requests, clock),
-      accepted: new AcceptedCredentials(clock),
+      accepted: new Remembered(clock),
+      reached: new Remembered(clock),
       baseDomain: config.baseDomain,
       startedMs: clock.nowMs(),
       metrics,
@@ -49,6 +56,7 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
     clock,
     log,
     maxConnections: config.maxConnections,
+    perSource: { maxConnections: config.connectionsPerSource, keyOf: sourceKey },
     ...(publicTls && { tls: { directory: publicTls, clientCertificate: 'none' as const } }),
   })
   const metricsServer = new HttpServer({

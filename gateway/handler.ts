@@ -15,19 +15,25 @@ import type { RequestHandler } from '../common/http-server.ts'
 import type { Logger } from '../common/log.ts'
 import { loggedPath, requestIdOf } from '../common/request-log.ts'
 import { version } from '../common/version.ts'
-import type { AcceptedCredentials } from './accepted.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { routingOf } from './organization.ts'
+import { routingOf, type Routing } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
 import { forward, isWrongPeer } from './proxy.ts'
 import { sourceKey, type RateLimit } from './rate-limit.ts'
 import { answerProbe } from './probes.ts'
+import type { Remembered } from './remembered.ts'
 
 export interface GatewayParts {
   readonly pools: OrganizationPools
+  /** Attempts of one source address. */
   readonly bySource: RateLimit
+  /** Attempts of one source address at one organization. */
+  readonly byOrganization: RateLimit
   readonly byCredential: RateLimit
-  readonly accepted: AcceptedCredentials
+  /** Credentials that a node let in. */
+  readonly accepted: Remembered
+  /** Organizations that have a node. */
+  readonly reached: Remembered
   readonly baseDomain: string | null
   readonly startedMs: number
   readonly metrics: GatewayMetrics
@@ -119,16 +125,26 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
     },
     parts.baseDomain,
   )
-  // Who has been let in lately is no guesser; all others share the attempts of the address that they come from.
-  if (routing.to === 'nobody' || !parts.accepted.has(routing.credentialKey)) {
-    const waitSeconds = parts.bySource.take(sourceKey(visit.source))
-    if (waitSeconds > 0) return tooMany(visit, 'attempts', waitSeconds)
-  }
+  const attemptSeconds = takeAttempt(parts, routing, sourceKey(visit.source))
+  if (attemptSeconds > 0) return tooMany(visit, 'attempts', attemptSeconds)
   if (routing.to === 'nobody') return deny(visit, routing.reason)
   visit.organizationId = routing.id
   const waitSeconds = parts.byCredential.take(routing.credentialKey)
   if (waitSeconds > 0) return tooMany(visit, 'requests', waitSeconds)
   return pass(parts, visit, routing.id, routing.credentialKey)
+}
+
+/**
+ * Who has been let in lately is no guesser; all others share the attempts of the address that they come from. A whole
+ * network may come from one address, so a token that may be real does not count among the garbage of others: it
+ * shares with those alone who ask for the same organization, if that exists.
+ * @returns seconds to wait, 0 for none
+ */
+function takeAttempt(parts: GatewayParts, routing: Routing, source: string): number {
+  if (routing.to === 'nobody') return parts.bySource.take(source)
+  if (parts.accepted.has(routing.credentialKey)) return 0
+  const mayBeReal = routing.wellFormed && parts.reached.has(routing.id)
+  return mayBeReal ? parts.byOrganization.take(`${routing.id} ${source}`) : parts.bySource.take(source)
 }
 
 async function pass(
@@ -152,6 +168,7 @@ async function pass(
   switch (outcome.kind) {
     case 'answered':
       visit.answeredBy = 'node'
+      parts.reached.add(organizationId)
       if (outcome.letIn) parts.accepted.add(credentialKey)
       return
     case 'client-gone':
@@ -162,6 +179,7 @@ async function pass(
       // No oracle: who guesses ids learns no more than who guesses tokens.
       return parts.accepted.has(credentialKey) ? unavailable(visit) : deny(visit, 'unknown-organization')
     case 'unauthorized':
+      parts.reached.add(organizationId)
       parts.accepted.delete(credentialKey)
       return deny(visit, 'unauthorized')
     case 'unavailable': {

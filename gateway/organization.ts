@@ -11,7 +11,13 @@ export interface Claims {
 
 export type Routing =
   /** `credentialKey` stands for the credential in the rate limits; it cannot be turned back into it. */
-  | { readonly to: 'organization'; readonly id: string; readonly credentialKey: string }
+  | {
+      readonly to: 'organization'
+      readonly id: string
+      readonly credentialKey: string
+      /** There is a token, and its checksum is right. */
+      readonly wellFormed: boolean
+    }
   | { readonly to: 'nobody'; readonly reason: 'no-credential' | 'no-organization' | 'disagreement' }
 
 /**
@@ -32,7 +38,13 @@ export function routingOf(claims: Claims, baseDomain: string | null): Routing {
   const [id] = named
   if (id === undefined) return { to: 'nobody', reason: 'no-organization' }
   if (named.size > 1 || tokens.length > 1) return { to: 'nobody', reason: 'disagreement' }
-  return { to: 'organization', id, credentialKey: hashToken(tokens[0] ?? JSON.stringify(credentials)) }
+  const wellFormed = tokens.length === 1
+  return {
+    to: 'organization',
+    id,
+    wellFormed,
+    credentialKey: hashToken(tokens[0] ?? JSON.stringify(credentials)),
+  }
 }
 
 function idOfHost(host: string | undefined, baseDomain: string | null): readonly string[] {

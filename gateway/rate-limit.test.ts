@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../common/clock.ts'
-import { AcceptedCredentials } from './accepted.ts'
+import { Remembered } from './remembered.ts'
 import { RateLimit, sourceKey } from './rate-limit.ts'
 
 function fakeClock(): Clock & { advance(ms: number): void } {
@@ -46,7 +46,7 @@ describe('nobody gets more attempts than the rate gives', () => {
 describe('a credential is known for a while after a node let it in, and not longer', () => {
   test('time and number are bounded', () => {
     const clock = fakeClock()
-    const accepted = new AcceptedCredentials(clock, 2)
+    const accepted = new Remembered(clock, 2)
     expect(accepted.has('a')).toBe(false)
     accepted.add('a')
     expect(accepted.has('a')).toBe(true)

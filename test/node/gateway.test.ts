@@ -279,10 +279,20 @@ describe('limits hold at the door and at the node', () => {
   test('attempts of one address are limited, and who is known there is not locked out by them', async () => {
     const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_ATTEMPTS_PER_SECOND: '1' })
     expect((await ask(other, a.token)).status).toBe(200)
-    const guesses = []
-    for (let guess = 0; guess < 6; guess++) guesses.push(await ask(other, mintToken(a.id)))
+    const attempts = async (count: number, token: () => string) => {
+      const answers: Answer[] = []
+      for (let attempt = 0; attempt < count; attempt++) answers.push(await ask(other, token()))
+      return answers
+    }
+    const guesses = await attempts(6, () => 'garbage')
     expect(guesses.slice(0, 4).map(({ status }) => status)).toEqual([401, 401, 401, 401])
     expect(guesses[5]).toMatchObject({ status: 429, headers: { 'retry-after': '1' } })
+    expect((await ask(other, a.token)).status).toBe(200)
+    // Nor is who was never there, with a token that may be real.
+    expect((await attempts(6, () => mintToken(a.id))).map(({ status }) => status)).toEqual(Array(6).fill(401))
+    expect((await attempts(40, () => mintToken(a.id))).at(-1)).toMatchObject({ status: 429 })
+    // An organization that does not exist spares nobody.
+    expect((await attempts(6, () => mintToken(unknownId))).at(-1)).toMatchObject({ status: 429 })
     expect((await ask(other, a.token)).status).toBe(200)
     await other.stop()
   })

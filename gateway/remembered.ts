@@ -3,11 +3,11 @@ import type { Clock } from '../common/clock.ts'
 const rememberedMs = 600_000
 
 /**
- * Credentials that a node let in a short while ago, by key. It decides nothing about access, which is the nodes' alone;
- * it only spares those who are known from what guessers get: the limit on attempts, and being told that their
- * organization does not exist while its only node is being replaced.
+ * Keys that were of use a short while ago: credentials that a node let in, organizations that have a node. It decides
+ * nothing about access, which is the nodes' alone; it only spares those who are known from what guessers get: the
+ * limit on attempts, and being told that their organization does not exist while its only node is being replaced.
  */
-export class AcceptedCredentials {
+export class Remembered {
   readonly #clock: Clock
   readonly #maxKeys: number
   readonly #atMs = new Map<string, number>()
