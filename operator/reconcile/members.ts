@@ -148,46 +148,56 @@ export async function finishDatabases(
   reports: readonly PodReport[],
 ): Promise<boolean> {
   const detached = nowhereElse(runtime.pods, reports)
-  let done = true
-  for (const { object, parsed } of observed.databases.filter((seen) => isDeleting(seen.object))) {
-    const dropped = detached && (await dropData(pass, organizationId, parsed, runtime, reports))
-    if (dropped) await releaseFinalizer(pass, pass.caches.databases, object)
-    else {
-      done = false
-      if (parsed) await databaseIsGoing(pass, parsed, object)
-    }
-  }
-  return done
+  const deleting = observed.databases.filter(({ object }) => isDeleting(object))
+  let waiting = 0
+  const allSeen = await eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
+    const problem = detached
+      ? await dropData(pass, organizationId, parsed, runtime, reports)
+      : 'waiting for every storage node to let go of the database'
+    if (problem === null) return releaseFinalizer(pass, pass.caches.databases, object)
+    waiting += 1
+    return parsed ? databaseIsGoing(pass, parsed, object, problem) : undefined
+  })
+  return allSeen && waiting === 0
 }
 
-/** @returns whether nothing is left to drop */
+/** @returns what keeps the data, null if nothing is left to drop */
 async function dropData(
   pass: Pass,
   organizationId: string,
   database: Database | null,
   runtime: Runtime,
   reports: readonly PodReport[],
-): Promise<boolean> {
-  if (database?.spec.deletionPolicy !== 'Delete' || !runtime.statefulSet) return true
+): Promise<string | null> {
+  if (database?.spec.deletionPolicy !== 'Delete' || !runtime.statefulSet) return null
   const confirmed = reports.filter(({ result }) => result === 'confirmed')
   // A node that does not run holds data too.
-  if (confirmed.length < runtime.statefulSet.replicas) return false
+  if (confirmed.length < runtime.statefulSet.replicas) return 'waiting for every storage node to run'
+  const databaseId = idOfUid(database.metadata.uid)
   for (const { pod } of confirmed) {
-    await pass.nodes.deleteDatabase(
-      addressOf(organizationId, pod),
-      idOfUid(database.metadata.uid),
-      pass.signal,
-    )
+    try {
+      await pass.nodes.deleteDatabase(addressOf(organizationId, pod), databaseId, pass.signal)
+    } catch (error) {
+      // One that does not go keeps no other from going; it is tried again.
+      if (!(error instanceof AppError) || pass.signal.aborted) throw error
+      pass.log.warn({ databaseId, pod: pod.name, reason: error.message }, 'database data not deleted')
+      return `${pod.name} has not deleted the data: ${error.message}`
+    }
   }
-  pass.log.info({ databaseId: idOfUid(database.metadata.uid) }, 'database data deleted')
-  return true
+  pass.log.info({ databaseId }, 'database data deleted')
+  return null
 }
 
-async function databaseIsGoing(pass: Pass, database: Database, object: Seen<Database>['object']) {
+async function databaseIsGoing(
+  pass: Pass,
+  database: Database,
+  object: Seen<Database>['object'],
+  message: string,
+): Promise<void> {
   const facts = {
     databaseId: idOfUid(database.metadata.uid),
     organizationId: database.status?.organizationId ?? null,
-    standing: progressing('Deleting', 'waiting for every storage node to let go of the database'),
+    standing: progressing('Deleting', message),
   }
   await writeStatus(pass, pass.caches.databases, object, databaseStatus(database, facts, pass.now))
 }

@@ -27,6 +27,8 @@ const platform = platformSchema.parse({
 export class FakeNodes implements Nodes {
   document: StateDocument | null = null
   readonly dropped: string[] = []
+  /** Id of a database that fails to go. */
+  cannotDrop: string | null = null
   readonly refusals: string[] = []
   readonly #revoked = new Set<string>()
   isCut: () => boolean = () => false
@@ -57,6 +59,8 @@ export class FakeNodes implements Nodes {
 
   async deleteDatabase(_node: NodeAddress, databaseId: string) {
     if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    if (databaseId === this.cannotDrop)
+      throw new AppError('unavailable', 'ERR_NODE_ANSWER', 'the disk is full')
     this.dropped.push(databaseId)
   }
 }
