@@ -14,15 +14,37 @@ export interface ReadBounds {
   readonly maxTimeNs: bigint
 }
 
+type Place = Pick<StoredFile['entry'], 'databaseId' | 'retentionPolicy' | 'measurement'>
+
+/** Those that may hold points of a measurement in a time range. */
+export function filesFor(
+  files: readonly StoredFile[],
+  { databaseId, retentionPolicy, measurement }: Place,
+  minTimeNs: bigint,
+  maxTimeNs: bigint,
+): StoredFile[] {
+  return files.filter(
+    (file) =>
+      file.entry.databaseId === databaseId &&
+      file.entry.retentionPolicy === retentionPolicy &&
+      file.entry.measurement === measurement &&
+      file.minTimeNs <= maxTimeNs &&
+      file.maxTimeNs >= minTimeNs,
+  )
+}
+
 /** The query process sorts the rows of a part in memory. */
 const maxRowsPerPart = 1_000_000
+const maxCellsPerPart = 4_000_000
 const maxSeriesPerPart = 5_000
 
 /**
  * Cuts a read into parts that fit into memory: by series, and where one series alone is too much, by time. The parts
  * come in the order of the wanted series; parts of one series in the order of time.
  */
-export function planRead(files: readonly StoredFile[], bounds: ReadBounds): ReadPart[] {
+export function planRead(files: readonly StoredFile[], bounds: ReadBounds, fieldCount: number): ReadPart[] {
+  // A row has a series and a time besides its fields.
+  const maxRows = Math.min(maxRowsPerPart, Math.ceil(maxCellsPerPart / (fieldCount + 2)))
   const parts: ReadPart[] = []
   let group: number[] = []
   let groupRows = 0
@@ -33,9 +55,8 @@ export function planRead(files: readonly StoredFile[], bounds: ReadBounds): Read
   }
   for (const seriesId of bounds.seriesIds) {
     const rows = expectedRows(files, seriesId)
-    if (group.length >= maxSeriesPerPart || (group.length > 0 && groupRows + rows > maxRowsPerPart))
-      closeGroup()
-    if (rows > maxRowsPerPart) parts.push(...slices(files, seriesId, bounds))
+    if (group.length >= maxSeriesPerPart || (group.length > 0 && groupRows + rows > maxRows)) closeGroup()
+    if (rows > maxRows) parts.push(...slices(files, seriesId, bounds, maxRows))
     else {
       group.push(seriesId)
       groupRows += rows
@@ -75,7 +96,12 @@ function expectedRows(files: readonly StoredFile[], seriesId: number): number {
   return rows
 }
 
-function slices(files: readonly StoredFile[], seriesId: number, bounds: ReadBounds): ReadPart[] {
+function slices(
+  files: readonly StoredFile[],
+  seriesId: number,
+  bounds: ReadBounds,
+  maxRows: number,
+): ReadPart[] {
   const relevant = files
     .filter(({ entry }) => entry.minSeries <= seriesId && seriesId <= entry.maxSeries)
     .sort((a, b) => (a.minTimeNs < b.minTimeNs ? -1 : a.minTimeNs > b.minTimeNs ? 1 : 0))
@@ -84,7 +110,7 @@ function slices(files: readonly StoredFile[], seriesId: number, bounds: ReadBoun
   let rows = 0
   for (const { entry, minTimeNs } of relevant) {
     const fileRows = entry.rows / entry.seriesCount
-    if (rows > 0 && rows + fileRows > maxRowsPerPart && minTimeNs > fromNs && minTimeNs <= bounds.maxTimeNs) {
+    if (rows > 0 && rows + fileRows > maxRows && minTimeNs > fromNs && minTimeNs <= bounds.maxTimeNs) {
       parts.push(partOf(files, [seriesId], fromNs, minTimeNs - 1n))
       fromNs = minTimeNs
       rows = 0

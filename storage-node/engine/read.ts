@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import { AppError, messageOf } from '../../common/errors.ts'
+import { AppError } from '../../common/errors.ts'
 import type { Run } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { part } from '../buffer/vector.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
-import type { QueryProcess } from '../query-process/client.ts'
+import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob, RowColumn, Rows } from '../query-process/messages.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
 import { planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
@@ -24,7 +24,8 @@ export interface ReadSource {
 
 /**
  * Blocks whose columns stand in the order of `source.fields`, each series' in the order of time.
- * @throws AppError corrupt, ERR_FILE_CORRUPT; unavailable, ERR_QUERY_PROCESS; the signal's reason
+ * @throws AppError corrupt, ERR_FILE_CORRUPT; unavailable: ERR_QUERY_PROCESS, ERR_QUERY_STATEMENT;
+ * the signal's reason
  */
 export async function* readBlocks(source: ReadSource, bounds: ReadBounds): AsyncGenerator<Block> {
   const buffered = new BufferedSeries(source.tables, source.fields, bounds)
@@ -62,7 +63,7 @@ interface Piece {
 /** Rows of files, in the order of the wanted series and of time; a time may repeat, the later row is the newer. */
 async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<Piece, undefined> {
   if (source.files.length === 0) return
-  for (const readPart of planRead(source.files, bounds)) {
+  for (const readPart of planRead(source.files, bounds, source.fields.length)) {
     const job = jobOf(source, readPart)
     if (job.files.length === 0) continue
     try {
@@ -114,27 +115,30 @@ function columnPart(column: RowColumn, from: number, end: number): Column | null
   return taken.present?.every((flag) => flag === 0) ? null : taken
 }
 
-/** A read that failed over a damaged file says which; anything else is passed on. */
+/**
+ * A read that failed over a damaged file says which. The files are read through only if DuckDB refused one: not when
+ * the query process ended, had too much to do or too little memory.
+ */
 async function reportDamage(source: ReadSource, readPart: ReadPart, error: unknown): Promise<never> {
+  if (!(error instanceof AppError) || error.code !== statementFailed) throw error
+  if (/Out of Memory/i.test(error.message)) {
+    throw new AppError(
+      'too-large',
+      'ERR_QUERY_MEMORY',
+      'the query needs more memory than it may use: ask for less',
+      { cause: error },
+    )
+  }
   for (const file of readPart.files) {
+    source.signal.throwIfAborted()
     const intact = await source.store.isIntact(file).catch(() => false)
     if (intact) continue
     const { measurement, minTimeNs, maxTimeNs } = file.entry
     throw new AppError(
       'corrupt',
       'ERR_FILE_CORRUPT',
-      `${file.path} is damaged: points of measurement "${measurement}" from ${minTimeNs} to ${maxTimeNs} cannot be read`,
+      `${file.entry.name} is damaged: points of measurement "${measurement}" from ${minTimeNs} to ${maxTimeNs} cannot be read`,
       { cause: error },
-    )
-  }
-  if (error instanceof AppError && /Out of Memory/i.test(messageOf(error))) {
-    throw new AppError(
-      'too-large',
-      'ERR_QUERY_MEMORY',
-      'the query needs more memory than it may use: ask for less',
-      {
-        cause: error,
-      },
     )
   }
   throw error

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import { withoutFolders } from '../disk/disk.ts'
 import {
   settingsVariable,
   type NamedColumn,
@@ -23,6 +24,17 @@ export interface QueryProcessClientOptions {
 
 type Listener = (response: Response) => void
 
+interface Job {
+  readonly id: number
+  readonly child: ChildProcess
+  listener: Listener
+  /** How the process ended that had it, once it has. */
+  lost: string | null
+}
+
+/** The code of a failure of DuckDB itself, rather than of the process. */
+export const statementFailed = 'ERR_QUERY_STATEMENT'
+
 /** How long a cancelled job may go on before the process is killed. */
 const cancelMs = 5_000
 const defaultIdleMs = 60_000
@@ -34,7 +46,10 @@ const maxJobs = 64
  */
 export class QueryProcess {
   readonly #options: QueryProcessClientOptions
-  readonly #listeners = new Map<number, Listener>()
+  readonly #jobs = new Map<number, Job>()
+  /** Those that have not ended, also while they are being killed. */
+  readonly #alive = new Set<ChildProcess>()
+  /** The one that gets new jobs. */
   #child: ChildProcess | null = null
   #nextJob = 1
   #idle: AbortController | null = null
@@ -46,7 +61,7 @@ export class QueryProcess {
 
   /**
    * Writes rows, in the order given, as one encrypted Parquet file.
-   * @throws AppError unavailable, ERR_QUERY_PROCESS if it cannot be done now
+   * @throws AppError unavailable: ERR_QUERY_PROCESS if it cannot be done now, ERR_QUERY_STATEMENT if DuckDB cannot do it
    */
   async writeParquet(
     path: string,
@@ -56,9 +71,9 @@ export class QueryProcess {
   ): Promise<void> {
     const job = this.#startJob()
     try {
-      await this.#ask({ kind: 'write-begin', job, columns })
-      for await (const rows of batches) await this.#ask({ kind: 'write-rows', job, rows })
-      await this.#ask({ kind: 'write-finish', job, path, key })
+      await ask(job, { kind: 'write-begin', job: job.id, columns })
+      for await (const rows of batches) await ask(job, { kind: 'write-rows', job: job.id, rows })
+      await ask(job, { kind: 'write-finish', job: job.id, path, key })
       this.#endJob(job)
     } catch (error) {
       this.#cancel(job)
@@ -68,22 +83,22 @@ export class QueryProcess {
 
   /**
    * Rows of Parquet files, a batch at a time, no faster than they are taken. Columns: series, time, then the fields.
-   * @throws the signal's reason; AppError unavailable, ERR_QUERY_PROCESS
+   * @throws the signal's reason; AppError unavailable: ERR_QUERY_PROCESS, ERR_QUERY_STATEMENT
    */
   async *readParquet(read: ReadJob, signal: AbortSignal): AsyncGenerator<Rows> {
     signal.throwIfAborted()
     const job = this.#startJob()
     const inbox: Response[] = []
     let wake: () => void = () => undefined
-    this.#listeners.set(job, (response) => {
+    job.listener = (response) => {
       inbox.push(response)
       wake()
-    })
+    }
     const onAbort = () => wake()
     signal.addEventListener('abort', onAbort, { once: true })
     let ended = false
     try {
-      this.#send({ kind: 'read', job, read })
+      send(job, { kind: 'read', job: job.id, read })
       for (;;) {
         signal.throwIfAborted()
         const response = inbox.shift()
@@ -95,9 +110,9 @@ export class QueryProcess {
         }
         ended = response.kind !== 'rows'
         if (response.kind === 'done') return
-        if (response.kind === 'failed') throw failure(response.message)
+        if (response.kind === 'failed') throw failureOf(job, response.message)
         yield response.rows
-        this.#send({ kind: 'more', job })
+        send(job, { kind: 'more', job: job.id })
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -110,63 +125,54 @@ export class QueryProcess {
   async close(): Promise<void> {
     this.#closed = true
     this.#idle?.abort()
-    const child = this.#child
-    if (!child || child.exitCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
+    const gone = [...this.#alive].map((child) => new Promise((resolve) => child.once('exit', resolve)))
+    for (const child of this.#alive) this.#kill(child)
+    await Promise.all(gone)
   }
 
-  #startJob(): number {
+  #startJob(): Job {
     if (this.#closed) throw failure('it was ended')
-    if (this.#listeners.size >= maxJobs) throw failure(`more than ${maxJobs} jobs at once`)
+    if (this.#jobs.size >= maxJobs) throw failure(`more than ${maxJobs} jobs at once`)
     this.#idle?.abort()
-    const job = this.#nextJob++
-    this.#listeners.set(job, () => undefined)
+    this.#child ??= this.#fork()
+    const job: Job = { id: this.#nextJob++, child: this.#child, listener: () => undefined, lost: null }
+    this.#jobs.set(job.id, job)
     return job
   }
 
-  #endJob(job: number): void {
-    this.#listeners.delete(job)
-    if (this.#listeners.size > 0) return
+  #endJob(job: Job): void {
+    this.#jobs.delete(job.id)
+    if (this.#jobs.size > 0 || !this.#child) return
+    const child = this.#child
+    this.#idle?.abort()
     const idle = new AbortController()
     this.#idle = idle
     this.#options.clock.sleep(this.#options.idleMs ?? defaultIdleMs, idle.signal).then(
-      () => this.#child?.kill('SIGKILL'),
+      () => this.#kill(child),
       () => undefined,
     )
   }
 
   /** Waits for the end of a job that nobody wants any more; a process that does not let go of it is killed. */
-  #cancel(job: number): void {
-    if (!this.#child?.connected) return this.#endJob(job)
+  #cancel(job: Job): void {
+    if (job.lost !== null) return this.#endJob(job)
     const patience = new AbortController()
-    this.#listeners.set(job, (response) => {
+    job.listener = (response) => {
       if (response.kind === 'rows') return
       patience.abort()
       this.#endJob(job)
-    })
-    this.#send({ kind: 'cancel', job })
+    }
+    send(job, { kind: 'cancel', job: job.id })
     this.#options.clock.sleep(cancelMs, patience.signal).then(
-      () => this.#child?.kill('SIGKILL'),
+      () => this.#kill(job.child),
       () => undefined,
     )
   }
 
-  #ask(request: Request): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#listeners.set(request.job, (response) => {
-        if (response.kind === 'failed') reject(failure(response.message))
-        else resolve()
-      })
-      this.#send(request)
-    })
-  }
-
-  #send(request: Request): void {
-    const child = this.#child ?? this.#fork()
-    // Without a callback a channel that has just closed would raise an error event; the exit tells the jobs.
-    child.send(request, undefined, {}, () => undefined)
+  /** Jobs that come from now on get another process, though this one takes a moment to end. */
+  #kill(child: ChildProcess): void {
+    if (this.#child === child) this.#child = null
+    child.kill('SIGKILL')
   }
 
   #fork(): ChildProcess {
@@ -178,21 +184,55 @@ export class QueryProcess {
       // Nothing of the engine's own environment is its business.
       env: { [settingsVariable]: JSON.stringify(settings) },
     })
-    this.#child = child
+    this.#alive.add(child)
     child.on('message', (message) => {
       const response = message as Response
-      this.#listeners.get(response.job)?.(response)
+      this.#jobs.get(response.job)?.listener(response)
     })
-    child.on('error', (error) => log.warn({ err: error }, 'query process error'))
-    child.once('exit', (code, signal) => {
-      if (this.#child === child) this.#child = null
-      for (const [job, listener] of this.#listeners)
-        listener({ kind: 'failed', job, message: `it ended (${signal ?? code ?? 'unknown'})` })
+    child.on('error', (error) => {
+      log.warn({ err: error }, 'query process error')
+      // One that could not be started never exits.
+      if (child.pid === undefined) this.#lose(child, 'it could not be started')
     })
+    child.once('exit', (code, signal) => this.#lose(child, `it ended (${signal ?? code ?? 'unknown'})`))
     return child
+  }
+
+  /** Fails the jobs of a process that is gone, and no others. */
+  #lose(child: ChildProcess, message: string): void {
+    this.#alive.delete(child)
+    if (this.#child === child) this.#child = null
+    for (const job of this.#jobs.values()) {
+      if (job.child !== child) continue
+      job.lost = message
+      job.listener({ kind: 'failed', job: job.id, message })
+    }
   }
 }
 
-function failure(message: string): AppError {
-  return new AppError('unavailable', 'ERR_QUERY_PROCESS', `the query process: ${message}`)
+/** @throws AppError unavailable: the process is gone, or DuckDB cannot do it */
+function ask(job: Job, request: Request): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (job.lost !== null) return reject(failure(job.lost))
+    job.listener = (response) => {
+      if (response.kind === 'failed') reject(failureOf(job, response.message))
+      else resolve()
+    }
+    send(job, request)
+  })
+}
+
+function send(job: Job, request: Request): void {
+  // Without a callback a channel that has just closed would raise an error event; the exit tells the jobs.
+  job.child.send(request, undefined, {}, () => undefined)
+}
+
+function failureOf(job: Job, message: string): AppError {
+  return job.lost === null ? failure(message, statementFailed) : failure(message)
+}
+
+type FailureCode = 'ERR_QUERY_PROCESS' | typeof statementFailed
+
+function failure(message: string, code: FailureCode = 'ERR_QUERY_PROCESS'): AppError {
+  return new AppError('unavailable', code, `the query process: ${withoutFolders(message)}`)
 }

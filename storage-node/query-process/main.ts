@@ -1,5 +1,6 @@
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
 import { Database } from './database.ts'
+import { goFirstWhenMemoryRunsOut } from '../disk/oom-score.ts'
 import { messageOf, unreachable } from '../../common/errors.ts'
 import { ReadTask } from './read-task.ts'
 import { WriteTask } from './write-task.ts'
@@ -8,6 +9,7 @@ import { WriteTask } from './write-task.ts'
  * The query process: DuckDB, apart from the engine, so that a statement that goes wrong takes nothing with it. It is
  * forked by the engine, speaks only over its IPC channel, and ends when that closes.
  */
+await goFirstWhenMemoryRunsOut()
 const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
 const database = await Database.open(settings)
 const writes = new Map<number, WriteTask>()
@@ -21,6 +23,13 @@ function reply(response: Response): Promise<void> {
   })
 }
 
+/** @throws if there is none: nothing may be taken for written that is not */
+function writeOf(job: number): WriteTask {
+  const task = writes.get(job)
+  if (task) return task
+  throw new Error(`there is no write of job ${job}`)
+}
+
 async function handle(request: Request): Promise<void> {
   const { job } = request
   switch (request.kind) {
@@ -28,10 +37,10 @@ async function handle(request: Request): Promise<void> {
       writes.set(job, await WriteTask.begin(database, job, request.columns))
       return reply({ kind: 'done', job })
     case 'write-rows':
-      writes.get(job)?.append(request.rows)
+      writeOf(job).append(request.rows)
       return reply({ kind: 'done', job })
     case 'write-finish':
-      await writes.get(job)?.finish(request.path, request.key)
+      await writeOf(job).finish(request.path, request.key)
       writes.delete(job)
       return reply({ kind: 'done', job })
     case 'read': {

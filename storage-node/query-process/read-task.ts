@@ -4,6 +4,8 @@ import { readWindow, type ColumnType, type ReadJob, type Response } from './mess
 import { chunkColumns } from './rows.ts'
 import { selectRows } from './sql.ts'
 
+const interruptMs = 50
+
 /** One read: rows go out in batches as the engine asks for more. */
 export class ReadTask {
   readonly #database: Database
@@ -12,6 +14,7 @@ export class ReadTask {
   #connection: DuckDBConnection | null = null
   #credit = readWindow
   #cancelled = false
+  #interrupting: NodeJS.Timeout | undefined
   #wake: () => void = () => undefined
 
   constructor(database: Database, job: number, reply: (response: Response) => Promise<void>) {
@@ -24,7 +27,11 @@ export class ReadTask {
     const connection = await this.#database.connect()
     this.#connection = connection
     try {
-      for (const file of read.files) await this.#database.useKey(connection, file.path, file.key)
+      for (const file of read.files) {
+        if (this.#cancelled) return
+        await this.#database.useKey(connection, file.path, file.key)
+      }
+      if (this.#cancelled) return
       const types: readonly ColumnType[] = ['series', 'integer', ...read.columns.map(({ type }) => type)]
       const result = await connection.stream(selectRows(read, (path) => this.#database.keyName(path)))
       while (!this.#cancelled) {
@@ -39,6 +46,7 @@ export class ReadTask {
         })
       }
     } finally {
+      clearInterval(this.#interrupting)
       this.#connection = null
       connection.closeSync()
     }
@@ -52,6 +60,8 @@ export class ReadTask {
   cancel(): void {
     this.#cancelled = true
     this.#connection?.interrupt()
+    // A statement that has not quite begun does not hear it.
+    this.#interrupting ??= setInterval(() => this.#connection?.interrupt(), interruptMs)
     this.#wake()
   }
 

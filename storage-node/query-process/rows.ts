@@ -70,14 +70,7 @@ export function chunkColumns(chunk: DuckDBDataChunk, types: readonly ColumnType[
   return types.map((type, index): RowColumn => {
     const vector = duckdb.data_chunk_get_vector(chunk.chunk, index)
     const present = presence(vector, count)
-    if (type === 'string') {
-      const strings = chunk.getColumnVector(index)
-      const values = Array.from({ length: count }, (_, row) => {
-        const value = strings.getItem(row)
-        return typeof value === 'string' ? value : ''
-      })
-      return { type, values, present }
-    }
+    if (type === 'string') return { type, values: strings(vector, count, present), present }
     const bytes = duckdb.vector_get_data(vector, count * valueBytes[type])
     switch (type) {
       case 'series':
@@ -95,6 +88,27 @@ export function chunkColumns(chunk: DuckDBDataChunk, types: readonly ColumnType[
     }
   })
 }
+
+/** A string in a vector: 4 bytes of length, then its bytes or, if it is longer than these, 4 of them and a pointer. */
+const stringEntryBytes = 16
+const maxInlineBytes = 12
+
+/** DuckDB's own reader would take a byte order mark at the beginning of a string away. */
+function strings(vector: duckdb.Vector, count: number, present: Uint8Array | null): string[] {
+  const entries = bufferOf(duckdb.vector_get_data(vector, count * stringEntryBytes))
+  return Array.from({ length: count }, (_, row) => {
+    if (present && present[row] === 0) return ''
+    const at = row * stringEntryBytes
+    const length = entries.readUInt32LE(at)
+    if (length <= maxInlineBytes) return entries.toString('utf8', at + 4, at + 4 + length)
+    return bufferOf(
+      duckdb.get_data_from_pointer(entries.buffer, entries.byteOffset + at + 8, length),
+    ).toString()
+  })
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer<ArrayBuffer> =>
+  Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
 
 function presence(vector: duckdb.Vector, count: number): Uint8Array | null {
   const bits = duckdb.vector_get_validity(vector, Math.ceil(count / 64) * 8)

@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../common/clock.ts'
+import { silentLogger } from '../../common/log.ts'
+import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
+import { QueryProcess } from '../../storage-node/query-process/client.ts'
+import { Database } from '../../storage-node/query-process/database.ts'
+import type { ReadJob, Response, Rows } from '../../storage-node/query-process/messages.ts'
+import { ReadTask } from '../../storage-node/query-process/read-task.ts'
+import { temporaryFolder } from './engine-support.ts'
+
+/** Promise: a query process that ends takes its own jobs with it, and nothing that it did not do is taken for done. */
+
+const key = new Uint8Array(32).fill(7)
+const columns = [
+  { name: 'series', type: 'series' as const },
+  { name: 'time', type: 'integer' as const },
+  { name: 'f0', type: 'float' as const },
+]
+
+function rowsOf(first: number): Rows {
+  return {
+    rowCount: 1,
+    columns: [
+      { type: 'series', values: Uint32Array.of(0), present: null },
+      { type: 'integer', values: BigInt64Array.of(BigInt(first)), present: null },
+      { type: 'float', values: Float64Array.of(first), present: null },
+    ],
+  }
+}
+
+const settings = async () => ({
+  extensionPath: await ensureDuckdbExtension(),
+  memoryLimitBytes: 128 * 1024 * 1024,
+  threads: 1,
+})
+
+async function startProcess(): Promise<QueryProcess> {
+  return new QueryProcess({
+    program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
+    settings: await settings(),
+    clock: systemClock,
+    log: silentLogger,
+  })
+}
+
+async function children(): Promise<number[]> {
+  const text = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+  return text.split(' ').filter(Boolean).map(Number)
+}
+
+function readJob(path: string): ReadJob {
+  return {
+    files: [{ path, key, order: 1, columns: ['f0'] }],
+    seriesIds: [0],
+    columns: [{ name: 'f0', type: 'float' }],
+    minTimeNs: 0n,
+    maxTimeNs: 10n,
+  }
+}
+
+test('a write whose process is killed between two batches fails, and its file is not taken for whole', async () => {
+  await using folder = await temporaryFolder()
+  const queryProcess = await startProcess()
+  async function* batches(): AsyncGenerator<Rows> {
+    yield rowsOf(1)
+    const pids = await children()
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    // The next batch comes after the exit was noticed.
+    while ((await children()).some((pid) => pids.includes(pid))) await new Promise(setImmediate)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    yield rowsOf(2)
+  }
+  await expect(
+    queryProcess.writeParquet(join(folder.path, 'a'), key, columns, batches()),
+  ).rejects.toMatchObject({ code: 'ERR_QUERY_PROCESS' })
+  await queryProcess.writeParquet(join(folder.path, 'b'), key, columns, [rowsOf(3)])
+  const read: number[] = []
+  for await (const { columns: found } of queryProcess.readParquet(
+    readJob(join(folder.path, 'b')),
+    new AbortController().signal,
+  ))
+    if (found[2]?.type === 'float') read.push(...found[2].values)
+  expect(read).toEqual([3])
+  await queryProcess.close()
+})
+
+test('a job that comes while the process is being killed for being idle gets a process of its own', async () => {
+  await using folder = await temporaryFolder()
+  let wake = (): void => undefined
+  const clock = {
+    ...systemClock,
+    sleep: (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        wake = resolve
+        signal?.addEventListener('abort', () => reject(signal.reason))
+      }),
+  }
+  const queryProcess = new QueryProcess({
+    program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
+    settings: await settings(),
+    clock,
+    log: silentLogger,
+  })
+  await queryProcess.writeParquet(join(folder.path, 'a'), key, columns, [rowsOf(1)])
+  wake()
+  // Two turns of the microtask queue later the signal is sent, and the exit is not noticed yet.
+  await Promise.resolve()
+  await Promise.resolve()
+  await queryProcess.writeParquet(join(folder.path, 'b'), key, columns, [rowsOf(2)])
+  await queryProcess.close()
+})
+
+test('a statement that DuckDB refuses is told from a process that is gone', async () => {
+  const queryProcess = await startProcess()
+  const reading = queryProcess.readParquet(readJob('/nowhere'), new AbortController().signal)
+  await expect(reading.next()).rejects.toMatchObject({ code: 'ERR_QUERY_STATEMENT' })
+  await queryProcess.close()
+  await expect(
+    queryProcess.readParquet(readJob('/nowhere'), new AbortController().signal).next(),
+  ).rejects.toMatchObject({ code: 'ERR_QUERY_PROCESS' })
+})
+
+test('a read that is cancelled while it still connects asks nothing', async () => {
+  const database = await Database.open(await settings())
+  const replies: Response[] = []
+  const task = new ReadTask(database, 1, async (response) => void replies.push(response))
+  const running = task.run(readJob('/nowhere'))
+  task.cancel()
+  await expect(running).resolves.toBeUndefined()
+  expect(replies).toEqual([])
+})
