@@ -5,6 +5,24 @@ import { copyCell, copyRows, grownVector, newVector, valueBytes, type Vector } f
 const firstCapacity = 16
 const rowBytes = 12
 const emptyBytes = 1024
+/** What a string takes apart from its characters and the place that points to it. */
+const stringBytes = 20
+
+/** About what the rows of a batch will take in a buffer. */
+export function bytesOfTable({ rowCount, columns }: BatchTable): number {
+  let bytes = rowCount * rowBytes
+  for (const column of columns) {
+    bytes += rowCount * valueBytes[column.type]
+    if (column.type === 'string') bytes += bytesOfStrings(column.values)
+  }
+  return bytes
+}
+
+function bytesOfStrings(values: readonly string[]): number {
+  let bytes = 0
+  for (const text of values) if (text.length > 0) bytes += stringBytes + text.length
+  return bytes
+}
 
 /**
  * Points of one measurement in one retention policy that are not in files yet: append-only columns, in the order in
@@ -69,7 +87,7 @@ export class TableBuffer {
       const vector = this.#column(fields[index]!, column.type)
       if (rows) for (let at = 0; at < count; at++) copyCell(column, rowOf(at), vector, start + at)
       else copyRows(column, 0, vector, start, count)
-      if (column.type === 'string') for (const text of column.values) this.#bytes += text.length
+      if (column.type === 'string') this.#bytes += bytesOfStrings(column.values)
     }
     this.#rowCount += count
   }

@@ -9,13 +9,13 @@ export type Vector =
   | { readonly type: 'boolean'; values: Uint8Array; present: Uint8Array }
   | { readonly type: 'string'; values: string[]; present: Uint8Array }
 
-/** Bytes a value takes; for strings without their characters. */
+/** Bytes a value takes; for strings the place that points to one. */
 export const valueBytes: Readonly<Record<FieldType, number>> = {
   float: 9,
   integer: 9,
   unsigned: 9,
   boolean: 2,
-  string: 17,
+  string: 9,
 }
 
 export function newVector(type: FieldType, capacity: number): Vector {

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
+import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
+import { withoutFolders } from '../disk/disk.ts'
 import { chooseCompaction } from '../files/compaction.ts'
-import { FileStore, type StoredFile } from '../files/file-store.ts'
+import { FileStore } from '../files/file-store.ts'
 import { Log } from '../log/log.ts'
 import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
@@ -14,6 +16,7 @@ import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
 import { readBlocks } from './read.ts'
+import { filesFor } from './read-plan.ts'
 import type { Block, Column, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { shares } from './shares.ts'
@@ -46,6 +49,9 @@ export class Engine implements Reader {
   #flushes = 0
   #failedFlushes = 0
   #pointsWritten = 0
+  /** What writes that wait for the log will take in the buffers. */
+  #waitingBytes = 0
+  #replayFlushFailed = false
 
   private constructor(options: EngineOptions, store: FileStore, databases: Map<string, StoredDatabase>) {
     this.#options = options
@@ -77,10 +83,9 @@ export class Engine implements Reader {
     engine.#log = await Log.open(
       { disk, folder, keyring, log, onFatal },
       store.checkpoint,
-      (position, payload) => {
-        engine.#apply(position, decodeLogRecord(payload))
-      },
+      (position, payload) => engine.#replay(position, decodeLogRecord(payload)),
     )
+    await engine.#log.removeThrough(store.checkpoint)
     engine.#upkeep = engine.#keepUp()
     return engine
   }
@@ -102,13 +107,8 @@ export class Engine implements Reader {
     const invalid = batch.rejections.map((rejection) => ({ kind: 'invalid' as const, ...rejection }))
     if (batch.pointCount === 0) return { ...noOutcome, problems: invalid }
     await this.#diskGuard.check()
-    if (this.#bufferBytes() > this.#shares.refuseBytes) {
-      throw new AppError(
-        'unavailable',
-        'ERR_BUFFER_FULL',
-        'points come faster than they can be put into files',
-      )
-    }
+    const bytes = batch.tables.reduce((sum, table) => sum + bytesOfTable(table), 0)
+    this.#makeSureOfRoom(bytes)
     const record: WriteRecord = {
       kind: 'write',
       databaseId,
@@ -117,9 +117,10 @@ export class Engine implements Reader {
       limits,
       tables: batch.tables,
     }
-    const outcome = await this.#log.append(encodeLogRecord(record), (position) =>
-      this.#apply(position, record),
-    )
+    this.#waitingBytes += bytes
+    const outcome = await this.#log
+      .append(encodeLogRecord(record), (position) => this.#apply(position, record))
+      .finally(() => (this.#waitingBytes -= bytes))
     if (this.#bufferBytes() > this.#shares.flushBytes) this.#flushInBackground()
     return { accepted: outcome.accepted, problems: [...invalid, ...outcome.problems] }
   }
@@ -155,9 +156,8 @@ export class Engine implements Reader {
     const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
     const { maxTimeNs } = request
     if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return
-    const files = this.#store.files.filter(
-      (file) => isOf(file, databaseId, policy.name, measurement) && overlaps(file, minTimeNs, maxTimeNs),
-    )
+    const place = { databaseId, retentionPolicy: policy.name, measurement }
+    const files = filesFor(this.#store.files, place, minTimeNs, maxTimeNs)
     const tables = database.buffersOf(policy.name, measurement)
     const release = this.#store.pin(files)
     try {
@@ -227,6 +227,29 @@ export class Engine implements Reader {
     }
   }
 
+  /** @throws AppError unavailable, ERR_BUFFER_FULL */
+  #makeSureOfRoom(bytes: number): void {
+    const { flushBytes, refuseBytes } = this.#shares
+    // However large a batch, it finds room once the buffers are flushed.
+    const wantedBytes = Math.min(bytes, refuseBytes - flushBytes)
+    if (this.#bufferBytes() + this.#waitingBytes + wantedBytes <= refuseBytes) return
+    this.#flushInBackground()
+    throw new AppError('unavailable', 'ERR_BUFFER_FULL', 'points come faster than they can be put into files')
+  }
+
+  /** Buffers are put into files meanwhile: a log may hold more than fits into memory. */
+  async #replay(position: number, record: LogRecord): Promise<void> {
+    this.#apply(position, record)
+    if (this.#bufferBytes() <= this.#shares.flushBytes || this.#replayFlushFailed) return
+    try {
+      await this.#writeFrozen(this.#freezeBuffers(position))
+    } catch (error) {
+      // Reads need no room on the disk: the node serves what it has, and the next flush tries again.
+      this.#replayFlushFailed = true
+      this.#options.log.error({ err: error }, 'buffers could not be put into files')
+    }
+  }
+
   /** What a durable record does; nothing else changes data. */
   #apply(position: number, record: LogRecord): WriteOutcome {
     if (record.kind === 'delete-database') {
@@ -271,15 +294,16 @@ export class Engine implements Reader {
       // What an attempt before froze comes first: files cover positions in order.
       if (this.#freeze) await this.#finishFreeze(this.#freeze)
       if (this.#log.position === store.checkpoint && !store.changed) return
-      this.#freeze = this.#freezeBuffers()
-      await this.#finishFreeze(this.#freeze)
+      const freeze = this.#freezeBuffers(this.#log.position)
+      this.#log.roll()
+      await this.#finishFreeze(freeze)
       this.#flushes++
     } catch (error) {
       this.#failedFlushes++
       throw new AppError(
         'unavailable',
         'ERR_FLUSH',
-        `buffers could not be put into files: ${messageOf(error)}`,
+        `buffers could not be put into files: ${withoutFolders(messageOf(error))}`,
         {
           cause: error,
         },
@@ -287,7 +311,7 @@ export class Engine implements Reader {
     }
   }
 
-  #freezeBuffers(): Freeze {
+  #freezeBuffers(position: number): Freeze {
     const databases = [...this.#databases.values()].map((database) => {
       assert(database.frozen === null, 'buffers are frozen once')
       database.frozen = database.active
@@ -296,11 +320,16 @@ export class Engine implements Reader {
       return { database, seriesCount, fieldCount }
     })
     this.#oldestUnflushedMs = null
-    this.#log.roll()
-    return { position: this.#log.position, databases }
+    this.#freeze = { position, databases }
+    return this.#freeze
   }
 
   async #finishFreeze(freeze: Freeze): Promise<void> {
+    await this.#writeFrozen(freeze)
+    await this.#log.removeThrough(freeze.position)
+  }
+
+  async #writeFrozen(freeze: Freeze): Promise<void> {
     const tools = {
       store: this.#store,
       queryProcess: this.#queryProcess,
@@ -311,7 +340,6 @@ export class Engine implements Reader {
     // From here on the files answer for these points: no read may see them in neither or in both.
     for (const { database } of freeze.databases) database.frozen = null
     this.#freeze = null
-    await this.#log.removeThrough(freeze.position)
   }
 
   /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */
@@ -368,21 +396,4 @@ export class Engine implements Reader {
       return oldestNs !== null && BigInt(maxTimeNs) < oldestNs
     })
   }
-}
-
-function isOf(
-  { entry }: StoredFile,
-  databaseId: string,
-  retentionPolicy: string,
-  measurement: string,
-): boolean {
-  return (
-    entry.databaseId === databaseId &&
-    entry.retentionPolicy === retentionPolicy &&
-    entry.measurement === measurement
-  )
-}
-
-function overlaps(file: StoredFile, minTimeNs: bigint, maxTimeNs: bigint): boolean {
-  return file.minTimeNs <= maxTimeNs && file.maxTimeNs >= minTimeNs
 }

@@ -11,6 +11,7 @@ import type { NamedColumn, RowColumn, Rows } from '../query-process/messages.ts'
 const maxRowsPerFile = 500_000
 /** The query process gathers a file in memory before it writes it. */
 const maxCellsPerFile = 5_000_000
+const maxBytesPerFile = 48 * 1024 * 1024
 /** More shards than this in one buffer share files: scattered old points must not become a flood of files. */
 const maxShardsPerBuffer = 32
 const maxRowsPerBatch = 16_384
@@ -104,7 +105,11 @@ function floorDivide(a: bigint, b: bigint): bigint {
 
 function splitRows(table: TableBuffer, rows: Int32Array): PlannedFile[] {
   const files: PlannedFile[] = []
-  const maxRows = Math.min(maxRowsPerFile, Math.ceil(maxCellsPerFile / (table.fields.length + 2)))
+  const maxRows = Math.min(
+    maxRowsPerFile,
+    Math.ceil(maxCellsPerFile / (table.fields.length + 2)),
+    Math.ceil((maxBytesPerFile * table.rowCount) / table.bytes),
+  )
   for (let from = 0; from < rows.length;) {
     const end = endOfPoint(table, rows, Math.min(from + maxRows, rows.length))
     files.push({ rows: rows.subarray(from, end) })

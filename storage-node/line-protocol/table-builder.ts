@@ -6,7 +6,7 @@ const firstCapacity = 4
 const maxColumns = 4096
 const cellsPerByte = 64
 const alwaysCells = 262_144
-const maxCells = 16_777_216
+const maxCells = 8_388_608
 
 export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${cellsPerByte} values a byte with the empty places between them`
 
@@ -100,13 +100,12 @@ export class TableBuilder {
     this.#seriesOfRow[this.rowCount] = series
     this.rowCount++
     if (this.rowCount < this.#capacity) return
-    const cells = this.columns.length * this.#capacity
-    if (cells > this.#budget.left) {
-      this.full = true
-      return
-    }
-    this.#budget.left -= cells
-    this.#grow()
+    const { length } = this.columns
+    const added = Math.min(this.#capacity, Math.floor(this.#budget.left / Math.max(1, length)))
+    this.full = added === 0
+    if (added === 0) return
+    this.#budget.left -= added * length
+    this.#grow(this.#capacity + added)
   }
 
   /** Forgets what the row in hand was given. */
@@ -132,8 +131,8 @@ export class TableBuilder {
     }
   }
 
-  #grow(): void {
-    this.#capacity *= 2
+  #grow(capacity: number): void {
+    this.#capacity = capacity
     const times = new BigInt64Array(this.#capacity)
     times.set(this.#times)
     this.#times = times

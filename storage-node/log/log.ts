@@ -65,7 +65,7 @@ export class Log {
   static async open(
     options: LogOptions,
     checkpoint: number,
-    apply: (position: number, payload: Uint8Array) => void,
+    apply: (position: number, payload: Uint8Array) => unknown,
   ): Promise<Log> {
     const { disk, folder, keyring } = options
     await disk.makeFolder(folder)

@@ -22,14 +22,15 @@ export interface SealedSegment {
 }
 
 /**
- * Hands every record after `checkpoint` to `apply`, in order. What lies above the synced length of the last segment and
+ * Hands every record after `checkpoint` to `apply`, in order, each when it is done with the one
+ * before. What lies above the synced length of the last segment and
  * is not whole was never acknowledged: it is cut off. Any other damage ends the start.
  * @throws AppError corrupt, ERR_LOG_CORRUPT, naming file and offset
  */
 export async function replaySegments(
   options: ReplayOptions,
   checkpoint: number,
-  apply: (position: number, payload: Uint8Array) => void,
+  apply: (position: number, payload: Uint8Array) => unknown,
 ): Promise<SealedSegment[]> {
   const { disk, folder } = options
   const names = (await disk.list(folder)).filter((name) => name.endsWith(segmentSuffix))
@@ -45,8 +46,8 @@ export async function replaySegments(
         0,
         `positions from ${Math.max(expected, checkpoint + 1)} on are missing`,
       )
-    const segment = await replaySegment(options, name, isLast, (position, payload) => {
-      if (position > checkpoint) apply(position, payload)
+    const segment = await replaySegment(options, name, isLast, async (position, payload) => {
+      if (position > checkpoint) await apply(position, payload)
     })
     if (!segment) continue
     expected = segment.lastPosition + 1
@@ -60,7 +61,7 @@ async function replaySegment(
   options: ReplayOptions,
   name: string,
   isLast: boolean,
-  apply: (position: number, payload: Uint8Array) => void,
+  apply: (position: number, payload: Uint8Array) => unknown,
 ): Promise<SealedSegment | null> {
   const { disk, folder, keyring } = options
   const path = join(folder, name)
@@ -90,7 +91,7 @@ async function replaySegment(
       break
     }
     position = record.position
-    apply(position, record.payload)
+    await apply(position, record.payload)
     offset = record.end
   }
   if (position < header.firstPosition) {

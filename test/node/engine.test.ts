@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../support/fake-clock.ts'
 import {
@@ -27,14 +27,26 @@ describe('durability', () => {
       'm,host=b v=-0 9223372036854775806',
       'm,host=a v=2 -9223372036854775806',
       'm b=f 0',
+      'm,host=c s="\ufeff" 1',
+      'm,host=c s="\ufeffa mark, and more than twelve bytes\ufeff" 2',
+      'm,host=c s="\u0000" 3',
+      'm,host=c s="between\u0000 more than twelve bytes" 4',
+      'm,host=c s="" 5',
+      'm,host=c s="twelve bytes" 6',
     ]
-    expect(await write(engine, lines.join('\n'))).toEqual({ accepted: 4, problems: [] })
+    expect(await write(engine, lines.join('\n'))).toEqual({ accepted: 10, problems: [] })
     const wanted = { fields: ['v', 'i', 'u', 'b', 's', 'absent'] }
     const expected = [
       '{host=a} -9223372036854775806 v=2',
       '{host=a} -5 v=1.5,i=-9223372036854775808,u=18446744073709551615,b=true,s=héé "x"',
       '{host=b} 9223372036854775806 v=-0',
       '{} 0 b=false',
+      '{host=c} 1 s=\ufeff',
+      '{host=c} 2 s=\ufeffa mark, and more than twelve bytes\ufeff',
+      '{host=c} 3 s=\u0000',
+      '{host=c} 4 s=between\u0000 more than twelve bytes',
+      '{host=c} 5 s=',
+      '{host=c} 6 s=twelve bytes',
     ]
     expect(await readAll(engine, wanted)).toEqual(expected)
     await engine.flush()
@@ -99,6 +111,32 @@ describe('durability', () => {
     expect(engine.measurements(databaseId)[0]!.fields.size).toBe(41)
     await engine.close()
   })
+})
+
+test('a log that holds more than the buffers may is put into files while it is replayed', async () => {
+  await using folder = await temporaryFolder()
+  const engine = await openEngine(join(folder.path, 'first'), { memoryLimitBytes: 4 * 1024 ** 3 })
+  const rounds = 6
+  const pointsPerRound = 100_000
+  for (let round = 0; round < rounds; round++) {
+    const lines = Array.from({ length: pointsPerRound }, (_, k) => `m,t=${k % 3} v=${k} ${round * 1e9 + k}`)
+    await write(engine, lines.join('\n'))
+  }
+  const { bufferBytes } = engine.stats()
+  // As if the process had been killed now.
+  await cp(join(folder.path, 'first'), join(folder.path, 'second'), { recursive: true })
+  await engine.close()
+  let second = await openEngine(join(folder.path, 'second'), { memoryLimitBytes: 64 * 1024 * 1024 })
+  expect(bufferBytes).toBeGreaterThan(10_000_000)
+  expect(second.stats().bufferBytes).toBeLessThan(9_000_000)
+  expect(second.stats()).toMatchObject({ position: rounds })
+  expect(second.stats().checkpoint).toBeGreaterThan(0)
+  expect(await readAll(second)).toHaveLength(rounds * pointsPerRound)
+  await second.close()
+  second = await openEngine(join(folder.path, 'second'), { memoryLimitBytes: 64 * 1024 * 1024 })
+  expect(second.stats()).toMatchObject({ bufferedRows: 0, position: rounds, checkpoint: rounds })
+  expect(new Set(await readAll(second)).size).toBe(rounds * pointsPerRound)
+  await second.close()
 })
 
 /** @returns what the writer said was acknowledged before it was killed */
@@ -267,7 +305,7 @@ describe('damage', () => {
     await writeFile(path!, content)
     await expect(readAll(engine)).rejects.toMatchObject({
       kind: 'corrupt',
-      message: `${path} is damaged: points of measurement "m" from 0 to 4999 cannot be read`,
+      message: `${basename(path!)} is damaged: points of measurement "m" from 0 to 4999 cannot be read`,
     })
     await engine.close()
   })
