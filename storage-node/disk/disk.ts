@@ -53,3 +53,8 @@ export function hasCode(error: unknown, code: string): boolean {
 export function renamed(path: string, cause: unknown): Error {
   return new Error(`${path} was renamed, its folder could not be synced: ${messageOf(cause)}`, { cause })
 }
+
+/** A text of the system's or of DuckDB's as anybody may read it: with the names of files, without their folders. */
+export function withoutFolders(text: string): string {
+  return text.replace(/(["'])\/[^"'\n]*\//g, '$1').replace(/(?<=^|\s)\/\S*\//g, '')
+}

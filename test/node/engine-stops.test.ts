@@ -3,7 +3,10 @@ import { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { dropped, kept, Life, type Truth } from './engine-life.ts'
 
-vi.mock('../../storage-node/query-process/client.ts', () => import('./parquet-stand-in.ts'))
+vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
+  ...(await original<object>()),
+  ...(await import('./parquet-stand-in.ts')),
+}))
 
 /**
  * Promise: wherever a process is killed or loses its power, and wherever the disk fails or is full, the node starts
