@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Clock } from '../common/clock.ts'
 import {
   compatibleVersion,
@@ -51,18 +52,30 @@ interface Visit {
   readonly source: string
   organizationId: string | null
   answeredBy: 'gateway' | 'node'
+  /** A node took the credentials for valid. */
+  letIn: boolean
   /** Why the gateway refused; null when it did not. */
   refusal: string | null
 }
 
 const retryAfterSeconds = 2
 
+/** A connection that nobody has been let in on is not kept for long. */
+const strangerIdleMs = 5_000
+
 /** The public side: probes are the gateway's own, all else goes to the organization that the credentials name. */
 export function createGatewayHandler(parts: GatewayParts): RequestHandler {
+  /** Connections on which somebody was let in. */
+  const trusted = new WeakSet<Socket>()
   return async (request, response) => {
     const startMs = parts.clock.monotonicMs()
     const visit = visitOf(request, response)
     setCommonHeaders(visit)
+    // After the server's own listener, which sets the time that all connections are kept.
+    response.once('finish', () => {
+      if (visit.letIn) trusted.add(request.socket)
+      if (!trusted.has(request.socket)) request.socket.setTimeout(strangerIdleMs)
+    })
     await serve(parts, visit)
     const durationMs = parts.clock.monotonicMs() - startMs
     parts.metrics.durations.observe(durationMs / 1000)
@@ -100,6 +113,7 @@ function visitOf(request: IncomingMessage, response: ServerResponse): Visit {
     source: request.socket.remoteAddress ?? '',
     organizationId: null,
     answeredBy: 'gateway',
+    letIn: false,
     refusal: null,
   }
 }
@@ -158,6 +172,10 @@ async function pass(
     organizationId,
     source: visit.source,
     requestId: visit.requestId,
+    onLetIn: () => {
+      visit.letIn = true
+      parts.accepted.add(credentialKey)
+    },
     protocol: 'encrypted' in request.socket ? 'https' : 'http',
   }).catch((error: unknown) => {
     if (error instanceof AppError && error.kind === 'unavailable') {
@@ -169,7 +187,6 @@ async function pass(
     case 'answered':
       visit.answeredBy = 'node'
       parts.reached.add(organizationId)
-      if (outcome.letIn) parts.accepted.add(credentialKey)
       return
     case 'client-gone':
       visit.refusal = 'client-gone'

@@ -6,12 +6,9 @@ import { letInHeader } from '../common/door.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { wrongPeerCode, type OrganizationPools } from './pools.ts'
 
-/**
- * What became of a request that was passed on. `answered` says that the client has the node's answer, or a part;
- * `letIn`, that the node took the credentials for valid.
- */
+/** What became of a request that was passed on. `answered` says that the client has the node's answer, or a part. */
 export type Outcome =
-  | { readonly kind: 'answered'; readonly letIn: boolean }
+  | { readonly kind: 'answered' }
   /** Nothing has been sent to the client yet. */
   | { readonly kind: 'unauthorized' | 'unknown-organization' }
   | { readonly kind: 'unavailable'; readonly cause: unknown }
@@ -22,6 +19,8 @@ export interface Forwarding {
   readonly source: string
   readonly requestId: string
   readonly protocol: 'http' | 'https'
+  /** Called before the answer goes on, when the node took the credentials for valid. */
+  readonly onLetIn: () => void
 }
 
 const hasBody = (request: IncomingMessage): boolean =>
@@ -44,7 +43,6 @@ export async function forward(
   const clientGone = new AbortController()
   const onClose = () => clientGone.abort()
   response.once('close', onClose)
-  let letIn = false
   try {
     if (request.headers.expect !== undefined) response.writeContinue()
     if (body) request.pipe(body)
@@ -59,16 +57,16 @@ export async function forward(
       await answer.body.dump({ limit: 65_536 })
       return { kind: 'unauthorized' }
     }
-    letIn = answer.headers[letInHeader] !== undefined
+    if (answer.headers[letInHeader] !== undefined) forwarding.onLetIn()
     response.writeHead(answer.statusCode, responseHeaders(answer.headers))
     await pipeline(answer.body, response)
-    return { kind: 'answered', letIn }
+    return { kind: 'answered' }
   } catch (error) {
     if (clientGone.signal.aborted) return { kind: 'client-gone' }
     if (response.headersSent) {
       // The client must not take half an answer for a whole one.
       response.destroy()
-      return { kind: 'answered', letIn }
+      return { kind: 'answered' }
     }
     return isUnknownName(error) ? { kind: 'unknown-organization' } : { kind: 'unavailable', cause: error }
   } finally {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo, LookupFunction } from 'node:net'
+import { connect as connectPlain, type AddressInfo, type LookupFunction } from 'node:net'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { gzipSync } from 'node:zlib'
@@ -306,6 +306,23 @@ describe('limits hold at the door and at the node', () => {
     expect((await ask(other, b.token)).status).toBe(200)
     await other.stop()
   })
+
+  test('a connection on which nobody was let in is closed after seconds, another is kept', async () => {
+    const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true' })
+    const open = async (authorization: string) => {
+      const socket = connectPlain(other.port, host)
+      socket.write(
+        `GET /query?q=SHOW+DATABASES HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`,
+      )
+      await once(socket, 'data')
+      return socket
+    }
+    const [stranger, known] = await Promise.all([open('Token garbage'), open(`Token ${a.token}`)])
+    await once(stranger, 'close')
+    expect(known.closed).toBe(false)
+    known.destroy()
+    await other.stop()
+  }, 15_000)
 
   /** Pushes A's document with other limits for as long as `use` runs. */
   async function withLimits(
