@@ -98,6 +98,15 @@ export const reasons = {
     of: ['Ready', 'Stalled'],
     meaning: 'A limit of the organization or the platform is used up; the message names it.',
   },
+  NamespaceTerminating: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The runtime namespace is being deleted by somebody else; it is made anew when it is gone.',
+  },
+  DataKeyMissing: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'The Secret with the data key is gone, and there is data that cannot be read without it. It is never made anew: restore it.',
+  },
   NamespaceNotOurs: {
     of: ['Ready', 'Stalled'],
     meaning: 'The runtime namespace exists and was not made for this organization. It is never adopted.',

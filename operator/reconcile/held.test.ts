@@ -171,3 +171,38 @@ describe('an Organization that is held stays closed', () => {
     expect(after?.['spec']).toEqual(before['spec'])
   })
 })
+
+describe('a data key that is gone', () => {
+  test.each([
+    ['beside its StatefulSet', false],
+    ['beside nothing but its volume', true],
+  ])('%s is never made anew: somebody must restore it', async (_how, isSetGone) => {
+    const { world, runtime } = await tenant()
+    const key = world.get(resources.secrets, secretNames.dataKey, runtime)!
+    const metadata = { name: 'data-storage-node-0', namespace: runtime }
+    await world.kube.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata })
+    await world.kube.delete(key)
+    if (isSetGone) await world.kube.delete(world.get(resources.statefulSets, 'storage-node', runtime)!)
+    world.restart()
+    await world.settle()
+    expect(world.get(resources.secrets, secretNames.dataKey, runtime)).toBeUndefined()
+    const said = condition(world, resources.organizations, 'acme', 'Stalled')
+    expect(said).toMatchObject({ status: 'True', reason: 'DataKeyMissing' })
+    expect(said?.message).toContain(`${runtime}/data-key`)
+    await world.kube.create({ ...key, metadata: { ...key.metadata, resourceVersion: '' } })
+    await world.settle()
+    expect(condition(world, resources.organizations, 'acme', 'Stalled')?.status).toBe('False')
+  })
+})
+
+test('a runtime namespace that is being deleted is called so', async () => {
+  const { world, runtime } = await tenant()
+  const namespace = world.get(resources.namespaces, runtime)!
+  await world.kube.patchMetadata(namespace, { finalizers: ['kubernetes'] })
+  await world.kube.delete(world.get(resources.namespaces, runtime)!)
+  await world.settle()
+  expect(condition(world, resources.organizations, 'acme', 'Reconciling')).toMatchObject({
+    status: 'True',
+    reason: 'NamespaceTerminating',
+  })
+})

@@ -21,6 +21,8 @@ export interface Made {
   /** The Organization in the form that is to be in force; null where that is not known or nothing runs. */
   readonly served: Organization | null
   readonly forms: GoodForms
+  /** Something that no watch tells of is waited for. */
+  readonly mustLookAgain?: true
   /** What the API server said, to be thrown when the statuses are written. */
   readonly refused?: AppError
 }
@@ -54,6 +56,8 @@ export async function makeRuntime(
     return made
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    const known = knownTrouble(error)
+    if (known) return { ...made, hold: problem ?? known, mustLookAgain: true }
     return { ...made, hold: problem ?? refusal(pass, error), refused: error }
   }
 }
@@ -73,6 +77,13 @@ function settleUnknown(pass: Pass, input: DesiredInput): Promise<void> {
   const spec = organizationSpecSchema.parse({ storage: { size } })
   const least = { ...input, organization: { ...input.organization, spec } }
   return settleBounds(pass, least, [networkPolicies.direct])
+}
+
+/** What is no failure of a request: it has a name, and says what helps. */
+function knownTrouble({ code, message }: AppError): Standing | null {
+  if (code === 'ERR_DATA_KEY_MISSING') return stalled('DataKeyMissing', message)
+  if (code === 'ERR_NAMESPACE_TERMINATING') return progressing('NamespaceTerminating', message)
+  return null
 }
 
 /** The Standing of an organization of whose objects the API server refused one. */

@@ -12,6 +12,8 @@ export interface SecretLook {
   readonly atMs: number
   /** What the look found to be in the way, null for nothing. */
   readonly hold: Standing | null
+  /** It came to nothing: its turn is at once, after all others. */
+  readonly isFailed?: true
 }
 
 /**

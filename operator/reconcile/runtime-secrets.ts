@@ -32,7 +32,8 @@ export async function ensureRuntimeSecrets(pass: Pass, input: DesiredInput): Pro
 
 async function ensureDataKey(pass: Pass, { organizationId, existing }: DesiredInput): Promise<void> {
   if (await read(pass, organizationId, secretNames.dataKey)) return
-  if (existing) {
+  const volumes = pass.caches.persistentVolumeClaims.list(runtimeNamespace(organizationId))
+  if (existing || volumes.length > 0) {
     // A new key would only hide that the data cannot be read any more.
     throw new AppError(
       'corrupt',

@@ -33,7 +33,8 @@ export async function settleOrganization(
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
   await sayFirst(pass, observed, organizationId)
   await holdOrganization(pass, observed)
-  const { hold, refused, served, forms } = await makeRuntime(pass, organization, organizationId)
+  const made = await makeRuntime(pass, organization, organizationId)
+  const { hold, refused, served, forms, mustLookAgain = false } = made
   const looked = new Map<string, TokenDecision>()
   const bring = (members: Observed): Promise<InForce | Standing> =>
     served
@@ -51,11 +52,11 @@ export async function settleOrganization(
   if (!('document' in settled)) {
     const said = await leaveInForce(pass, observed, organization, hold ?? settled)
     if (refused) throw refused
-    return { requeueAfterMs: welcomed && said ? nextLookMs(pass, true, false, null) : 0 }
+    return { requeueAfterMs: welcomed && said ? nextLookMs(pass, !mustLookAgain, false, null) : 0 }
   }
 
   const { tokens, document, databases, runtime, reports } = settled
-  for (const report of reports) if (report.result !== 'confirmed') pushFailed(pass, report)
+  for (const report of reports) if (isOpen(report)) pushFailed(pass, report)
   const ends = [
     await finishTokens(pass, organizationId, observed, runtime, reports),
     await finishDatabases(pass, organizationId, observed, runtime, reports),
@@ -75,17 +76,19 @@ export async function settleOrganization(
     confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused
-  const isConfirmed = reports.every(({ result }) => result === 'confirmed')
-  if (isConfirmed && !(welcomed && inTime && said)) return { requeueAfterMs: 0 }
-  const isSettled =
-    isConfirmed &&
-    ends.every(Boolean) &&
-    tokens.every(({ needsRetry }) => !needsRetry) &&
-    welcomed &&
-    inTime &&
-    said
+  const isAllSeen = welcomed && inTime && said
+  const mustRetry =
+    mustLookAgain ||
+    reports.some(isOpen) ||
+    !ends.every(Boolean) ||
+    tokens.some(({ needsRetry }) => needsRetry)
+  if (!mustRetry && !isAllSeen) return { requeueAfterMs: 0 }
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
-  return { requeueAfterMs: nextLookMs(pass, isSettled, hasSecrets, nextExpiryMs(document)) }
+  return { requeueAfterMs: nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document)) }
+}
+
+function isOpen(report: PodReport): report is PodReport & { readonly message: string } {
+  return report.result !== 'confirmed'
 }
 
 function pushFailed(pass: Pass, report: PodReport & { readonly message: string }): void {

@@ -104,9 +104,9 @@ export async function lookAtSecrets(
   const lastMs = (token: Token): number => pass.memory.look(token.metadata.uid)?.atMs ?? -Infinity
   const due = tokens.filter((token) => {
     if (token.spec.hash !== null || tokenProblem(token) || isPaused(token.metadata)) return false
-    const isLost =
-      stillKnown(pass, token, organizationId).length === 0 && !pass.memory.look(token.metadata.uid)?.hold
-    return isLost || nowMs - lastMs(token) >= everyMs
+    const look = pass.memory.look(token.metadata.uid)
+    if (!look || look.isFailed || nowMs - look.atMs >= everyMs) return true
+    return look.hold === null && stillKnown(pass, token, organizationId).length === 0
   })
   const inTurn = due.toSorted((a, b) => Math.sign(lastMs(a) - lastMs(b)) || 0)
   return eachInTime(pass.clock, inTurn, async (token) => {
@@ -134,6 +134,7 @@ async function lookAtSecret(
       error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
         ? progressing('Progressing', 'the operator has no right to the Secret yet')
         : progressing('ApiRefused', error.message)
+    pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold, isFailed: true })
     return { ...kept(token, known, hold, pass.now), needsRetry: true }
   }
 }
