@@ -1,12 +1,24 @@
 import { expect, test, vi } from 'vitest'
 import { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
+import type { Shares } from '../../storage-node/engine/shares.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { dropped, kept, Life, type Truth } from './engine-life.ts'
+import { stage } from './parquet-stand-in.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
   ...(await original<object>()),
   ...(await import('./parquet-stand-in.ts')),
 }))
+
+vi.mock('../../storage-node/engine/shares.ts', async (original) => {
+  const { shares } = await original<{ shares: (memoryLimitBytes: number) => Shares }>()
+  return {
+    shares: (memoryLimitBytes: number) => {
+      const usual = shares(memoryLimitBytes)
+      return { ...usual, flushBytes: stage.flushBytes ?? usual.flushBytes }
+    },
+  }
+})
 
 /**
  * Promise: wherever a process is killed or loses its power, and wherever the disk fails or is full, the node starts
@@ -23,18 +35,17 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+const flush = (life: Life) => life.engine.flush()
+
 /** All that changes a disk: writes, flushes, a compaction, retention, the deletion of a database, the end. */
 const script: readonly ((life: Life) => Promise<unknown>)[] = [
   (life) => life.write(kept, 'autogen', 1),
   (life) => life.write(dropped, 'autogen', 2),
-  (life) => life.engine.flush(),
+  flush,
   (life) => life.write(kept, 'short', 3),
   (life) => Promise.all([4, 5, 6].map((number) => life.write(kept, 'autogen', number))),
-  (life) => life.engine.flush(),
-  ...[7, 8, 9, 10, 11, 12].flatMap((number) => [
-    (life: Life) => life.write(kept, 'autogen', number),
-    (life: Life) => life.engine.flush(),
-  ]),
+  flush,
+  ...[7, 8, 9, 10, 11, 12].flatMap((number) => [(life: Life) => life.write(kept, 'autogen', number), flush]),
   async (life) => {
     const before = life.engine.stats().files
     await life.clock.advance(5_000)
@@ -135,6 +146,35 @@ test('a stop before any step', async () => {
   for (const play of script) await play(life)
   stops.push(...stopped('at the end', life))
   expect(stops.length).toBeGreaterThan(300)
+  for (const stop of stops) await liveOn(stop)
+})
+
+test('a stop before any step of a start that flushes while it replays', async () => {
+  const before = await new Life(new MemoryDisk()).open()
+  for (const play of script.slice(0, 6)) if (play !== flush) await play(before)
+  let replayed = new MemoryDisk()
+  before.disk.onStep = (step, path) => {
+    // The deletion is in the log, and its flush begins.
+    if (step === 'create' && path.includes('/tmp/')) replayed = new MemoryDisk(before.disk)
+  }
+  await before.lose(
+    (point) => point.startsWith(dropped),
+    () => before.engine.deleteDatabase(dropped),
+  )
+  const life = new Life(replayed, before.clock, before)
+  const stops: Stop[] = []
+  life.disk.onStep = (step, path) => {
+    stops.push(...stopped(`before step ${stops.length / 2}, ${step} of ${path}`, life))
+  }
+  stage.flushBytes = 0
+  try {
+    await life.open()
+    const { checkpoint, position } = life.engine.stats()
+    expect([checkpoint, position]).toEqual([6, 7])
+    for (const stop of stops) await liveOn(stop)
+  } finally {
+    stage.flushBytes = null
+  }
   for (const stop of stops) await liveOn(stop)
 })
 

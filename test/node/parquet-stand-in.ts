@@ -1,8 +1,8 @@
 import type { NamedColumn, ReadJob, RowColumn, Rows } from '../../storage-node/query-process/messages.ts'
 import type { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
 
-/** The disk of the next engine to be opened. */
-export const stage: { disk: MemoryDisk | null } = { disk: null }
+/** What the next engine to be opened finds: its disk, and the size at which it flushes if it is not its own choice. */
+export const stage: { disk: MemoryDisk | null; flushBytes: number | null } = { disk: null, flushBytes: null }
 
 type Cells = Record<string, number | bigint | null>
 
