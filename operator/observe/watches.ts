@@ -50,6 +50,20 @@ const ofStorageNodes = Object.entries(storageNodeSelector)
   .map(([key, value]) => `${key}=${value}`)
   .join(',')
 
+const selectors: Readonly<Partial<Record<Kind, { readonly labelSelector?: string }>>> = {
+  persistentVolumeClaims: { labelSelector: ofStorageNodes },
+  // Also those that somebody else has put into a runtime namespace: they open what ours close.
+  networkPolicies: {},
+}
+
+/** What is dropped before it is kept. */
+const transforms: Readonly<Partial<Record<Kind, (object: KubeObject) => KubeObject>>> = {
+  // A pod's spec is large and no pass reads it.
+  pods: withoutSpec,
+  // Of other namespaces nothing is read.
+  networkPolicies: (policy) => (runtimePattern.test(policy.metadata.namespace ?? '') ? policy : bare(policy)),
+}
+
 /** The caches of everything that passes read, and who is to be looked at when something in them changes. */
 export class Watches {
   readonly caches: WatchedCaches
@@ -63,7 +77,7 @@ export class Watches {
     const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
       const { client, clock, log, registry } = options
       const resource = resources[kind]
-      const transform = kind === 'pods' ? withoutSpec : undefined
+      const transform = transforms[kind]
       const reflector = new Reflector({
         client,
         clock,
@@ -83,7 +97,7 @@ export class Watches {
     ])
     const children = childKinds.map((kind): [Kind, Store] => [
       kind,
-      open(kind, { labelSelector: kind === 'persistentVolumeClaims' ? ofStorageNodes : managed }),
+      open(kind, selectors[kind] ?? { labelSelector: managed }),
     ])
     this.caches = Object.fromEntries([...tenants, ...children]) as Record<Kind, Store>
     this.#reflectors = reflectors
@@ -173,8 +187,20 @@ function perNamespace(namespaces: readonly string[], open: (more: { namespace?: 
   }
 }
 
-/** A pod's spec is large and no pass reads it. */
-function withoutSpec(pod: KubeObject): KubeObject {
-  const { spec: _dropped, ...rest } = pod
+function withoutSpec({ spec: _dropped, ...rest }: KubeObject): KubeObject {
   return rest
+}
+
+function bare({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
+  }
 }

@@ -49,7 +49,7 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<vo
     if (object.kind === 'StatefulSet') await ensureRuntimeSecrets(pass, input)
     await applyChild(pass, object)
   }
-  await prune(pass, input.organizationId, desired)
+  await prune(pass, input, desired)
 }
 
 /**
@@ -65,7 +65,7 @@ export async function settleBounds(
   for (const object of desired) await applyChild(pass, object)
   // No data key is made here: what held nothing before needs none before its pods.
   if (input.existing) await ensureRuntimeSecrets(pass, input)
-  await prune(pass, input.organizationId, desired, [storageNode, ...kept])
+  await prune(pass, input, desired, [storageNode, ...kept])
 }
 
 /** Applies one object if the cache does not show it as wanted. */
@@ -114,22 +114,33 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
   throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', `Namespace ${name} is being deleted`)
 }
 
-/** Takes away what is of this organization and no longer wanted, such as the policy of a path that was closed. */
+/**
+ * Takes away what is no longer wanted, such as the policy of a path that was closed, and every NetworkPolicy that
+ * somebody else has put there: policies add up, so one that opens everything would undo all of ours.
+ */
 async function prune(
   pass: Pass,
-  organizationId: string,
+  input: DesiredInput,
   desired: readonly KubeObject[],
   kept: readonly string[] = [],
 ): Promise<void> {
+  const { organizationId, organization } = input
   const namespace = runtimeNamespace(organizationId)
   const wanted = new Set(desired.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
   for (const kind of ['NetworkPolicy', 'PodDisruptionBudget']) {
     for (const object of storeOf(pass, kind).list(namespace)) {
-      const isOurs = object.metadata.labels?.[labelKeys.organizationId] === organizationId
-      const { name, deletionTimestamp } = object.metadata
-      if (!isOurs || wanted.has(`${kind} ${name}`) || kept.includes(name) || deletionTimestamp) continue
-      pass.log.info({ objectKind: kind, object: `${namespace}/${name}` }, 'object no longer wanted')
+      const { name, deletionTimestamp, labels } = object.metadata
+      const isOurs = labels?.[labelKeys.organizationId] === organizationId
+      const isUnwanted = !wanted.has(`${kind} ${name}`) && !kept.includes(name)
+      if (!isUnwanted || deletionTimestamp || !(isOurs || kind === 'NetworkPolicy')) continue
+      pass.log.info(
+        { objectKind: kind, object: `${namespace}/${name}`, isOurs },
+        isOurs ? 'object no longer wanted' : 'foreign policy removed',
+      )
       await pass.client.delete(object)
+      if (isOurs) continue
+      const message = `${kind} ${name} in the runtime namespace was not made by the operator`
+      pass.events.record(eventTarget(organization), 'Warning', 'ForeignPolicyRemoved', message)
     }
   }
 }

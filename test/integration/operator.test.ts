@@ -182,6 +182,27 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       })
     })
 
+    test('a policy of somebody else in a runtime namespace goes, also while the Organization is held', async () => {
+      const { namespace, runtime } = await bench.newTenant()
+      const opensAll: KubeObject = {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'opens-all', namespace: runtime },
+        spec: { podSelector: {}, ingress: [{}], policyTypes: ['Ingress'] },
+      }
+      const goes = () => bench.isGone(resources.networkPolicies, runtime, 'opens-all', 5_000)
+      await bench.apply(opensAll)
+      await goes()
+      await bench.apply(organization(namespace, { hibernation: 'Now' }))
+      await bench.hasReason(resources.organizations, namespace, 'acme', 'NotYetSupported')
+      await bench.apply(opensAll)
+      await goes()
+      await bench.remove(resources.networkPolicies, runtime, 'default-deny')
+      await eventually('the policy is back', 5_000, () =>
+        bench.get(resources.networkPolicies, runtime, 'default-deny'),
+      )
+    })
+
     test('a namespace that is there already is never taken over', async () => {
       const namespace = await bench.newNamespace()
       const paused = { annotations: { 'holdfast.dev/paused': 'true' } }

@@ -72,6 +72,7 @@ export class TenantWorld {
   readonly clock = new FakeClock()
   writes = 0
   readonly operatorWrites: string[] = []
+  readonly events: string[] = []
   /** The process dies with this write. */
   killAfter = Number.POSITIVE_INFINITY
   killed = false
@@ -183,7 +184,9 @@ export class TenantWorld {
         issueNodeIdentity: async () => ({ certificatePem: 'certificate', privateKeyPem: 'key' }),
         isNodeIdentityDue: () => false,
       },
-      events: { record: () => undefined },
+      events: {
+        record: (_object, type, reason, message) => this.events.push(`${type} ${reason} ${message}`),
+      },
       memory: this.#memory,
       clock: this.clock,
       random: () => 0.5,
