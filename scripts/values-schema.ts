@@ -86,6 +86,9 @@ const valuesSchema = z.strictObject({
     service: z.strictObject({
       type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).describe('Type of the Service'),
       port: count(65_535, 'Port of the one public address'),
+      externalTrafficPolicy: z
+        .enum(['Local', 'Cluster'])
+        .describe("With type NodePort or LoadBalancer only; Local keeps the clients' addresses"),
       nodePort: count(65_535, 'With type NodePort only; null: Kubernetes chooses').nullish(),
       annotations: z.record(z.string(), z.string()).describe('Annotations of the Service'),
     }),
@@ -109,6 +112,7 @@ const valuesSchema = z.strictObject({
       attemptsPerSecond: count(1_000_000, 'Of one source address, before authentication'),
       requestsPerSecond: count(1_000_000, 'Of one token'),
       connections: count(1_000_000, 'Open connections of clients, of one gateway pod'),
+      connectionsPerSource: count(1_000_000, 'Of these, from one source address'),
       requestsPerOrganization: count(1_000_000, 'Requests under way to one organization, of one gateway pod'),
       connectionsPerOrganization: count(10_000, 'Connections to its storage nodes, of one gateway pod'),
       silenceSeconds: count(86_400, 'Longest silence of a storage node within a request'),

@@ -1,89 +1,38 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:https'
-import { connect as connectPlain, type AddressInfo, type LookupFunction } from 'node:net'
-import { join } from 'node:path'
+import { connect as connectPlain } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { request, type Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../common/clock.ts'
 import { letInHeader } from '../../common/door.ts'
-import { identity } from '../../common/identity.ts'
 import { tokenId } from '../../common/ids.ts'
-import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
-import { parseGatewayConfig } from '../../gateway/config.ts'
-import { createGateway, type Gateway } from '../../gateway/gateway.ts'
-import type { Target } from '../../gateway/target.ts'
-import { TestAuthority, writeIdentity } from '../support/certificates.ts'
-import {
-  agentOf,
-  host,
-  newToken,
-  send,
-  TestInstallation,
-  type Answer,
-  type Tenant,
-} from '../support/installation.ts'
+import type { Gateway } from '../../gateway/gateway.ts'
+import { host, newToken, send, TestInstallation, type Answer, type Tenant } from '../support/installation.ts'
 import { untilLogged } from '../support/storage-node.ts'
+import { TwoTenants } from '../support/two-tenants.ts'
 
 const unknownId = 'dddddddddddddddd'
 
+let bench: TwoTenants
 let installation: TestInstallation
 let a: Tenant
 let b: Tenant
 let gateway: Gateway
 let client: Agent
-const targets = new Map<string, Target>()
-
-/** As the cluster's DNS: a name that nobody has is not found. */
-const missing: LookupFunction = (name, _options, callback) =>
-  callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }), '', 0)
-
-const targetOf = (id: string): Target =>
-  targets.get(id) ?? { host: `storage-node.holdfast-${id}.svc.test.`, port: 8086, lookup: missing }
-
-async function startGateway(more: Record<string, string>): Promise<Gateway> {
-  const config = parseGatewayConfig({
-    HOLDFAST_LISTEN: `${host}:0`,
-    HOLDFAST_METRICS_LISTEN: `${host}:0`,
-    HOLDFAST_IDENTITY_DIR: join(installation.folder, 'gateway'),
-    ...more,
-  })
-  const started = createGateway(config, targetOf, systemClock, silentLogger)
-  await started.start()
-  return started
-}
 
 beforeAll(async () => {
-  installation = await TestInstallation.create()
-  a = await installation.startTenant('aaaaaaaaaaaaaaaa')
-  b = await installation.startTenant('bbbbbbbbbbbbbbbb')
-  for (const { id, process } of [a, b]) targets.set(id, { host, port: process.port })
-  await writeIdentity(join(installation.folder, 'gateway'), installation.gateway)
-  const publicDir = await writeIdentity(
-    join(installation.folder, 'public'),
-    await installation.authority.issue(),
-  )
-  gateway = await startGateway({ HOLDFAST_TLS_DIR: publicDir })
-  client = agentOf(installation.operator.ca, null)
+  bench = await TwoTenants.start()
+  ;({ installation, a, b, gateway, client } = bench)
 })
 
-afterAll(async () => {
-  await client.close()
-  await gateway.stop()
-  await installation.stop()
-})
+afterAll(() => bench.stop())
 
-const through = (path: string, options: object = {}) =>
-  send(client, `https://${host}:${gateway.port}${path}`, options)
-const write = (token: string, body: string | Buffer, headers = {}) =>
-  through('/write?db=metrics', {
-    method: 'POST',
-    body,
-    headers: { authorization: `Token ${token}`, ...headers },
-  })
+const startGateway = (more: Record<string, string>) => bench.startGateway(more)
+const through = (path: string, options: object = {}) => bench.through(path, options)
+const write = (token: string, body: string | Buffer, headers = {}) => bench.write(token, body, headers)
+const read = (token: string, measurement: string) => bench.read(token, measurement)
 
 /** Asks for an answer that is larger than what buffers on the way hold; nobody reads it but who listens to the socket. */
 const startLargeAnswer = (requestId: string): TLSSocket => {
@@ -95,10 +44,6 @@ const startLargeAnswer = (requestId: string): TLSSocket => {
   )
   return socket
 }
-const read = (token: string, measurement: string) =>
-  through(`/query?db=metrics&epoch=ns&q=SELECT%20v%20FROM%20${measurement}`, {
-    headers: { authorization: `Token ${token}` },
-  })
 
 describe('the same address serves every organization, and each reaches its own nodes alone', () => {
   test('what a tenant writes, it reads, and the other does not', async () => {
@@ -360,86 +305,3 @@ describe('limits hold at the door and at the node', () => {
       expect(await mean()).toMatchObject({ status: 200, text })
     }))
 })
-
-describe('a node that cannot be reached, or is not who it should be, is 503 and nothing leaks to it', () => {
-  test('nobody listens: 503 with Retry-After, also while a body is sent', async () => {
-    const id = 'eeeeeeeeeeeeeeee'
-    targets.set(id, { host, port: 1 })
-    const answer = await write(mintToken(id), gzipSync('x v=1 1'), { 'content-encoding': 'gzip' })
-    expect(answer).toMatchObject({ status: 503, text: '{"error":"storage node unavailable"}\n' })
-    expect(answer.headers['retry-after']).toBe('2')
-  })
-
-  test('a name that is gone for a while is 503 for who was let in before, 401 for all others', async () => {
-    const id = 'fedcba9876543210'
-    const token = mintToken(id)
-    const issued = await installation.authority.issue(identity(id, 'node'))
-    const node = await listen(
-      createServer({ cert: issued.cert, key: issued.key }, (request, response) => {
-        const letIn = request.headers.authorization === `Token ${token}`
-        response.writeHead(letIn ? 200 : 404, { connection: 'close', ...(letIn && { [letInHeader]: '1' }) })
-        response.end('{}')
-      }),
-    )
-    let there = true
-    targets.set(id, {
-      host: 'storage-node.test.',
-      port: (node.address() as AddressInfo).port,
-      lookup: (name, options, callback) =>
-        there ? callback(null, [{ address: host, family: 4 }]) : missing(name, options, callback),
-    })
-    const invented = mintToken(id)
-    expect((await read(token, 'x')).status).toBe(200)
-    expect((await read(invented, 'x')).status).toBe(404)
-    there = false
-    node.close()
-    expect((await read(token, 'x')).status).toBe(503)
-    expect((await read(invented, 'x')).status).toBe(401)
-    expect((await read(mintToken(id), 'x')).status).toBe(401)
-  })
-
-  test("A's node in the place of B's is refused before a byte of the request is sent", async () => {
-    const before = a.process.log.length
-    const known = targets.get(b.id)!
-    targets.set(b.id, targets.get(a.id)!)
-    const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true' })
-    const answer = await send(client, `http://${host}:${other.port}/query?q=SHOW+DATABASES`, {
-      headers: { authorization: `Token ${b.token}` },
-    })
-    await other.stop()
-    targets.set(b.id, known)
-    expect(answer.status).toBe(503)
-    expect(a.process.log.length).toBe(before)
-  })
-
-  test.each([
-    [
-      'of another authority',
-      async () => (await TestAuthority.create()).issue(identity('ffffffffffffffff', 'node')),
-    ],
-    [
-      'with two identities',
-      () => installation.authority.issue(identity('ffffffffffffffff', 'node'), identity(a.id, 'node')),
-    ],
-    ['of the gateway', () => installation.authority.issue(identity('ffffffffffffffff', 'gateway'))],
-    ['without identity', () => installation.authority.issue()],
-  ])('a node with a certificate %s is refused', async (_name, issue) => {
-    const issued = await issue()
-    let requests = 0
-    const imposter = await listen(
-      createServer({ cert: issued.cert, key: issued.key }, (_request, response) => {
-        requests += 1
-        response.end('{}')
-      }),
-    )
-    targets.set('ffffffffffffffff', { host, port: (imposter.address() as AddressInfo).port })
-    const answer = await read(mintToken('ffffffffffffffff'), 'x')
-    imposter.closeAllConnections()
-    imposter.close()
-    expect([answer.status, requests]).toEqual([503, 0])
-  })
-})
-
-function listen(server: Server): Promise<Server> {
-  return new Promise((resolve) => server.listen(0, host, () => resolve(server)))
-}
