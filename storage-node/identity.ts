@@ -63,9 +63,12 @@ export async function ownIdentity(
     log.info({ file: keyFile }, 'made the data key: keep a copy, the data cannot be read without it')
   }
   const dataKey = await readDataKey(disk, keyFile)
+  await disk.makeFolder(dataDir)
+  // A kill may have left files that are not durable yet; what is written with them must not outlive them. The id comes
+  // after the key is durable.
+  await disk.syncFolder(organizationId === null ? dirname(keyFile) : dataDir)
   if (organizationId !== null) return { organizationId, dataKey }
   const made = newId()
-  await disk.makeFolder(dataDir)
   await disk.replace(idFile, Buffer.from(`${made}\n`))
   return { organizationId: made, dataKey }
 }
