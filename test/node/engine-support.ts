@@ -38,6 +38,8 @@ export function databaseState(options: DatabaseOptions = {}, id = databaseId): D
 export interface OpenOptions extends DatabaseOptions {
   readonly clock?: Clock
   readonly keyByte?: number
+  readonly organizationId?: string
+  readonly dataKey?: Uint8Array
   readonly memoryLimitBytes?: number
 }
 
@@ -46,8 +48,8 @@ export async function openEngine(dataFolder: string, options: OpenOptions = {}):
     disk: nodeDisk,
     clock: options.clock ?? systemClock,
     log: silentLogger,
-    organizationId: '0123456789abcdef',
-    dataKey: new Uint8Array(32).fill(options.keyByte ?? 1),
+    organizationId: options.organizationId ?? '0123456789abcdef',
+    dataKey: options.dataKey ?? new Uint8Array(32).fill(options.keyByte ?? 1),
     dataFolder,
     queryProcess: {
       program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
