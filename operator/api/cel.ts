@@ -256,6 +256,7 @@ export const databaseRules: readonly Rule<Database>[] = [
 export const tokenRules: readonly Rule<Token>[] = [
   immutable('organization', 'required'),
   immutable('permissions', 'required'),
+  immutable('secretName', 'optional'),
   immutable('hash', 'optional'),
   {
     at: 'spec',

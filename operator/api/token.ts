@@ -47,7 +47,7 @@ export const tokenSpecSchema = z.object({
     }),
   ).describe('Change the token string by itself; none to keep it.'),
   secretName: optional(objectName()).describe(
-    'Name of the Secret that receives the token; metadata.name if none.',
+    'Name of the Secret that receives the token; metadata.name if none. Cannot be changed: another Secret is another token.',
   ),
   hash: optional(hash()).describe(
     'SHA-256, 64 lower-case hex digits, of a token string minted elsewhere: no Secret is made. Excludes secretName and rotation. Cannot be changed.',

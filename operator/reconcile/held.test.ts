@@ -206,3 +206,23 @@ test('a runtime namespace that is being deleted is called so', async () => {
     reason: 'NamespaceTerminating',
   })
 })
+
+test('another secretName is refused: the string and its Secret stay, and go with the Token', async () => {
+  const { world } = await tenant()
+  const before = structuredClone(world.nodes.document)
+  const secret = world.get(resources.secrets, 'writer')
+  await world.edit(resources.tokens, 'writer', { secretName: 'another' })
+  world.restart()
+  await world.settle()
+  expect(condition(world, resources.tokens, 'writer', 'Stalled')).toMatchObject({
+    status: 'True',
+    reason: 'InvalidSpec',
+    message: expect.stringContaining('spec.secretName'),
+  })
+  expect(world.nodes.document).toEqual(before)
+  expect(world.get(resources.secrets, 'writer')).toEqual(secret)
+  expect(world.get(resources.secrets, 'another')).toBeUndefined()
+  await world.remove(resources.tokens, 'writer')
+  await world.settle()
+  expect(world.get(resources.secrets, 'writer')).toBeUndefined()
+})

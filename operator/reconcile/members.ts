@@ -123,7 +123,7 @@ async function tokensAreGoing(pass: Pass, deleting: readonly Seen<Token>[]): Pro
 
 /** The garbage collector would do it too, later; a string that opens nothing should not lie about. */
 async function deleteTokenSecret(pass: Pass, organizationId: string, token: Token): Promise<void> {
-  const name = tokenSecretName(token)
+  const name = token.status?.binding?.name ?? tokenSecretName(token)
   if (name === null) return
   try {
     const secret = await pass.client.get(resources.secrets, { namespace: token.metadata.namespace, name })

@@ -251,7 +251,7 @@ function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
         secretName: null,
         hold: stalled(
           'SecretNotOurs',
-          `spec.secretName: Secret ${name} exists and does not belong to this Token; choose another name or delete it`,
+          `spec.secretName: Secret ${name} exists and does not belong to this Token; delete it, or make another Token with another secretName`,
         ),
       }
     default:
@@ -303,6 +303,11 @@ function withoutTwins(decisions: readonly TokenDecision[]): readonly TokenDecisi
 export function tokenProblem(token: Token): Standing | null {
   const [violation] = violations(tokenRules, token)
   if (violation) return stalled('InvalidSpec', violation.message)
+  const bound = token.status?.binding?.name
+  if (bound !== undefined && bound !== tokenSecretName(token)) {
+    const message = `spec.secretName: cannot be changed after creation; set it back to "${bound}" or make another Token`
+    return stalled('InvalidSpec', message)
+  }
   const [unsupported] = unsupportedInToken(token.spec)
   return unsupported ? stalled('NotYetSupported', unsupported.message) : null
 }

@@ -323,6 +323,10 @@ const tokens: readonly RuleCase[] = [
   tokenCase('an end', { expiresAfter: '8760h' }, null),
   tokenCase('rotation', { rotation: { every: '720h', overlap: '24h' } }, null),
   tokenCase('rotation without a pause', { rotation: { every: '0s' } }, 'spec.rotation.every'),
+  tokenCase('another Secret', { secretName: 'b' }, 'spec.secretName', {
+    before: { ...token, secretName: 'a' },
+  }),
+  tokenCase('a Secret named later', { secretName: 'a' }, 'spec.secretName', { before: token }),
   tokenCase('a Secret with a capital', { secretName: 'A' }, 'spec.secretName'),
 ]
 
