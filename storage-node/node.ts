@@ -118,7 +118,7 @@ function createParts(
   { clock, log }: NodeEnvironment,
 ): NodeParts {
   // One body of the largest size fits at least, as it comes in and as it is decompressed.
-  const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 8)))
+  const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 16)))
   const slots = new QuerySlots()
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,

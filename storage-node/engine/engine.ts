@@ -232,8 +232,11 @@ export class Engine implements Reader {
     const { flushBytes, refuseBytes } = this.#shares
     // However large a batch, it finds room once the buffers are flushed.
     const wantedBytes = Math.min(bytes, refuseBytes - flushBytes)
-    if (this.#bufferBytes() + this.#waitingBytes + wantedBytes <= refuseBytes) return
-    this.#flushInBackground()
+    const isRoom = this.#bufferBytes() + this.#waitingBytes + wantedBytes <= refuseBytes
+    // What waits for the log is in memory several times; the large ones wait one at a time.
+    const mayWait = this.#waitingBytes === 0 || this.#waitingBytes + bytes <= this.#shares.waitingBytes
+    if (isRoom && mayWait) return
+    if (!isRoom) this.#flushInBackground()
     throw new AppError('unavailable', 'ERR_BUFFER_FULL', 'points come faster than they can be put into files')
   }
 
@@ -304,9 +307,7 @@ export class Engine implements Reader {
         'unavailable',
         'ERR_FLUSH',
         `buffers could not be put into files: ${withoutFolders(messageOf(error))}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       )
     }
   }

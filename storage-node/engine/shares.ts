@@ -5,23 +5,24 @@ export interface Shares {
   readonly flushBytes: number
   /** Beyond this, writes are refused until a flush has made room. */
   readonly refuseBytes: number
+  /** What may wait for the log at a time, unless it is one batch. */
+  readonly waitingBytes: number
   readonly queryProcess: { readonly memoryLimitBytes: number; readonly threads: number }
 }
 
 /**
- * How buffers and query process divide the memory limit. At 512 MiB, in MiB, as measured with bodies of 20 MB in random
- * order of time while a flush goes on:
+ * How buffers and query process divide the memory limit. At 512 MiB, with four writers of bodies of 18 MB in random
+ * order of time (`test/node/bounded-memory.test.ts`), the most memory of their own that the processes were seen to have:
  *
- * | the node's process: runtime, indexes                              |  90 |
- * | buffers, the frozen ones with them                                |  96 |
- * | a body, its points, its log record in clear and in cipher         | 110 |
- * | the query process: runtime and DuckDB without any data            | 100 |
- * | the query process: DuckDB's data (its `memory_limit`)             | 112 |
+ * | the node's process: runtime, bodies, points, log records, buffers | 357 MiB |
+ * | the query process: runtime and DuckDB, of which `memory_limit` 112 | 180 MiB |
+ * | both at one time                                                  | 436 MiB |
  */
 export function shares(memoryLimitBytes: number): Shares {
   return {
     flushBytes: Math.max(8 * mebibyte, memoryLimitBytes / 16),
     refuseBytes: Math.max(24 * mebibyte, (memoryLimitBytes * 3) / 16),
+    waitingBytes: Math.max(4 * mebibyte, memoryLimitBytes / 64),
     queryProcess: {
       // DuckDB does not work well with less than about 100 MB a thread.
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),

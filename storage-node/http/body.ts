@@ -68,8 +68,10 @@ class Pieces {
     return this.#pieces
   }
 
+  /** The pieces are let go: nothing is held twice while it is used. */
   whole(): Buffer {
-    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces)
+    const pieces = this.#pieces.splice(0)
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
   }
 }
 

@@ -22,9 +22,9 @@ export interface SealedSegment {
 }
 
 /**
- * Hands every record after `checkpoint` to `apply`, in order, each when it is done with the one
- * before. What lies above the synced length of the last segment and
- * is not whole was never acknowledged: it is cut off. Any other damage ends the start.
+ * Hands every record after `checkpoint` to `apply`, in order, each when it is done with the one before. What lies above
+ * the synced length of the last segment and is not whole was never acknowledged: it is cut off. Any other damage ends
+ * the start.
  * @throws AppError corrupt, ERR_LOG_CORRUPT, naming file and offset
  */
 export async function replaySegments(

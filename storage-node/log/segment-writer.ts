@@ -77,7 +77,8 @@ export class SegmentWriter {
     const records = payloads.map((payload, index) =>
       encodeRecord(this.#key, ++this.#counter, position + index, payload),
     )
-    const bytes = Buffer.concat(records)
+    // A large record comes alone, and is not copied once more.
+    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records)
     await this.#file.write(bytes, this.#sizeBytes)
     await this.#file.sync()
     this.#sizeBytes += bytes.length

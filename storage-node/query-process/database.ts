@@ -17,6 +17,8 @@ export class Database {
       memory_limit: `${Math.floor(settings.memoryLimitBytes / 1_048_576)}MiB`,
       // Rows in a temporary file would be readable there.
       temp_directory: '',
+      // What a statement leaves free goes back to the system, not to the next statement.
+      allocator_flush_threshold: '8MiB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
