@@ -4,9 +4,13 @@ import { testClusterKind } from './test-cluster.ts'
 
 /**
  * `make soak`: the long forms of what `make test` tries shortly, on the cluster of `make up`: 200 kills of a storage node
- * under write load, ten minutes of Telegraf.
+ * under write load, ten minutes of Telegraf, and a fault at every step of the storage engine in place of every second.
  */
-const environment = { HOLDFAST_KILLS: '200', HOLDFAST_TELEGRAF_MS: String(10 * 60_000) }
+const environment = {
+  HOLDFAST_EVERY_STEP: '1',
+  HOLDFAST_KILLS: '200',
+  HOLDFAST_TELEGRAF_MS: String(10 * 60_000),
+}
 
 const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   new Promise<number>((resolve, reject) => {
@@ -18,6 +22,7 @@ const run = (command: string, args: readonly string[], env: Readonly<Record<stri
 await script(async () => {
   process.env['CLUSTER'] = testClusterKind(process.env)
   process.exitCode =
+    (await run('vitest', ['run', '--project', 'node', 'engine-stops'], environment)) ||
     (await run(process.execPath, ['scripts/up.ts'])) ||
     (await run('vitest', ['run', '--project', 'e2e', 'durability', 'telegraf'], environment))
 })
