@@ -3,9 +3,13 @@ import type { KubeObject } from '../kube/object.ts'
 import { labelKeys } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
 import type { ExistingStorageNodes } from './input.ts'
+import { templateAnnotations } from './template.ts'
 
 const liveSchema = z.object({
-  metadata: z.object({ labels: z.object({ [labelKeys.version]: z.string() }) }),
+  metadata: z.object({
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
+  }),
   spec: z.object({
     template: z.object({
       spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.string() })) }),
@@ -33,12 +37,15 @@ export function existingStorageNodes(statefulSet: KubeObject | null): ExistingSt
   const image = spec.template.spec.containers.find(({ name }) => name === storageNode)?.image
   const claim = spec.volumeClaimTemplates.find(({ metadata }) => metadata.name === volumeClaim)
   if (image === undefined || claim === undefined) return null
+  const text = metadata.annotations[templateAnnotations.template]
+  const mac = metadata.annotations[templateAnnotations.mac]
   return {
-    version: metadata.labels[labelKeys.version],
+    version: metadata.labels[labelKeys.version] ?? null,
     image,
     claim: {
       size: claim.spec.resources.requests.storage,
       storageClassName: claim.spec.storageClassName,
     },
+    template: text !== undefined && mac !== undefined ? { text, mac } : null,
   }
 }

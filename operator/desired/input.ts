@@ -7,11 +7,13 @@ import { organizationLabels } from '../naming/labels.ts'
 
 /** The storage nodes as they stand: what must not change although the platform or the operator did. */
 export interface ExistingStorageNodes {
-  /** Version of the storage node, by the label of the live StatefulSet. */
-  readonly version: string
+  /** Version of the storage node, by the label of the live StatefulSet; null if somebody took that away. */
+  readonly version: string | null
   readonly image: string
   /** The claim template of a StatefulSet can never be changed. */
   readonly claim: { readonly size: string; readonly storageClassName: string | null }
+  /** The pod template as the operator recorded it, see template.ts; null if there is no record. */
+  readonly template: { readonly text: string; readonly mac: string } | null
 }
 
 /** All that the objects of a tenant are made from. */
@@ -38,11 +40,22 @@ export function classOf({ organization, platform }: DesiredInput): TenantClass {
  * default. So a new default, or an operator upgrade, rolls nobody's pods.
  */
 export function wantedVersion(input: DesiredInput): string {
-  const { organization, platform, existing } = input
+  const { organization, existing } = input
   if (organization.spec.version !== null) return organization.spec.version
-  if (existing) return existing.version
-  const allowed = allowedVersions(platform, classOf(input))
-  const { defaultVersion } = platform.storageNode
+  return existing ? runningVersion(input, existing) : defaultVersionOf(input)
+}
+
+/** The version that runs: by its label, or else as status says, or else the one with that image. */
+export function runningVersion(input: DesiredInput, existing: ExistingStorageNodes): string {
+  const { organization, platform } = input
+  const { images } = platform.storageNode
+  const byImage = Object.keys(images).find((version) => images[version] === existing.image)
+  return existing.version ?? organization.status?.version ?? byImage ?? defaultVersionOf(input)
+}
+
+function defaultVersionOf(input: DesiredInput): string {
+  const allowed = allowedVersions(input.platform, classOf(input))
+  const { defaultVersion } = input.platform.storageNode
   return allowed.includes(defaultVersion) ? defaultVersion : (allowed[0] ?? defaultVersion)
 }
 

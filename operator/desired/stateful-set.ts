@@ -2,8 +2,9 @@ import { AppError } from '../../common/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
-import { classOf, runtimeMetadata, wantedVersion, type DesiredInput } from './input.ts'
+import { classOf, runningVersion, runtimeMetadata, wantedVersion, type DesiredInput } from './input.ts'
 import { podSpec } from './pod.ts'
+import { keptTemplate, templateRecord } from './template.ts'
 import { volumeSize } from './volume-size.ts'
 
 /**
@@ -16,10 +17,14 @@ export function statefulSet(input: DesiredInput): KubeObject {
     ...storageNodeLabels(input.organizationId),
     [labelKeys.version]: wantedVersion(input),
   }
+  const template = keptTemplate(input) ?? { metadata: { labels }, spec: podSpec(input, imageOf(input)) }
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: runtimeMetadata(input, storageNode, labels),
+    metadata: {
+      ...runtimeMetadata(input, storageNode, labels),
+      annotations: templateRecord(input, template),
+    },
     spec: {
       replicas: spec.storage.replicas,
       serviceName: storageNode,
@@ -30,10 +35,7 @@ export function statefulSet(input: DesiredInput): KubeObject {
       // Volumes go only by the operator's explicit act, after deletionPolicy has been asked.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: storageNodeSelector },
-      template: {
-        metadata: { labels },
-        spec: podSpec(input, imageOf(input)),
-      },
+      template,
       volumeClaimTemplates: [claimTemplate(input)],
     },
   }
@@ -46,7 +48,7 @@ export function statefulSet(input: DesiredInput): KubeObject {
  */
 function imageOf(input: DesiredInput): string {
   const version = wantedVersion(input)
-  if (input.existing?.version === version) return input.existing.image
+  if (input.existing && runningVersion(input, input.existing) === version) return input.existing.image
   const { images } = input.platform.storageNode
   const image = Object.hasOwn(images, version) ? images[version] : undefined
   if (image === undefined)

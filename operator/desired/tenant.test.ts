@@ -6,6 +6,7 @@ import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { existingStorageNodes } from './existing.ts'
 import type { DesiredInput, ExistingStorageNodes } from './input.ts'
+import { templateRecord } from './template.ts'
 import { desiredTenant } from './tenant.ts'
 
 // The objects of a tenant are what the reviewed files say, to the letter: a change in isolation, rights or the pod's
@@ -32,6 +33,7 @@ const running: ExistingStorageNodes = {
   version: '0.1.0',
   image: 'old-registry/storage-node:0.1.0',
   claim: { size: '5Gi', storageClassName: 'slow' },
+  template: null,
 }
 
 describe('golden', () => {
@@ -59,7 +61,7 @@ describe('golden', () => {
 describe('what runs stays', () => {
   test('the image of the version that runs, whatever the platform now calls it', () => {
     const found = existingStorageNodes(statefulSetOf(desiredTenant(input({}, running))))
-    expect(found).toEqual(running)
+    expect(found).toEqual({ ...running, template: found?.template })
   })
 
   test('the version that runs, when the platform has a new default', () => {
@@ -74,6 +76,20 @@ describe('what runs stays', () => {
   test('another version is another image', () => {
     const found = existingStorageNodes(statefulSetOf(desiredTenant(input({ version: '0.2.0' }, running))))
     expect(found).toMatchObject({ version: '0.2.0', image: 'storage-node:0.2.0' })
+  })
+
+  test('the image and claim, when somebody took the version label away', () => {
+    const made = statefulSetOf(desiredTenant(input({}, running)))
+    const { spec } = made as unknown as { spec: { template: { metadata: object; spec: object } } }
+    const unlabelled = {
+      ...made,
+      metadata: { name: 'storage-node', labels: {} },
+      spec: { ...spec, template: { ...spec.template, metadata: { labels: {} } } },
+    }
+    const existing = existingStorageNodes(unlabelled)
+    expect(existing).toMatchObject({ version: null, image: running.image, claim: running.claim })
+    const again = statefulSetOf(desiredTenant(input({}, existing)))
+    expect(existingStorageNodes(again)).toMatchObject({ image: running.image, claim: running.claim })
   })
 
   test('a version without an image is said, not guessed', () => {
@@ -94,6 +110,65 @@ describe('what runs stays', () => {
     expect(
       existingStorageNodes({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'x' } }),
     ).toBeNull()
+  })
+})
+
+describe('the pod template stays as it was made while nothing that people choose changes', () => {
+  const made = (spec: object = {}, existing: ExistingStorageNodes | null = null): KubeObject =>
+    statefulSetOf(desiredTenant(input(spec, existing)))
+  const template = (object: KubeObject) =>
+    (object['spec'] as { template: Readonly<Record<string, unknown>> }).template
+
+  /** A StatefulSet that an older operator has made, whose builder knew another probe and no memory limit. */
+  function older(): KubeObject {
+    const now = made()
+    const text = JSON.stringify(template(now)).replaceAll('/ready', '/old-ready')
+    const spec = {
+      ...(now['spec'] as object),
+      template: JSON.parse(text) as Readonly<Record<string, unknown>>,
+    }
+    const old = { ...now, spec }
+    return { ...old, metadata: { ...old.metadata, annotations: templateRecord(input(), spec.template) } }
+  }
+
+  test('an operator with another builder changes nothing', () => {
+    const old = older()
+    expect(template(old)).not.toEqual(template(made()))
+    const again = made(
+      { displayName: 'New', access: { from: [{ cidr: '10.0.0.0/8' }] } },
+      existingStorageNodes(old),
+    )
+    expect(template(again)).toEqual(template(old))
+    expect(again.metadata.annotations).toEqual(old.metadata.annotations)
+  })
+
+  test('what somebody changed by hand is put back', () => {
+    const old = older()
+    const text = JSON.stringify(old['spec']).replace('"runAsNonRoot":true', '"runAsNonRoot":false')
+    const edited = { ...old, spec: JSON.parse(text) as object }
+    expect(template(made({}, existingStorageNodes(edited)))).toEqual(template(old))
+  })
+
+  test.each([
+    ['another version', { version: '0.2.0' }],
+    ['another class', { class: 'large' }],
+    ['replicas', { storage: { replicas: 3 } }],
+  ])('%s is made by the builder of now', (_what, spec) => {
+    const again = made(spec, existingStorageNodes(older()))
+    expect(JSON.stringify(template(again))).not.toContain('/old-ready')
+  })
+
+  test('a record that somebody else wrote counts for nothing', () => {
+    const old = older()
+    const annotations = Object.fromEntries(
+      Object.entries(old.metadata.annotations ?? {}).map(([key, value]) => [
+        key,
+        value.replace('/old-ready', '/forged'),
+      ]),
+    )
+    const forged = { ...old, metadata: { ...old.metadata, annotations } }
+    const again = JSON.stringify(template(made({}, existingStorageNodes(forged))))
+    expect(again).not.toMatch(/forged|old-ready/)
   })
 })
 
