@@ -1,0 +1,60 @@
+import { Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { silentLogger } from '../../common/log.ts'
+import { FakeClock, rest } from '../../test/support/fake-clock.ts'
+import { MemoryKube } from '../../test/support/memory-kube.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { Watches } from './watches.ts'
+
+// What changes in a runtime namespace wakes the tenant that it belongs to, and no other: an Organization that was
+// deleted and made again under its name has another one, also when the watch never saw the name without an object.
+
+const organization: KubeObject = {
+  apiVersion: 'holdfast.dev/v1alpha1',
+  kind: 'Organization',
+  metadata: { name: 'acme', namespace: 'team' },
+}
+const pod = (uid: string, name: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: runtimeNamespace(idOfUid(uid)) },
+})
+
+test.each([['by watch'], ['between two lists']])('deleted and made again, seen %s', async (how) => {
+  const kube = new MemoryKube()
+  const clock = new FakeClock()
+  const first = await kube.create(organization)
+  const keys: string[] = []
+  const watches = new Watches({
+    client: kube,
+    clock,
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: [],
+  })
+  await watches.start((key) => keys.push(key))
+  await rest()
+  if (how === 'between two lists') {
+    kube.world.lose = ({ type, object }) => type !== 'BOOKMARK' && object.kind === 'Organization'
+  }
+  await kube.delete(first)
+  const second = await kube.create(organization)
+  await rest()
+  for (let minutes = 0; how === 'between two lists' && minutes < 40; minutes += 1) {
+    kube.bookmark(resources.organizations)
+    await clock.advance(60_000)
+  }
+  const known = watches.caches.organizations.get('team', 'acme')
+  expect(known?.metadata.uid).toBe(second.metadata.uid)
+
+  keys.length = 0
+  await kube.create(pod(first.metadata.uid!, 'of-the-old'))
+  await rest()
+  expect(keys).toEqual([])
+  await kube.create(pod(second.metadata.uid!, 'of-the-new'))
+  await rest()
+  expect(keys).toEqual(['team/acme'])
+  await watches.stop()
+})
