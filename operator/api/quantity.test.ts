@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { canonicalQuantity, compareQuantities, parseQuantity, timesQuantity } from './quantity.ts'
+import { canonicalQuantity, compareQuantities, thousandths, timesQuantity } from './quantity.ts'
 
 // Quantities compare by what they amount to, and are spelled as the API server spells them, or every pass would see a
 // difference that is none.
@@ -35,7 +35,7 @@ describe('comparing', () => {
   ])('%s and %s: %d', (a, b, sign) => expect(compareQuantities(a, b)).toBe(sign))
 
   test.each(['', '1e3', '-1', 'Gi', '1 Gi', '1GiB', '1.2345Gi'])('"%s" is none', (text) =>
-    expect(() => parseQuantity(text)).toThrow('is not a quantity'),
+    expect(() => thousandths(text)).toThrow('is not a quantity'),
   )
 })
 

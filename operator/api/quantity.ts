@@ -1,36 +1,30 @@
 import { AppError } from '../../common/errors.ts'
+import { parseQuantity } from '../kube/quantity.ts'
 import { quantityPattern } from './fields.ts'
 
 const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'] as const
 const decimal = ['m', '', 'k', 'M', 'G', 'T', 'P'] as const
 
-const thousandths = new Map<string, bigint>([
-  ...decimal.map((suffix, power) => [suffix, 1000n ** BigInt(power)] as const),
-  ...binary.slice(1).map((suffix, power) => [suffix, 1000n * 1024n ** BigInt(power + 1)] as const),
-])
+const nanosPerThousandth = 1_000_000n
 
 /**
- * A Kubernetes quantity as whole thousandths, rounded up, so that `500m` of a processor and `1.5Gi` of a disk compare
- * without a loss.
+ * What a claim or a class asks for, as whole thousandths, rounded up, so that `500m` of a processor and `1.5Gi` of a
+ * disk compare without a loss.
  * @throws AppError invalid, ERR_QUANTITY_SYNTAX
  */
-export function parseQuantity(text: string): bigint {
-  if (!quantityPattern.test(text)) {
-    throw new AppError(
-      'invalid',
-      'ERR_QUANTITY_SYNTAX',
-      `"${text}" is not a quantity: use a number with Ki, Mi, Gi, Ti, Pi, k, M, G, T or P, for example 10Gi`,
-    )
-  }
-  const [, whole, fraction = '', suffix = ''] = /^([0-9]+)(?:\.([0-9]+))?([a-zA-Z]*)$/.exec(text)!
-  const scaled = BigInt(whole! + fraction) * thousandths.get(suffix)!
-  const divisor = 10n ** BigInt(fraction.length)
-  return (scaled + divisor - 1n) / divisor
+export function thousandths(text: string): bigint {
+  const nanos = quantityPattern.test(text) ? parseQuantity(text) : null
+  if (nanos !== null) return (nanos + nanosPerThousandth - 1n) / nanosPerThousandth
+  throw new AppError(
+    'invalid',
+    'ERR_QUANTITY_SYNTAX',
+    `"${text}" is not a quantity: use a number with Ki, Mi, Gi, Ti, Pi, k, M, G, T or P, for example 10Gi`,
+  )
 }
 
 /** @returns below 0 if `a` is less, 0 if they are the same amount, above 0 if `a` is more */
 export function compareQuantities(a: string, b: string): number {
-  const difference = parseQuantity(a) - parseQuantity(b)
+  const difference = thousandths(a) - thousandths(b)
   return difference < 0n ? -1 : difference > 0n ? 1 : 0
 }
 
@@ -39,7 +33,7 @@ export function compareQuantities(a: string, b: string): number {
  * so that what is stored equals what was asked for.
  */
 export function canonicalQuantity(text: string): string {
-  const amount = parseQuantity(text)
+  const amount = thousandths(text)
   if (amount === 0n) return '0'
   const isBinary = text.endsWith('i') && amount % 1000n === 0n && amount >= 1024n * 1000n
   const steps: readonly string[] = isBinary ? binary : decimal

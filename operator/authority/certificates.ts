@@ -124,12 +124,6 @@ export function needsRenewal(
   }
 }
 
-/** Milliseconds since the epoch at which a third of a certificate's time is left. */
-export function renewalTimeMs(pem: string): number {
-  const { validFromDate, validToDate } = new X509Certificate(pem)
-  return validToDate.getTime() - (validToDate.getTime() - validFromDate.getTime()) / 3
-}
-
 function namesOf(from: X509Certificate | CertificateRequest): string {
   const names =
     from instanceof X509Certificate

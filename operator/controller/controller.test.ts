@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
 import { FakeClock, rest } from '../../test/support/fake-clock.ts'
-import { Controller, TerminalError, type Reconcile } from './controller.ts'
+import { Controller, type Reconcile } from './controller.ts'
 
 async function controller(reconcile: Reconcile, workers = 2) {
   const clock = new FakeClock()
@@ -75,25 +75,6 @@ describe('every outcome leads to the right next pass', () => {
     expect(passes).toBe(4)
     await clock.advance(3_600_000)
     expect([passes, await outcomes('error')]).toEqual([4, 3])
-    await made.stop()
-  })
-
-  test('a TerminalError: none, until something changes', async () => {
-    let passes = 0
-    const {
-      clock,
-      controller: made,
-      outcomes,
-    } = await controller(async () => {
-      passes += 1
-      throw new TerminalError('the specification is wrong')
-    })
-    made.enqueue('a')
-    await clock.advance(3_600_000)
-    expect(passes).toBe(1)
-    made.enqueue('a')
-    await rest()
-    expect([passes, await outcomes('terminal')]).toEqual([2, 2])
     await made.stop()
   })
 })

@@ -7,14 +7,9 @@ import type { BackoffCurve } from './backoff.ts'
 import { counterIn, gaugeIn, histogramIn } from './metrics.ts'
 import { WorkQueue, type QueuePriority } from './work-queue.ts'
 
-/** All that a pass may say. Anything thrown means: again after a back-off; TerminalError: not before something changes. */
+/** All that a pass may say. Anything thrown means: again after a back-off. */
 export interface Result {
   readonly requeueAfterMs?: number
-}
-
-/** Trying again cannot help: what the user asked for is wrong. The conditions say so already. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError'
 }
 
 /**
@@ -37,7 +32,7 @@ export interface ControllerOptions {
   readonly backoff?: BackoffCurve
 }
 
-type Outcome = 'success' | 'requeue' | 'terminal' | 'error'
+type Outcome = 'success' | 'requeue' | 'error'
 
 /** Workers that take keys from a queue and run passes; the only place that turns outcomes into queue operations. */
 export class Controller implements Component {
@@ -133,11 +128,6 @@ export class Controller implements Component {
   }
 
   #failed(key: string, error: unknown, log: Logger): Outcome {
-    if (error instanceof TerminalError) {
-      this.#queue.forget(key)
-      log.info({ err: error }, 'pass ended for good')
-      return 'terminal'
-    }
     const retryAfterMs = this.#queue.addFailed(key)
     if (!this.#stopping.signal.aborted)
       log.warn({ err: error, retryAfterMs, failures: this.#queue.failures(key) }, 'pass failed')

@@ -59,7 +59,6 @@ export class Reflector implements Component, Store {
   #running: Promise<void> = Promise.resolve()
   #isSynced = false
   #listedMs = 0
-  #bytesMs = 0
 
   constructor(options: ReflectorOptions) {
     const { resource, transform } = options
@@ -103,14 +102,8 @@ export class Reflector implements Component, Store {
     this.#listeners.push(listener)
   }
 
-  /** Seconds since the last byte of a watch or the last list: what an alert looks at. */
-  lastEventAgeMs(): number {
-    return this.#options.clock.monotonicMs() - this.#bytesMs
-  }
-
   /** Resolves once synced; rejects if stopped before. */
   start(): Promise<void> {
-    this.#bytesMs = this.#options.clock.monotonicMs()
     this.#running = this.#run(this.#stopping.signal)
     return this.#synced.promise
   }
@@ -230,7 +223,6 @@ export class Reflector implements Component, Store {
 
   #touch(): void {
     const { clock } = this.#options
-    this.#bytesMs = clock.monotonicMs()
     this.#metrics.lastEvent.set(this.#labels, clock.nowMs() / 1000)
     this.#metrics.objects.set(this.#labels, this.#store.size)
   }

@@ -33,17 +33,12 @@ export class WatchSession {
   readonly #abort = new AbortController()
   readonly #ended: Promise<void>
   #bytesMs: number
-  #opened = false
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.#bytesMs = options.clock.monotonicMs()
     this.#ended = this.#run()
     this.#ended.catch(() => undefined)
-  }
-
-  get opened(): boolean {
-    return this.#opened
   }
 
   /**
@@ -79,10 +74,7 @@ export class WatchSession {
         resourceVersion: watched.resourceVersion,
         timeoutSeconds: Math.ceil((lifetimeMs + overlapMs) / 1000),
         signal,
-        onOpen: () => {
-          this.#opened = true
-          onOpen()
-        },
+        onOpen,
         onBytes: () => {
           this.#bytesMs = this.#options.clock.monotonicMs()
           onBytes()

@@ -13,6 +13,7 @@ import { autogen, databaseName, type Database } from '../api/database.ts'
 import type { Metadata } from '../api/metadata.ts'
 import { displayName, type Organization } from '../api/organization.ts'
 import type { Token, TokenSpec } from '../api/token.ts'
+import { compareText } from '../compare-text.ts'
 
 const hourNs = 3_600_000_000_000n
 const dayNs = 24n * hourNs
@@ -184,4 +185,3 @@ function oldestFirst<Resource extends { readonly metadata: Metadata }>(
 }
 
 const nanoseconds = (value: bigint): string => String(value > maxNs ? maxNs : value)
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

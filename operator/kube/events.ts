@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.ts'
 import { messageOf } from '../../common/errors.ts'
 import type { Component } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
+import { withRoom } from '../bounded-map.ts'
 import { fieldManager, type KubeClient } from './client.ts'
 import type { KubeObject } from './object.ts'
 import { apiVersionOf, resources } from './resource.ts'
@@ -99,7 +100,7 @@ export class EventRecorder implements Component {
   ): Series | undefined {
     if (!this.#spend(object.metadata.uid ?? '', nowMs)) return undefined
     const hash = createHash('sha256').update(`${this.#instance} ${nowMs} ${key}`).digest('hex').slice(0, 16)
-    trim(this.#series)
+    withRoom(this.#series, maxRemembered)
     const name = `${object.metadata.name.slice(0, 200)}.${hash}`
     return {
       name,
@@ -118,7 +119,7 @@ export class EventRecorder implements Component {
     const budget = this.#budgets.get(uid)
     if (!budget || nowMs - budget.sinceMs >= perObject.perMs) {
       this.#budgets.delete(uid)
-      trim(this.#budgets)
+      withRoom(this.#budgets, maxRemembered)
       this.#budgets.set(uid, { sinceMs: nowMs, used: 1 })
       return true
     }
@@ -171,9 +172,3 @@ function eventOf(series: Series, instance: string): KubeObject {
 }
 
 const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.[0-9]{3}Z$/, 'Z')
-
-/** Forgets the oldest entry once there are too many. */
-function trim(map: Map<string, unknown>): void {
-  const [oldest] = map.keys()
-  if (map.size >= maxRemembered && oldest !== undefined) map.delete(oldest)
-}

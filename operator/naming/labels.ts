@@ -19,8 +19,6 @@ export const annotationKeys = {
   ownerName: 'holdfast.dev/owner-name',
   ownerUid: 'holdfast.dev/owner-uid',
   ownerMac: 'holdfast.dev/owner-mac',
-  /** On a retained namespace, by the platform: `<namespace>/<name>` of the Organization that may take it over. */
-  transferTo: 'holdfast.dev/transfer-to',
 } as const
 
 /** Labels of everything that the operator makes. */

@@ -37,15 +37,9 @@ export const networkPolicies = {
 export const quotaName = 'tenant'
 export const limitRangeName = 'tenant'
 
-export const fieldManager = 'holdfast'
 export const finalizer = 'holdfast.dev/finalizer'
 
 /** Name of the pod of a replica, counted from 0. */
 export function podName(replica: number): string {
   return `${storageNode}-${replica}`
-}
-
-/** Name of the claim of a replica, counted from 0. */
-export function claimName(replica: number): string {
-  return `${volumeClaim}-${podName(replica)}`
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { databaseSchema } from '../api/database.ts'
 import { organizationSchema } from '../api/organization.ts'
 import { tokenSchema } from '../api/token.ts'
+import { compareText } from '../compare-text.ts'
 import type { Store } from '../controller/store.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { storageNode } from '../naming/names.ts'
@@ -77,8 +78,4 @@ const ageKey = ({ metadata }: KubeObject): string =>
 
 function byName(a: KubeObject, b: KubeObject): number {
   return compareText(a.metadata.name, b.metadata.name)
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -16,9 +16,7 @@ export interface PodView {
 
 export interface StatefulSetView {
   readonly object: KubeObject
-  readonly image: string | null
   readonly replicas: number
-  readonly readyReplicas: number
   /** The StatefulSet controller has seen the newest spec and every pod is made after it. */
   readonly rolledOut: boolean
 }
@@ -27,8 +25,6 @@ export interface ClaimView {
   readonly name: string
   readonly bound: boolean
   readonly storageClass: string | null
-  /** Kubernetes quantity, null while there is no volume. */
-  readonly capacity: string | null
 }
 
 /** What there is in an organization's runtime namespace. */
@@ -42,7 +38,7 @@ export interface Runtime {
 /** What a storage node says to the document that it should serve. */
 export type PodReport =
   /** The document is in force there. */
-  | { readonly result: 'confirmed'; readonly pod: PodView; readonly databasesWithData: readonly string[] }
+  | { readonly result: 'confirmed'; readonly pod: PodView }
   /** Not reached, or not in a state to answer: it is tried again. */
   | { readonly result: 'unreachable'; readonly pod: PodView; readonly message: string }
   /** It will not take this document. */
@@ -80,14 +76,10 @@ const statefulSetSchema = z.object({
   metadata: z.object({ generation: z.number().optional() }),
   spec: z.object({
     replicas: z.number().default(1),
-    template: z.object({
-      spec: z.object({ containers: z.array(z.object({ image: z.string().optional() })) }),
-    }),
   }),
   status: z
     .object({
       observedGeneration: z.number().optional(),
-      readyReplicas: z.number().default(0),
       updatedReplicas: z.number().default(0),
       currentRevision: z.string().optional(),
       updateRevision: z.string().optional(),
@@ -100,7 +92,6 @@ const claimSchema = z.object({
   status: z
     .object({
       phase: z.string().optional(),
-      capacity: z.object({ storage: z.string().optional() }).optional(),
     })
     .optional(),
 })
@@ -131,9 +122,7 @@ export function statefulSetView(object: KubeObject): StatefulSetView {
   const status = read?.status
   return {
     object,
-    image: read?.spec.template.spec.containers[0]?.image ?? null,
     replicas,
-    readyReplicas: status?.readyReplicas ?? 0,
     rolledOut:
       status?.observedGeneration === read?.metadata.generation &&
       status?.updateRevision !== undefined &&
@@ -147,6 +136,5 @@ export function claimView(object: KubeObject): ClaimView {
     name: object.metadata.name,
     bound: read?.status?.phase === 'Bound',
     storageClass: read?.spec?.storageClassName ?? null,
-    capacity: read?.status?.capacity?.storage ?? null,
   }
 }

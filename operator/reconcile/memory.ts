@@ -1,3 +1,4 @@
+import { withRoom } from '../bounded-map.ts'
 import type { Standing } from '../status/standing.ts'
 import type { StoredForms } from './last-good.ts'
 
@@ -78,9 +79,6 @@ export class PassMemory {
   }
 }
 
-/** Forgets the oldest entry of a full map. */
 function bounded<Value>(map: Map<string, Value>): Map<string, Value> {
-  const [oldest] = map.keys()
-  if (map.size >= rememberedLimit && oldest !== undefined) map.delete(oldest)
-  return map
+  return withRoom(map, rememberedLimit)
 }

@@ -48,7 +48,7 @@ async function pushTo(
     state = (await nodes.pushState(node, document, state.digest, signal)).state
   }
   return state.digest === digest
-    ? { result: 'confirmed', pod, databasesWithData: state.databasesWithData }
+    ? { result: 'confirmed', pod }
     : { result: 'unreachable', pod, message: 'its state document keeps changing' }
 }
 

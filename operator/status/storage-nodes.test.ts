@@ -12,23 +12,21 @@ const pod = (more: Partial<PodView> = {}): PodView => ({
   trouble: null,
   ...more,
 })
-const confirmed = (of: PodView): PodReport => ({ result: 'confirmed', pod: of, databasesWithData: [] })
+const confirmed = (of: PodView): PodReport => ({ result: 'confirmed', pod: of })
 const silent = (of: PodView): PodReport => ({ result: 'unreachable', pod: of, message: 'refused' })
 
 const runtime = (pods: readonly PodView[], more: Partial<Runtime> = {}): Runtime => ({
   namespace: undefined,
   statefulSet: {
     object: { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'storage-node' } },
-    image: 'x',
     replicas: 1,
-    readyReplicas: 1,
     rolledOut: true,
   },
   pods,
-  claims: [{ name: 'data-storage-node-0', bound: true, storageClass: 'fast', capacity: '1Gi' }],
+  claims: [{ name: 'data-storage-node-0', bound: true, storageClass: 'fast' }],
   ...more,
 })
-const unbound = [{ name: 'data-storage-node-0', bound: false, storageClass: null, capacity: null }]
+const unbound = [{ name: 'data-storage-node-0', bound: false, storageClass: null }]
 const starting = pod({ running: false, ready: false })
 
 describe('what is told is the first thing that is not as it should be', () => {

@@ -13,7 +13,7 @@ import type { DesiredInput } from '../../operator/desired/input.ts'
 import { differs } from '../../operator/kube/differs.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resourceOf, resources } from '../../operator/kube/resource.ts'
-import { claimName, podName, volumeClaim } from '../../operator/naming/names.ts'
+import { podName, volumeClaim } from '../../operator/naming/names.ts'
 import { ApiServer, type Answer } from './api-server.ts'
 import { ruleCases, type RuleCase } from './rule-cases.ts'
 
@@ -29,7 +29,9 @@ function madeBy(statefulSet: KubeObject): readonly KubeObject[] {
     volumeClaimTemplates: readonly { spec: object }[]
   }
   const { namespace } = statefulSet.metadata
-  const data = { name: volumeClaim, persistentVolumeClaim: { claimName: claimName(0) } }
+  // As the StatefulSet controller calls it.
+  const claimName = `${volumeClaim}-${podName(0)}`
+  const data = { name: volumeClaim, persistentVolumeClaim: { claimName } }
   return [
     {
       apiVersion: 'v1',
@@ -40,7 +42,7 @@ function madeBy(statefulSet: KubeObject): readonly KubeObject[] {
     {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
-      metadata: { name: claimName(0), namespace: namespace! },
+      metadata: { name: claimName, namespace: namespace! },
       spec: volumeClaimTemplates[0]!.spec,
     },
   ]
