@@ -1,24 +1,15 @@
-import { AppError, unreachable } from '../../common/errors.ts'
+import { unreachable } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
-import { canonicalJson } from '../../common/state-document.ts'
-import { hashToken, mintToken } from '../../common/token.ts'
 import { tokenRules, violations } from '../api/cel.ts'
-import type { Organization } from '../api/organization.ts'
 import { tokenSecretName, type IssuedToken, type Token } from '../api/token.ts'
 import { unsupportedInToken } from '../api/unsupported.ts'
-import { tokenSecret } from '../desired/secrets.ts'
-import type { KubeObject } from '../kube/object.ts'
-import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Seen } from '../observe/observed.ts'
 import { progressing, stalled, wholeSeconds, type Standing } from '../status/standing.ts'
-import { tokenStatus } from '../status/token.ts'
-import { eachInTime } from './each.ts'
-import { endOf, issuedToken, planForeignHash, planIssue, type IssuePlan } from './issue.ts'
-import { markIssue, readSecret, type SecretFound } from './issue-mark.ts'
+import { endOf, planForeignHash, type IssuePlan } from './issue.ts'
 import type { Pass } from './pass.ts'
 import { lenientToken } from './unreadable.ts'
-import { eventTarget, isDeleting, writeStatus } from './write.ts'
+import { isDeleting } from './write.ts'
 
 /** What a pass decided about one Token. */
 export interface TokenDecision {
@@ -31,17 +22,6 @@ export interface TokenDecision {
   readonly hold: Standing | null
   /** The API server did not do what was asked; it is to be asked again soon. */
   readonly needsRetry?: boolean
-}
-
-const shortestLookMs = 10_000
-const looksPerSecond = 20
-
-/**
- * There is no watch on Secrets, so each is read again from time to time: every 10 s on an installation of up to 200
- * Tokens, and on a larger one as often as 20 reads a second allow.
- */
-export function secretLookMs(tokenCount: number): number {
-  return Math.max(shortestLookMs, (tokenCount / looksPerSecond) * 1_000)
 }
 
 /**
@@ -86,152 +66,8 @@ function decideToken(pass: Pass, organizationId: string, token: Token): TokenDec
   return { token, tokens: [], secretName: null, hold: stalled('Revoked', message) }
 }
 
-/**
- * Looks at the Secrets whose turn it is, those that were not looked at for longest first, and makes those that are
- * missing. A new string is in status before any node accepts it: so a pass can push from status alone, without a look
- * at any Secret, and revoke nothing that somebody was given.
- * @returns whether all whose turn it is were looked at
- */
-export async function lookAtSecrets(
-  pass: Pass,
-  organization: Organization,
-  organizationId: string,
-  tokens: readonly Token[],
-  looked: Map<string, TokenDecision>,
-): Promise<boolean> {
-  const nowMs = pass.clock.monotonicMs()
-  const everyMs = secretLookMs(pass.caches.tokens.list().length)
-  const lastMs = (token: Token): number => pass.memory.look(token.metadata.uid)?.atMs ?? -Infinity
-  const due = tokens.filter((token) => {
-    if (token.spec.hash !== null || tokenProblem(token) || isPaused(token.metadata)) return false
-    const look = pass.memory.look(token.metadata.uid)
-    if (!look || look.isFailed || nowMs - look.atMs >= everyMs) return true
-    return look.hold === null && stillKnown(pass, token, organizationId).length === 0
-  })
-  const inTurn = due.toSorted((a, b) => Math.sign(lastMs(a) - lastMs(b)) || 0)
-  return eachInTime(pass.clock, inTurn, async (token) => {
-    looked.set(token.metadata.uid, await lookAtSecret(pass, organization, organizationId, token))
-  })
-}
-
-async function lookAtSecret(
-  pass: Pass,
-  organization: Organization,
-  organizationId: string,
-  token: Token,
-): Promise<TokenDecision> {
-  const known = stillKnown(pass, token, organizationId)
-  const { uid } = token.metadata
-  try {
-    const decision = await settleSecret(pass, organization, organizationId, token, known)
-    await sayNewString(pass, organizationId, decision)
-    pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold: decision.hold })
-    return decision
-  } catch (error) {
-    // One Token's trouble must not hold up the others. A right that was bound a moment ago may not be known everywhere.
-    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
-    const hold =
-      error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
-        ? progressing('Progressing', 'the operator has no right to the Secret yet')
-        : progressing('ApiRefused', error.message)
-    pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold, isFailed: true })
-    return { ...kept(token, known, hold, pass.now), needsRetry: true }
-  }
-}
-
-/** Status names a string before nodes do. */
-async function sayNewString(pass: Pass, organizationId: string, decision: TokenDecision): Promise<void> {
-  const { token, tokens, secretName, hold } = decision
-  const known = new Set(knownTokens(token, organizationId).map(({ hash }) => hash))
-  if (tokens.every(({ hash }) => known.has(hash))) return
-  const { namespace, name } = token.metadata
-  const live = pass.caches.tokens.get(namespace, name)
-  if (live?.metadata.uid !== token.metadata.uid) return
-  const standing = hold ?? progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
-  const status = tokenStatus(token, { organizationId, tokens, secretName, standing }, pass.now)
-  await writeStatus(pass, pass.caches.tokens, live, status)
-}
-
-/** Looks at the Secret and makes it what the plan says. Each step can be repeated after a crash at any point. */
-async function settleSecret(
-  pass: Pass,
-  organization: Organization,
-  organizationId: string,
-  token: Token,
-  known: readonly IssuedToken[],
-): Promise<TokenDecision> {
-  const { operatorKey } = pass.authority
-  const { uid, namespace } = token.metadata
-  const name = tokenSecretName(token) ?? token.metadata.name
-  const secret = await pass.client.get(resources.secrets, { namespace, name })
-  const found = readSecret(operatorKey, uid, organizationId, secret)
-  const plan = planIssue(token, known, found, pass.now, (id) => pass.memory.isRevoked(organizationId, id))
-  const build = (tokenString: string, createdAt: string): KubeObject => {
-    const made = tokenSecret({
-      token,
-      tokenString,
-      organizationId,
-      organizationName: organization.metadata.name,
-      platform: pass.platform,
-    })
-    const marks = markIssue(operatorKey, uid, { hash: hashToken(tokenString), createdAt })
-    return {
-      ...made,
-      metadata: { ...made.metadata, annotations: { ...made.metadata.annotations, ...marks } },
-    }
-  }
-  if (plan.action === 'keep' && found.kind === 'issued') {
-    // The address of the gateway may have changed; the string stays.
-    const wanted = build(found.token, found.issue.createdAt)
-    if (canonicalJson(wanted['data']) !== canonicalJson(found.secret['data'])) {
-      await pass.client.replace(over(found.secret, wanted))
-    }
-  }
-  if (plan.action !== 'mint') return fromPlan(token, plan)
-  const tokenString = mintToken(organizationId)
-  const issue = { hash: hashToken(tokenString), createdAt: newestTime(known, pass.now) }
-  const written = await place(pass, found, build(tokenString, issue.createdAt))
-  if (!written) return fromPlan(token, { action: 'refuse' })
-  pass.events.record(
-    eventTarget(token),
-    'Normal',
-    'TokenIssued',
-    known.length === 0
-      ? `token string put into Secret ${name}`
-      : `Secret ${name} was changed or deleted: new token string`,
-  )
-  return fromPlan(token, { action: 'keep', tokens: [issuedToken(token, issue)] })
-}
-
-/** @returns false if somebody else made a Secret of that name meanwhile */
-async function place(pass: Pass, found: SecretFound, secret: KubeObject): Promise<boolean> {
-  if (found.kind === 'edited' || found.kind === 'issued') {
-    await pass.client.replace(over(found.secret, secret))
-    return true
-  }
-  try {
-    await pass.client.create(secret)
-    return true
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS') return false
-    throw error
-  }
-}
-
-/** The new content in the place of exactly what was read; labels and annotations of others stay. */
-function over(live: KubeObject, wanted: KubeObject): KubeObject {
-  return {
-    ...live,
-    metadata: {
-      ...live.metadata,
-      labels: { ...live.metadata.labels, ...wanted.metadata.labels },
-      annotations: { ...live.metadata.annotations, ...wanted.metadata.annotations },
-    },
-    data: wanted['data'],
-  }
-}
-
-function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
+/** What a plan for a Token's string comes to. */
+export function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
   const name = tokenSecretName(token)
   switch (plan.action) {
     case 'keep':
@@ -259,7 +95,13 @@ function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
   }
 }
 
-function kept(token: Token, known: readonly IssuedToken[], hold: Standing | null, now: Date): TokenDecision {
+/** What was issued stays in force until its end. */
+export function kept(
+  token: Token,
+  known: readonly IssuedToken[],
+  hold: Standing | null,
+  now: Date,
+): TokenDecision {
   const end = endOf(token)
   if (end && end <= now) return fromPlan(token, { action: 'expired', endedAt: wholeSeconds(end) })
   return { token, tokens: known, secretName: token.status?.binding?.name ?? null, hold }
@@ -272,19 +114,13 @@ function isRevokedForEver(pass: Pass, organizationId: string, token: Token, hash
 }
 
 /** The strings that status knows and no node has given up. */
-function stillKnown(pass: Pass, token: Token, organizationId: string): readonly IssuedToken[] {
+export function stillKnown(pass: Pass, token: Token, organizationId: string): readonly IssuedToken[] {
   return knownTokens(token, organizationId).filter(({ id }) => !pass.memory.isRevoked(organizationId, id))
 }
 
 /** The strings that status knows, if they are of this organization and not of one before it under the same name. */
-function knownTokens(token: Token, organizationId: string): readonly IssuedToken[] {
+export function knownTokens(token: Token, organizationId: string): readonly IssuedToken[] {
   return token.status?.organizationId === organizationId ? token.status.tokens : []
-}
-
-/** Later than every string before, so that an old one that is put back can be told from a new one. */
-function newestTime(known: readonly IssuedToken[], now: Date): string {
-  const newestMs = Math.max(0, ...known.map(({ createdAt }) => Date.parse(createdAt)))
-  return wholeSeconds(new Date(Math.max(now.getTime(), newestMs + 1_000)))
 }
 
 /** Of two Tokens with one hash the older has it. */
