@@ -1,5 +1,5 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
-import type { StateDocument } from '../../common/state-document.ts'
+import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
 import { stateDocument } from '../desired/state-document.ts'
@@ -32,6 +32,7 @@ const revivedLimit = 16
  * Makes the state document and brings it into force. A token that a node has revoked for ever is left out of a second
  * document: it must not keep all the others from being served.
  * @param looked what was found in Tokens' Secrets in this pass, by uid
+ * @param before what this pass brought into force already: the nodes are not asked again for the same
  * @returns why nothing may be changed on the nodes, if that is so
  */
 export async function bringIntoForce(
@@ -40,6 +41,7 @@ export async function bringIntoForce(
   organization: Organization,
   remembered: GoodForms,
   looked: ReadonlyMap<string, TokenDecision>,
+  before: InForce | null,
 ): Promise<InForce | Standing> {
   const organizationId = idOfUid(organization.metadata.uid)
   const databases = decideDatabases(organization, observed.databases, remembered.databases)
@@ -50,6 +52,8 @@ export async function bringIntoForce(
   for (let attempt = 1; ; attempt += 1) {
     const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
     const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
+    if (before && stateDigest(document) === stateDigest(before.document))
+      return { ...before, document, databases, tokens }
     const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
     const revived = reports

@@ -37,19 +37,19 @@ export async function settleOrganization(
   const made = await makeRuntime(pass, organization, organizationId)
   const { hold, refused, served, forms, mustLookAgain = false } = made
   const looked = new Map<string, TokenDecision>()
-  const bring = (members: Observed): Promise<InForce | Standing> =>
+  const bring = (members: Observed, before: InForce | null): Promise<InForce | Standing> =>
     served
-      ? bringIntoForce(pass, members, served, forms, looked)
+      ? bringIntoForce(pass, members, served, forms, looked, before)
       : Promise.resolve(hold ?? stalled('FormUnknown', ''))
 
-  const first = await bring(held(pass, observed))
+  const first = await bring(held(pass, observed), null)
   const welcomed = await welcome(pass, observed)
   const members = held(pass, observed)
   const inTime =
     served && 'document' in first
       ? await lookAtSecrets(pass, served, organizationId, living(members.tokens).map(parsedOf), looked)
       : true
-  const settled = 'document' in first ? await bring(members) : first
+  const settled = 'document' in first ? await bring(members, first) : first
   if (!('document' in settled)) {
     const said = await leaveInForce(pass, observed, organization, hold ?? settled)
     if (refused) throw refused
