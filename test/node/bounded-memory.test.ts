@@ -73,7 +73,7 @@ function body(batch: number): string {
 
 async function counted(port: number): Promise<number> {
   const query = new URLSearchParams({ db: 'd', q: 'SELECT count(usage) FROM cpu' })
-  const response = await fetch(`http://127.0.0.1:${port}/query?${query}`)
+  const response = await fetch(`http://127.0.0.1:${port}/query?${query.toString()}`)
   const answer = (await response.json()) as { results: { series?: { values: number[][] }[] }[] }
   return answer.results[0]?.series?.[0]?.values[0]?.[1] ?? 0
 }
@@ -110,7 +110,7 @@ async function removeGroup(): Promise<void> {
   await rmdir(folder)
 }
 
-async function writeKillRestart(dataFolder: string): Promise<void> {
+async function expectWriteKillRestart(dataFolder: string): Promise<void> {
   const port = 20_000 + (process.pid % 10_000)
   const nodes: ChildProcess[] = []
   try {
@@ -134,6 +134,6 @@ describe.skipIf(unavailable !== null)(`bounded memory${unavailable ? `: ${unavai
 
   test('large bodies in random order of time, and a replay of them', { timeout: 100_000 }, async () => {
     await using data = await temporaryFolder()
-    await writeKillRestart(data.path)
+    await expectWriteKillRestart(data.path)
   })
 })

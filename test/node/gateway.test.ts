@@ -9,7 +9,14 @@ import { tokenId } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
-import { host, newToken, send, TestInstallation, type Answer, type Tenant } from '../support/installation.ts'
+import {
+  host,
+  newToken,
+  send,
+  type Answer,
+  type Tenant,
+  type TestInstallation,
+} from '../support/installation.ts'
 import { untilLogged } from '../support/storage-node.ts'
 import { TwoTenants } from '../support/two-tenants.ts'
 
