@@ -1,14 +1,35 @@
 import type { Violation } from './cel.ts'
-import type { DatabaseSpec } from './database.ts'
-import type { Organization } from './organization.ts'
+import { databaseSchema, type DatabaseSpec } from './database.ts'
+import { group, version } from './fields.ts'
+import { organizationSchema, type Organization } from './organization.ts'
 import { compareQuantities } from './quantity.ts'
-import type { TokenSpec } from './token.ts'
+import { tokenSchema, type TokenSpec } from './token.ts'
 
 /**
  * Fields that are in the schema and that this release does not act on. An object that uses one is Stalled with reason
  * NotYetSupported: never is a wish passed over in silence.
  */
 type Check = readonly [path: string, used: boolean, accepted: string]
+
+/** What the checks of a kind accept of each field, whatever an object says: for the reference. */
+export function notYet(kind: string): readonly Pick<Violation, 'path' | 'message'>[] {
+  const checks = {
+    Organization: () => organizationChecks(organizationSchema.parse(minimal('Organization', {}))),
+    Database: () => databaseChecks(databaseSchema.parse(minimal('Database', { organization: 'a' })).spec),
+    Token: () => {
+      const permissions = [{ database: '*', access: ['read'] }]
+      return tokenChecks(tokenSchema.parse(minimal('Token', { organization: 'a', permissions })).spec)
+    },
+  }[kind]
+  return checks?.().map(([path, , message]) => ({ path, message })) ?? []
+}
+
+const minimal = (kind: string, spec: object): object => ({
+  apiVersion: `${group}/${version}`,
+  kind,
+  metadata: { name: 'a', namespace: 'a', uid: 'a', creationTimestamp: '2026-01-01T00:00:00Z' },
+  spec,
+})
 
 const listUnsupported = (checks: readonly Check[]): readonly Violation[] =>
   checks
@@ -17,12 +38,25 @@ const listUnsupported = (checks: readonly Check[]): readonly Violation[] =>
 
 const leaveOut = 'leave it out'
 
-export function unsupportedInOrganization({ spec, status }: Organization): readonly Violation[] {
+export const unsupportedInOrganization = (organization: Organization): readonly Violation[] =>
+  listUnsupported(organizationChecks(organization))
+
+export const unsupportedInDatabase = (spec: DatabaseSpec): readonly Violation[] =>
+  listUnsupported(databaseChecks(spec))
+
+export const unsupportedInToken = (spec: TokenSpec): readonly Violation[] =>
+  listUnsupported(tokenChecks(spec))
+
+export function organizationChecks({ spec, status }: Organization): readonly Check[] {
   const { storage, authentication, encryption, limits } = spec
   const grows =
     status?.storage?.size !== undefined && compareQuantities(storage.size, status.storage.size) > 0
-  return listUnsupported([
-    ['spec.storage.size', grows, `growing a volume; go back to ${status?.storage?.size}`],
+  return [
+    [
+      'spec.storage.size',
+      grows,
+      `growing a volume; go back to ${status?.storage?.size ?? 'the size it was made with'}`,
+    ],
     ['spec.storage.replicas', storage.replicas !== 1, 'set it to 1'],
     ['spec.authentication.oidc', authentication.oidc !== null, leaveOut],
     ['spec.authentication.jwtSharedSecretRef', authentication.jwtSharedSecretRef !== null, leaveOut],
@@ -35,20 +69,20 @@ export function unsupportedInOrganization({ spec, status }: Organization): reado
     ['spec.hibernation', spec.hibernation !== 'Never', 'set it to Never'],
     ['spec.idleAfter', spec.idleAfter !== null, leaveOut],
     ['spec.restoreFrom', spec.restoreFrom !== null, leaveOut],
-  ])
+  ]
 }
 
-export function unsupportedInDatabase(spec: DatabaseSpec): readonly Violation[] {
-  return listUnsupported([['spec.limits.series', spec.limits.series !== null, leaveOut]])
+export function databaseChecks(spec: DatabaseSpec): readonly Check[] {
+  return [['spec.limits.series', spec.limits.series !== null, leaveOut]]
 }
 
-export function unsupportedInToken(spec: TokenSpec): readonly Violation[] {
-  return listUnsupported([
+export function tokenChecks(spec: TokenSpec): readonly Check[] {
+  return [
     [
       'spec.permissions',
       spec.permissions.some(({ manage }) => manage !== null),
       'leave out manage permissions',
     ],
     ['spec.rotation', spec.rotation !== null, leaveOut],
-  ])
+  ]
 }
