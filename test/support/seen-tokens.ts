@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -14,9 +14,16 @@ export async function rememberToken(token: string): Promise<void> {
   await appendFile(file, `${token}\n`, { mode: 0o600 })
 }
 
+export interface SeenTokens {
+  readonly tokens: readonly string[]
+  /** When the first one was remembered, milliseconds since the epoch; 0 if none was. */
+  readonly sinceMs: number
+}
+
 /** The remembered tokens; they are forgotten by this, and all that the run left beside them goes. */
-export async function takeSeenTokens(): Promise<readonly string[]> {
+export async function takeSeenTokens(): Promise<SeenTokens> {
   const text = await readFile(file, 'utf8').catch(() => '')
+  const sinceMs = (await stat(file).catch(() => null))?.birthtimeMs ?? 0
   await rm(runFolder, { recursive: true, force: true })
-  return [...new Set(text.split('\n').filter((line) => line !== ''))]
+  return { tokens: [...new Set(text.split('\n').filter((line) => line !== ''))], sinceMs }
 }
