@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { AppError } from '../../common/errors.ts'
-import type { Keyring } from '../crypto/keyring.ts'
+import { decrypt, encrypt, nonceBytes } from '../crypto/keyring.ts'
 import type { Catalog } from '../engine/catalog.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { DictionaryEntry } from './manifest.ts'
 
 /**
  * A dictionary file: the series and fields that a database gained since the file before. JSON
- * `{"series": [key, …], "fields": [[measurement, field, type], …]}`, zstd, sealed for its name.
+ * `{"series": [key, …], "fields": [[measurement, field, type], …]}`, zstd, AES-256-GCM under a key of its own: nonce,
+ * ciphertext, tag.
  */
 interface Content {
   readonly series: readonly string[]
@@ -17,14 +19,17 @@ interface Content {
 /** What one file holds at most: its text has to fit into a string. */
 export const maxSeriesPerDictionary = 200_000
 
-const purposeOf = (name: string): string => `dictionary/${name}`
+/** The key is this one file's, so it says already which file it is. */
+const associated = new Uint8Array(0)
 
-export function encodeDictionary(catalog: Catalog, entry: DictionaryEntry, keyring: Keyring): Uint8Array {
+/** @param key the file's own, never used before */
+export function encodeDictionary(catalog: Catalog, entry: DictionaryEntry, key: Uint8Array): Uint8Array {
   const content: Content = {
     series: catalog.seriesKeys(entry.firstSeries, entry.firstSeries + entry.seriesCount),
     fields: catalog.fieldList(entry.firstField, entry.firstField + entry.fieldCount),
   }
-  return keyring.seal(purposeOf(entry.name), zstdCompressSync(JSON.stringify(content)))
+  const nonce = randomBytes(nonceBytes)
+  return Buffer.concat([nonce, encrypt(key, nonce, associated, zstdCompressSync(JSON.stringify(content)))])
 }
 
 /**
@@ -35,18 +40,21 @@ export function loadDictionary(
   catalog: Catalog,
   entry: DictionaryEntry,
   bytes: Uint8Array,
-  keyring: Keyring,
+  key: Uint8Array,
 ): void {
-  const plain = zstdDecompressSync(keyring.unseal(purposeOf(entry.name), bytes))
-  const content = JSON.parse(plain.toString()) as Content
+  const plain = decrypt(key, bytes.subarray(0, nonceBytes), associated, bytes.subarray(nonceBytes))
+  if (!plain) throw corrupt(entry, 'damaged')
+  const content = JSON.parse(zstdDecompressSync(plain).toString()) as Content
   const fits =
     catalog.seriesCount === entry.firstSeries &&
     catalog.fieldCount === entry.firstField &&
     content.series.length === entry.seriesCount &&
     content.fields.length === entry.fieldCount
-  if (!fits) {
-    throw new AppError('corrupt', 'ERR_DICTIONARY_CORRUPT', `${entry.name}: not what the manifest says it is`)
-  }
+  if (!fits) throw corrupt(entry, 'not what the manifest says it is')
   for (const key of content.series) catalog.addSeries(key)
   for (const [measurement, field, type] of content.fields) catalog.addField(measurement, field, type)
+}
+
+function corrupt({ name }: DictionaryEntry, what: string): AppError {
+  return new AppError('corrupt', 'ERR_DICTIONARY_CORRUPT', `${name}: ${what}`)
 }

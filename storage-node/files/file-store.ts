@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
-import type { Keyring } from '../crypto/keyring.ts'
+import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
+import { sealFileKey, unsealFileKey } from './file-key.ts'
 import {
   decodeManifest,
   emptyManifest,
@@ -31,6 +32,9 @@ export interface StoredFile {
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
 }
+
+/** What a dictionary is about, before it is written. */
+export type DictionaryPart = Omit<DictionaryEntry, 'name' | 'sealedKey'>
 
 const manifestName = 'manifest'
 const parquetSuffix = '.parquet'
@@ -113,7 +117,7 @@ export class FileStore {
       const catalog = catalogs.get(entry.databaseId) ?? new Catalog()
       catalogs.set(entry.databaseId, catalog)
       const bytes = await this.#options.disk.read(join(this.#folder, entry.name))
-      loadDictionary(catalog, entry, bytes, this.#options.keyring)
+      loadDictionary(catalog, entry, bytes, unsealFileKey(this.#options.keyring, entry.name, entry.sealedKey))
     }
     return catalogs
   }
@@ -131,14 +135,14 @@ export class FileStore {
   }
 
   sealKey(name: string, key: Uint8Array): string {
-    return Buffer.from(this.#options.keyring.seal(`parquet/${name}`, key)).toString('base64')
+    return sealFileKey(this.#options.keyring, name, key)
   }
 
   keyOf(file: StoredFile): Uint8Array {
     const { name, sealedKey } = file.entry
     let key = this.#keys.get(name)
     if (!key) {
-      key = this.#options.keyring.unseal(`parquet/${name}`, Buffer.from(sealedKey, 'base64'))
+      key = unsealFileKey(this.#options.keyring, name, sealedKey)
       this.#keys.set(name, key)
     }
     return key
@@ -152,9 +156,11 @@ export class FileStore {
     return { sizeBytes: await disk.sizeBytes(path), sha256: await disk.sha256(path) }
   }
 
-  async writeDictionary(catalog: Catalog, part: Omit<DictionaryEntry, 'name'>): Promise<DictionaryEntry> {
-    const entry = { ...part, name: this.#newName(dictionarySuffix) }
-    const bytes = encodeDictionary(catalog, entry, this.#options.keyring)
+  async writeDictionary(catalog: Catalog, part: DictionaryPart): Promise<DictionaryEntry> {
+    const name = this.#newName(dictionarySuffix)
+    const key = randomBytes(keyBytes)
+    const entry = { ...part, name, sealedKey: this.sealKey(name, key) }
+    const bytes = encodeDictionary(catalog, entry, key)
     await this.#options.disk.replace(join(this.#folder, entry.name), bytes)
     return entry
   }

@@ -37,6 +37,7 @@ const manifest: Manifest = {
       seriesCount: 2,
       firstField: 0,
       fieldCount: 4,
+      sealedKey: 'AAAA',
     },
   ],
 }

@@ -39,6 +39,7 @@ const dictionaryEntrySchema = z.strictObject({
   seriesCount: integer,
   firstField: integer,
   fieldCount: integer,
+  sealedKey: z.base64(),
 })
 
 const manifestSchema = z.strictObject({
