@@ -16,8 +16,8 @@ interface Content {
   readonly fields: readonly (readonly [measurement: string, field: string, type: FieldType])[]
 }
 
-/** What one file holds at most: its text has to fit into a string. */
-export const maxSeriesPerDictionary = 200_000
+/** What one file holds at most: the start has the text of one file in memory at a time. */
+export const maxSeriesPerDictionary = 50_000
 
 /** The key is this one file's, so it says already which file it is. */
 const associated = new Uint8Array(0)

@@ -1,17 +1,9 @@
 import { join } from 'node:path'
-import { cached } from '../../../scripts/cache.ts'
 import { run } from '../../../scripts/run.ts'
-import { ensurePrograms } from '../../../scripts/system-packages.ts'
+import { ensurePythonPackages } from '../../support/python-packages.ts'
 
+/** The official InfluxDB clients. */
 const packages = ['influxdb-client==1.50.0', 'influxdb==5.3.2']
-
-/** The official InfluxDB clients. @returns folder for PYTHONPATH */
-function ensurePythonClients(): Promise<string> {
-  return cached('python-clients', packages, async (output) => {
-    await ensurePrograms(['pip'])
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--target', output, ...packages])
-  })
-}
 
 export interface WriteCall {
   readonly call: 'write'
@@ -45,7 +37,7 @@ export interface Answer {
 export async function callWithPython(call: WriteCall | QueryCall): Promise<Answer> {
   const output = await run('python3', [join(import.meta.dirname, 'influx.py')], {
     input: JSON.stringify(call),
-    env: { PYTHONPATH: await ensurePythonClients() },
+    env: { PYTHONPATH: await ensurePythonPackages('python-clients', packages) },
     timeoutMs: 60_000,
   })
   return JSON.parse(output) as Answer
