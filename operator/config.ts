@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { AppError } from '../common/errors.ts'
 import { parseListenAddress, type ListenAddress } from '../common/http-server.ts'
 

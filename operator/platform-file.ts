@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AppError, messageOf } from '../common/errors.ts'
 import { platformSchema, type Platform } from './api/platform.ts'
 

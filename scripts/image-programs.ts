@@ -53,6 +53,9 @@ export async function bundleProgram(program: Program): Promise<BundledProgram> {
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // V8 keeps the text of a program in memory. Names stay, and lines stay short, so that stack traces can be read.
+    minifyWhitespace: true,
+    lineLimit: 160,
     banner: { js: banner },
     legalComments: 'none',
     logLevel: 'silent',

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { namespaceName, objectName } from '../operator/api/fields.ts'
 import { platformSchema, resourceList, toleration } from '../operator/api/platform.ts'
 

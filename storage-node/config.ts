@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AppError } from '../common/errors.ts'
 import { isLoopback, parseListenAddress, type ListenAddress } from '../common/http-server.ts'
 import { idPattern } from '../common/ids.ts'

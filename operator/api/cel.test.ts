@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { unreachable } from '../../common/errors.ts'
 import { ruleCases, type RuleCase } from '../../test/integration/rule-cases.ts'
 import { databaseRules, organizationRules, tokenRules, violations, type Rule, type Violation } from './cel.ts'

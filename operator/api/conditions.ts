@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * Conditions of the three kinds. Ready, Reconciling and Stalled are kept to the letter of kstatus, so that

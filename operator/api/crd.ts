@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { databaseRules, organizationRules, tokenRules, type Rule } from './cel.ts'
 import { databaseSpecSchema, databaseStatusSchema } from './database.ts'
 import { group, version } from './fields.ts'

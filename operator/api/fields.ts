@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationPattern } from '../../common/duration.ts'
 import { idPattern } from '../../common/ids.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { namespaceName, objectName } from './fields.ts'
 
 /** Metadata of a stored object of ours: what the operator reads of it, the rest kept as it is. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { id, namespaceName, optional, quantity } from './fields.ts'
 import type { OrganizationSpec } from './organization.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { kinds } from './crd.ts'
 import { optional } from './fields.ts'
 import { structuralSchema, type StructuralSchema } from './structural.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { assert } from '../../common/errors.ts'
 import type { Rule } from './cel.ts'
 

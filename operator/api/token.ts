@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { commonStatus } from './conditions.ts'
 import { apiVersion, duration, id, objectName, optional, organizationRef } from './fields.ts'
 import { metadataSchema } from './metadata.ts'

@@ -1,5 +1,5 @@
 import { Client, type Dispatcher } from 'undici'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   adminPaths,
   adminPort,

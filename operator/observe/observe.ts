@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { databaseSchema } from '../api/database.ts'
 import { organizationSchema } from '../api/organization.ts'
 import { tokenSchema } from '../api/token.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { KubeObject } from '../kube/object.ts'
 
 /** A storage node's pod, as far as a pass cares. */

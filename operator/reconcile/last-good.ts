@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { canonicalJson } from '../../common/state-document.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { crc32 } from 'node:zlib'
 import { AppError } from '../../common/errors.ts'
 import type { Keyring } from '../crypto/keyring.ts'

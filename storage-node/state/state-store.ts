@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../common/clock.ts'
 import { AppError, assert } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
