@@ -9,6 +9,7 @@ import type { NamedColumn, Rows } from '../query-process/messages.ts'
 import type { WantedField } from './buffered-series.ts'
 import { readBlocks } from './read.ts'
 import type { Block } from './reader.ts'
+import { deletedThrough } from './tombstones.ts'
 
 export interface CompactionTools {
   readonly store: FileStore
@@ -31,6 +32,7 @@ export async function compactFiles(
   allFields: Iterable<WantedField>,
 ): Promise<void> {
   const { store, queryProcess } = tools
+  const { tombstones } = store
   const present = new Set(files.flatMap(({ entry }) => entry.fields))
   const fields = [...allFields].filter(({ number }) => present.has(number))
   const minSeries = Math.min(...files.map(({ entry }) => entry.minSeries))
@@ -38,7 +40,7 @@ export async function compactFiles(
   const wanted = seriesIds.filter((id) => id >= minSeries && id <= maxSeries).sort((a, b) => a - b)
   const { signal } = new AbortController()
   const blocks = readBlocks(
-    { store, queryProcess, files, tables: [], fields, signal },
+    { store, queryProcess, files, tombstones, tables: [], fields, signal },
     { ...forEver, seriesIds: wanted },
   )
   const columns: NamedColumn[] = [
@@ -62,6 +64,7 @@ export async function compactFiles(
     name,
     firstPosition: Math.min(...files.map(({ entry }) => entry.firstPosition)),
     lastPosition: Math.max(...files.map(({ entry }) => entry.lastPosition)),
+    deletedThrough: Math.max(...files.map(deletedThrough), ...tombstones.map(({ position }) => position)),
     minTimeNs: String(minTimeNs),
     maxTimeNs: String(maxTimeNs),
     fields: fields.map(({ number }) => number),

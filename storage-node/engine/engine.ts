@@ -142,8 +142,8 @@ export class Engine implements Reader {
   }
 
   async *read(request: ReadRequest): AsyncGenerator<Block> {
-    const { databaseId, retentionPolicy, measurement, signal } = request
-    const policy = this.#attachments.policy(databaseId, retentionPolicy)
+    const { databaseId, measurement, maxTimeNs, signal } = request
+    const policy = this.#attachments.policy(databaseId, request.retentionPolicy)
     const database = this.#databases.get(databaseId)
     const known = database?.catalog.measurement(measurement)?.fields
     if (!database || !known) return
@@ -154,14 +154,15 @@ export class Engine implements Reader {
     const seriesIds = [...new Set(request.seriesIds)]
     const oldestNs = cutoffNs(policy, this.#options.clock.nowNs())
     const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
-    const { maxTimeNs } = request
     if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return
     const place = { databaseId, retentionPolicy: policy.name, measurement }
-    const files = filesFor(this.#store.files, place, minTimeNs, maxTimeNs)
     const tables = database.buffersOf(policy.name, measurement)
-    const release = this.#store.pin(files)
+    const store = this.#store
+    const { tombstones } = store
+    const files = filesFor(store.files, place, minTimeNs, maxTimeNs)
+    const release = store.pin(files)
     try {
-      const source = { store: this.#store, queryProcess: this.#queryProcess, files, tables, fields, signal }
+      const source = { store, files, tombstones, tables, queryProcess: this.#queryProcess, fields, signal }
       for await (const block of readBlocks(source, { seriesIds, minTimeNs, maxTimeNs }))
         yield { ...block, columns: places.map((place): Column | null => block.columns[place] ?? null) }
     } finally {
@@ -178,9 +179,7 @@ export class Engine implements Reader {
   }
 
   /** Ids, sorted, attached or not. */
-  databasesWithData(): readonly string[] {
-    return [...this.#databases.keys()].sort()
-  }
+  databasesWithData = (): readonly string[] => [...this.#databases.keys()].sort()
 
   /** Puts all that is buffered into files. */
   flush(): Promise<void> {

@@ -10,12 +10,15 @@ import { BufferedSeries, type WantedField } from './buffered-series.ts'
 import { planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
 import type { Block, Column } from './reader.ts'
 import { SeriesMerger } from './series-merger.ts'
+import { deletedAreas, type Tombstone } from './tombstones.ts'
 
 export interface ReadSource {
   readonly store: FileStore
   readonly queryProcess: QueryProcess
   /** Files of the measurement that may hold something; they stay until the read ends. */
   readonly files: readonly StoredFile[]
+  /** Those in force when the files were chosen. */
+  readonly tombstones: readonly Tombstone[]
   /** Buffers of the measurement, older first. */
   readonly tables: readonly TableBuffer[]
   readonly fields: readonly WantedField[]
@@ -77,6 +80,7 @@ async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenera
 
 function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
   const wanted = new Set(source.fields.map(({ number }) => number))
+  const deletedOf = deletedAreas(source.tombstones, readPart.seriesIds)
   return {
     files: readPart.files
       .filter(({ entry }) => entry.fields.some((field) => wanted.has(field)))
@@ -85,6 +89,7 @@ function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
         key: source.store.keyOf(file),
         order: file.entry.lastPosition,
         columns: file.entry.fields.map((field) => `f${field}`),
+        deleted: deletedOf(file),
       })),
     seriesIds: readPart.seriesIds,
     columns: source.fields.map(({ number, type }) => ({ name: `f${number}`, type })),

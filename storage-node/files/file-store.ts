@@ -5,6 +5,7 @@ import type { Logger } from '../../common/log.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
+import { coversWhole, touches, type Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import { sealFileKey, unsealFileKey } from './file-key.ts'
 import {
@@ -50,6 +51,7 @@ export class FileStore {
   readonly #temporaryFolder: string
   #files: StoredFile[]
   #dictionaries: readonly DictionaryEntry[]
+  #tombstones: readonly Tombstone[]
   #checkpoint: number
   #nextFile: number
   /** Readers of each file, by name. */
@@ -69,6 +71,11 @@ export class FileStore {
     this.#temporaryFolder = join(options.dataFolder, 'tmp')
     this.#files = manifest.files.map((entry) => this.#stored(entry))
     this.#dictionaries = manifest.dictionaries
+    this.#tombstones = manifest.tombstones.map((entry) => ({
+      ...entry,
+      minTimeNs: BigInt(entry.minTimeNs),
+      maxTimeNs: BigInt(entry.maxTimeNs),
+    }))
     this.#checkpoint = manifest.checkpoint
     this.#nextFile = manifest.nextFile
   }
@@ -103,6 +110,11 @@ export class FileStore {
 
   get files(): readonly StoredFile[] {
     return this.#files
+  }
+
+  /** Deletes that the files may not have seen yet, in order; whoever reads files takes both at one time. */
+  get tombstones(): readonly Tombstone[] {
+    return this.#tombstones
   }
 
   /** Files were dropped since the last commit. */
@@ -180,17 +192,23 @@ export class FileStore {
     // What comes to be doomed while the manifest is being written is still named by it.
     const doomed = [...this.#doomed, ...replaced]
     this.#changed = false
+    const named = [
+      ...this.#files.filter(({ entry }) => !replaced.has(entry.name)),
+      ...files.filter((entry) => !this.#isDeleted(entry)).map((entry) => this.#stored(entry)),
+    ]
     const manifest: Manifest = {
       checkpoint,
       nextFile: this.#nextFile,
-      files: [
-        ...this.#files.map(({ entry }) => entry).filter(({ name }) => !replaced.has(name)),
-        ...files.filter((entry) => !this.#isDeleted(entry)),
-      ],
+      files: named.map(({ entry }) => entry),
       dictionaries: [
         ...this.#dictionaries.filter(({ name }) => !replaced.has(name)),
         ...dictionaries.filter((entry) => !this.#isDeleted(entry)),
       ],
+      tombstones: stillNeeded(this.#tombstones, named, checkpoint).map((tombstone) => ({
+        ...tombstone,
+        minTimeNs: String(tombstone.minTimeNs),
+        maxTimeNs: String(tombstone.maxTimeNs),
+      })),
     }
     try {
       await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
@@ -214,6 +232,8 @@ export class FileStore {
     this.#dropDeleted()
     for (const [databaseId, position] of this.#deleted)
       if (position <= checkpoint) this.#deleted.delete(databaseId)
+    this.#dropCovered()
+    this.#tombstones = stillNeeded(this.#tombstones, this.#files, checkpoint)
     for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
   }
 
@@ -238,6 +258,20 @@ export class FileStore {
   deleteDatabase(databaseId: string, position: number): void {
     this.#deleted.set(databaseId, position)
     this.#dropDeleted()
+  }
+
+  /** Deletes points in files, also those that are still being made; what is deleted as a whole goes at once. */
+  addTombstone(tombstone: Tombstone): void {
+    // A start replays deletes that the manifest knows.
+    if (this.#tombstones.some(({ position }) => position === tombstone.position)) return
+    this.#tombstones = [...this.#tombstones, tombstone]
+    this.#dropCovered()
+  }
+
+  #dropCovered(): void {
+    const covered = this.#files.filter((file) => this.#tombstones.some((each) => coversWhole(each, file)))
+    const names = new Set(covered.map(({ entry }) => entry.name))
+    this.drop(({ name }) => names.has(name))
   }
 
   #isDeleted({ databaseId, lastPosition }: { databaseId: string; lastPosition: number }): boolean {
@@ -322,6 +356,17 @@ export class FileStore {
       }
     }
   }
+}
+
+/** Those that one of the files has to know, or one that is still being made of what came before them. */
+function stillNeeded(
+  tombstones: readonly Tombstone[],
+  files: readonly StoredFile[],
+  checkpoint: number,
+): readonly Tombstone[] {
+  return tombstones.filter(
+    (tombstone) => tombstone.position > checkpoint || files.some((file) => touches(tombstone, file)),
+  )
 }
 
 function missing(what: string): AppError {

@@ -40,6 +40,17 @@ const manifest: Manifest = {
       sealedKey: 'AAAA',
     },
   ],
+  tombstones: [
+    {
+      position: 12,
+      databaseId: 'a'.repeat(16),
+      retentionPolicy: null,
+      measurement: 'secret_name',
+      series: [0, 0, 4, 9],
+      minTimeNs: '-9223372036854775808',
+      maxTimeNs: '12',
+    },
+  ],
 }
 
 test.each([manifest, emptyManifest])('comes back as it was', (each) => {

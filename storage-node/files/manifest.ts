@@ -17,6 +17,8 @@ export const fileEntrySchema = z.strictObject({
   measurement: z.string(),
   firstPosition: integer,
   lastPosition: integer,
+  /** Deletes up to this position are done with in the file; without it, those up to `lastPosition`. */
+  deletedThrough: integer.optional(),
   rows: integer,
   seriesCount: integer,
   minSeries: integer,
@@ -42,14 +44,27 @@ const dictionaryEntrySchema = z.strictObject({
   sealedKey: z.base64(),
 })
 
+const tombstoneSchema = z.strictObject({
+  position: integer,
+  databaseId: z.string(),
+  retentionPolicy: z.string().nullable(),
+  measurement: z.string().nullable(),
+  series: z.array(integer).readonly().nullable(),
+  minTimeNs: int64,
+  maxTimeNs: int64,
+})
+
 const manifestSchema = z.strictObject({
   checkpoint: integer,
   nextFile: integer,
   files: z.array(fileEntrySchema),
   dictionaries: z.array(dictionaryEntrySchema),
+  /** Deletes that files may not have seen yet, see `engine/tombstones.ts`. */
+  tombstones: z.array(tombstoneSchema).default([]),
 })
 
 export type FileEntry = Readonly<z.infer<typeof fileEntrySchema>>
+export type TombstoneEntry = Readonly<z.infer<typeof tombstoneSchema>>
 export type DictionaryEntry = Readonly<z.infer<typeof dictionaryEntrySchema>>
 
 export interface Manifest {
@@ -59,9 +74,16 @@ export interface Manifest {
   readonly files: readonly FileEntry[]
   /** In the order in which they are to be read. */
   readonly dictionaries: readonly DictionaryEntry[]
+  readonly tombstones: readonly TombstoneEntry[]
 }
 
-export const emptyManifest: Manifest = { checkpoint: 0, nextFile: 1, files: [], dictionaries: [] }
+export const emptyManifest: Manifest = {
+  checkpoint: 0,
+  nextFile: 1,
+  files: [],
+  dictionaries: [],
+  tombstones: [],
+}
 
 const magic = Buffer.from('HFMAN001')
 const headerBytes = magic.length + 8

@@ -1,4 +1,5 @@
 import type { FieldType } from '../engine/reader.ts'
+import type { DeletedArea } from '../engine/tombstones.ts'
 
 /** What the engine and the query process say to each other over the IPC channel. */
 
@@ -31,6 +32,8 @@ export interface SourceFile {
   readonly order: number
   /** Columns that the file has; a requested one that it lacks is absent from all its rows. */
   readonly columns: readonly string[]
+  /** Rows in these areas are deleted. */
+  readonly deleted: readonly DeletedArea[]
 }
 
 export interface ReadJob {

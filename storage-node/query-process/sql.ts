@@ -1,4 +1,5 @@
 import type { FieldType } from '../engine/reader.ts'
+import type { DeletedArea } from '../engine/tombstones.ts'
 import type { NamedColumn, ReadJob } from './messages.ts'
 
 /** SQL text for the query process. Names are the engine's own (`series`, `time`, `f0`), never a user's. */
@@ -60,7 +61,7 @@ export function selectRows(job: ReadJob, keyName: (path: string) => string): str
       `SELECT series, time, ${file.order} AS position, ${fields.join(', ')} ` +
       `FROM read_parquet(${quoteText(file.path)}, encryption_config = {footer_key: ${quoteText(keyName(file.path))}}) ` +
       `WHERE series BETWEEN ${minSeries} AND ${maxSeries} ` +
-      `AND time BETWEEN ${sqlInt64(job.minTimeNs)} AND ${sqlInt64(job.maxTimeNs)} AND (${any.join(' OR ')})`
+      `AND time BETWEEN ${sqlInt64(job.minTimeNs)} AND ${sqlInt64(job.maxTimeNs)} AND (${any.join(' OR ')})${withoutDeleted(file.deleted)}`
     )
   })
   const names = job.columns.map(({ name }) => name).join(', ')
@@ -69,6 +70,25 @@ export function selectRows(job: ReadJob, keyName: (path: string) => string): str
     `SELECT series, time, ${names} FROM (${sources.join(' UNION ALL ')}) AS source ` +
     `JOIN (VALUES ${wanted}) AS wanted(id, place) ON series = id ORDER BY place, time, position`
   )
+}
+
+/** What a WHERE clause over the rows of one file ends with, so that deleted ones do not appear. */
+export function withoutDeleted(areas: readonly DeletedArea[]): string {
+  return areas.map((area) => ` AND NOT (${inArea(area)})`).join('')
+}
+
+function inArea({ series, minTimeNs, maxTimeNs }: DeletedArea): string {
+  const time = `time BETWEEN ${sqlInt64(minTimeNs)} AND ${sqlInt64(maxTimeNs)}`
+  if (series === null) return time
+  const single: number[] = []
+  const tests: string[] = []
+  for (let index = 0; index < series.length; index += 2) {
+    const [first, last] = [series[index]!, series[index + 1]!]
+    if (first === last) single.push(first)
+    else tests.push(`series BETWEEN ${first} AND ${last}`)
+  }
+  if (single.length > 0) tests.push(`series IN (${single.join(', ')})`)
+  return `${time} AND (${tests.join(' OR ')})`
 }
 
 /** The smallest int64 is no literal in SQL: its digits overflow before the minus counts. */

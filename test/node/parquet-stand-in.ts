@@ -1,5 +1,6 @@
 import type { NamedColumn, ReadJob, RowColumn, Rows } from '../../storage-node/query-process/messages.ts'
 import type { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
+import { isDeleted } from '../../storage-node/engine/tombstones.ts'
 
 /** What the next engine to be opened finds: its disk, and the size at which it flushes if it is not its own choice. */
 export const stage: { disk: MemoryDisk | null; flushBytes: number | null } = { disk: null, flushBytes: null }
@@ -33,8 +34,10 @@ export class QueryProcess {
 
   async *readParquet(job: ReadJob): AsyncGenerator<Rows> {
     const rows: Cells[] = []
-    for (const { path } of job.files.toSorted((a, b) => a.order - b.order))
-      rows.push(...(JSON.parse(this.#disk.content(path).toString()) as Cells[]))
+    for (const { path, deleted } of job.files.toSorted((a, b) => a.order - b.order)) {
+      const all = JSON.parse(this.#disk.content(path).toString()) as Cells[]
+      rows.push(...all.filter(({ series, time }) => !isDeleted(deleted, Number(series), BigInt(time!))))
+    }
     const wanted = job.seriesIds.flatMap((id) =>
       rows
         .filter(
