@@ -34,6 +34,17 @@ export interface NodeState {
   readonly version: string
   /** Ids of databases that have data on this node, attached or not. */
   readonly databasesWithData: readonly string[]
+  /** What was found damaged; with the first of it the node is read-only. */
+  readonly damage?: readonly FileDamage[]
+}
+
+/** A file that is not what was written. */
+export interface FileDamage {
+  /** Below the engine's folder, for example `log/0000000000000001.log`. */
+  readonly file: string
+  /** Where in the file, null where it is the file as a whole. */
+  readonly offsetBytes: number | null
+  readonly what: string
 }
 
 export interface AdminError {

@@ -123,6 +123,7 @@ function createParts(
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,
     servesStoredState: () => store.servesKept,
+    damagedFiles: () => engine.current?.damage.length ?? 0,
     bodyBytesInFlight: () => bodies.usedBytes,
     runningQueries: () => slots.running,
   })

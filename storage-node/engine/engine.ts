@@ -1,16 +1,18 @@
 import { join } from 'node:path'
+import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
+import { DamageList } from '../disk/damage.ts'
 import { withoutFolders } from '../disk/disk.ts'
-import { chooseCompaction } from '../files/compaction.ts'
 import { FileStore } from '../files/file-store.ts'
 import { Log } from '../log/log.ts'
+import { logFolder } from '../log/replay.ts'
 import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
 import { Attachments, cutoffNs, type EngineLimits } from './attachments.ts'
-import { compactFiles } from './compact.ts'
+import { Compactor } from './compactor.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
@@ -19,7 +21,9 @@ import { readBlocks } from './read.ts'
 import { filesFor } from './read-plan.ts'
 import type { Block, Column, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
+import { dropExpired } from './retention.ts'
 import { shares } from './shares.ts'
+import { statsOf } from './stats.ts'
 import { allTables, StoredDatabase } from './stored-database.ts'
 
 export type { EngineLimits, EngineOptions, EngineStats, WriteOutcome, WriteRequest }
@@ -28,7 +32,6 @@ const noOutcome: WriteOutcome = { accepted: 0, problems: [] }
 const flushAgeMs = 10 * 60_000
 const flushLogBytes = 128 * 1024 * 1024
 const upkeepMs = 5_000
-const compactionPauseMs = 10 * 60_000
 
 /** The time-series engine of one organization: durable writes, merged reads. */
 export class Engine implements Reader {
@@ -36,6 +39,8 @@ export class Engine implements Reader {
   readonly #store: FileStore
   readonly #queryProcess: QueryProcess
   readonly #diskGuard: DiskGuard
+  readonly #damage: DamageList
+  readonly #compactor: Compactor
   readonly #databases: Map<string, StoredDatabase>
   readonly #shares: ReturnType<typeof shares>
   readonly #stopped = new AbortController()
@@ -44,7 +49,6 @@ export class Engine implements Reader {
   #freeze: Freeze | null = null
   #flushing: Promise<void> | null = null
   #oldestUnflushedMs: number | null = null
-  #compactAfterMs = 0
   #upkeep: Promise<void> = Promise.resolve()
   #flushes = 0
   #failedFlushes = 0
@@ -53,35 +57,41 @@ export class Engine implements Reader {
   #waitingBytes = 0
   #replayFlushFailed = false
 
-  private constructor(options: EngineOptions, store: FileStore, databases: Map<string, StoredDatabase>) {
+  private constructor(
+    options: EngineOptions,
+    damage: DamageList,
+    store: FileStore,
+    databases: Map<string, StoredDatabase>,
+  ) {
     this.#options = options
+    this.#damage = damage
     this.#store = store
     this.#databases = databases
     this.#shares = shares(options.memoryLimitBytes)
     this.#diskGuard = new DiskGuard(options.disk, options.clock, options.dataFolder)
-    const { extensionPath, program } = options.queryProcess
     this.#queryProcess = new QueryProcess({
-      program,
-      settings: { extensionPath, ...this.#shares.queryProcess },
+      program: options.queryProcess.program,
+      settings: { extensionPath: options.queryProcess.extensionPath, ...this.#shares.queryProcess },
       clock: options.clock,
       log: options.log,
     })
+    this.#compactor = new Compactor(options, store, this.#queryProcess, (work) => this.#alone(work))
   }
 
   /**
-   * Opens the data folder, made if it is not there, and replays the log.
-   * @throws AppError corrupt, naming file and offset; invalid, ERR_DATA_KEY_WRONG
+   * Opens the data folder, made if it is not there, and replays the log. Damage makes the engine read-only.
+   * @throws AppError corrupt, ERR_MANIFEST_CORRUPT, naming the file; invalid, ERR_DATA_KEY_WRONG
    */
   static async open(options: EngineOptions): Promise<Engine> {
     const { disk, dataFolder, log, onFatal } = options
     const keyring = new Keyring(options.organizationId, options.dataKey)
-    const store = await FileStore.open({ disk, dataFolder, keyring, log, onFatal })
+    const damage = new DamageList(log)
+    const store = await FileStore.open({ disk, dataFolder, keyring, log, damage, onFatal })
     const databases = new Map<string, StoredDatabase>()
     for (const [id, catalog] of await store.loadCatalogs()) databases.set(id, new StoredDatabase(id, catalog))
-    const engine = new Engine(options, store, databases)
-    const folder = join(dataFolder, 'log')
+    const engine = new Engine(options, damage, store, databases)
     engine.#log = await Log.open(
-      { disk, folder, keyring, log, onFatal },
+      { disk, folder: join(dataFolder, logFolder), keyring, log, damage, onFatal },
       store.checkpoint,
       (position, payload) => engine.#replay(position, decodeLogRecord(payload)),
     )
@@ -97,8 +107,8 @@ export class Engine implements Reader {
 
   /**
    * Resolves when the points are durable and visible.
-   * @throws AppError not-found: ERR_DATABASE_NOT_FOUND, ERR_RETENTION_POLICY_NOT_FOUND; unavailable: ERR_DISK_FULL,
-   * ERR_BUFFER_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
+   * @throws AppError not-found: ERR_DATABASE_NOT_FOUND, ERR_RETENTION_POLICY_NOT_FOUND; unavailable: ERR_READ_ONLY,
+   * ERR_DISK_FULL, ERR_BUFFER_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
    */
   async write(request: WriteRequest): Promise<WriteOutcome> {
     const { batch, databaseId } = request
@@ -106,6 +116,7 @@ export class Engine implements Reader {
     const limits = this.#attachments.limits(databaseId)
     const invalid = batch.rejections.map((rejection) => ({ kind: 'invalid' as const, ...rejection }))
     if (batch.pointCount === 0) return { ...noOutcome, problems: invalid }
+    this.#damage.requireNone()
     await this.#diskGuard.check()
     const bytes = batch.tables.reduce((sum, table) => sum + bytesOfTable(table), 0)
     this.#makeSureOfRoom(bytes)
@@ -126,7 +137,7 @@ export class Engine implements Reader {
   }
 
   measurements(databaseId: string): readonly MeasurementSchema[] {
-    const database = this.#databases.get(databaseId)
+    const database = this.#find(databaseId)
     if (!database) return []
     const names = database.bufferedMeasurements()
     for (const { entry } of this.#store.files)
@@ -138,13 +149,13 @@ export class Engine implements Reader {
   }
 
   series(databaseId: string, measurement: string): readonly Series[] {
-    return this.#databases.get(databaseId)?.catalog.series(measurement) ?? []
+    return this.#find(databaseId)?.catalog.series(measurement) ?? []
   }
 
   async *read(request: ReadRequest): AsyncGenerator<Block> {
     const { databaseId, measurement, maxTimeNs, signal } = request
     const policy = this.#attachments.policy(databaseId, request.retentionPolicy)
-    const database = this.#databases.get(databaseId)
+    const database = this.#find(databaseId)
     const known = database?.catalog.measurement(measurement)?.fields
     if (!database || !known) return
     const fields = [...new Set(request.fields)]
@@ -173,6 +184,7 @@ export class Engine implements Reader {
   /** Deletes all data of a database, attached or not; durable when it resolves. */
   async deleteDatabase(databaseId: string): Promise<void> {
     if (!this.#databases.has(databaseId)) return
+    this.#damage.requireNone()
     const record: LogRecord = { kind: 'delete-database', databaseId }
     await this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
     await this.flush()
@@ -181,10 +193,15 @@ export class Engine implements Reader {
   /** Ids, sorted, attached or not. */
   databasesWithData = (): readonly string[] => [...this.#databases.keys()].sort()
 
-  /** Puts all that is buffered into files. */
+  /** With the first of it the engine is read-only. */
+  get damage(): readonly FileDamage[] {
+    return this.#damage.found
+  }
+
+  /** Puts all that is buffered into files; of a read-only engine it stays in the log. */
   flush(): Promise<void> {
     // A flush that is under way may have frozen the buffers before the caller's points came.
-    return this.#alone(() => this.#flushOnce())
+    return this.#alone(async () => (this.#damage.isEmpty ? this.#flushOnce() : undefined))
   }
 
   /** Flushes and compactions come one after the other: each builds on the manifest that the one before made. */
@@ -197,20 +214,12 @@ export class Engine implements Reader {
   }
 
   stats(): EngineStats {
-    const { files } = this.#store
-    const databases = [...this.#databases.values()]
     return {
+      ...statsOf(this.#store, this.#log, [...this.#databases.values()]),
       bufferBytes: this.#bufferBytes(),
-      bufferedRows: this.#tables().reduce((sum, table) => sum + table.rowCount, 0),
-      logBytes: this.#log.sizeBytes,
-      files: files.length,
-      fileBytes: files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0),
-      series: databases.reduce((sum, { catalog }) => sum + catalog.seriesCount, 0),
       flushes: this.#flushes,
       failedFlushes: this.#failedFlushes,
       pointsWritten: this.#pointsWritten,
-      position: this.#log.position,
-      checkpoint: this.#store.checkpoint,
     }
   }
 
@@ -241,7 +250,14 @@ export class Engine implements Reader {
 
   /** Buffers are put into files meanwhile: a log may hold more than fits into memory. */
   async #replay(position: number, record: LogRecord): Promise<void> {
+    // Its ids would not be those that it had; nothing is flushed, so the log keeps the record.
+    if (!this.#store.isComplete(record.databaseId)) return
     this.#apply(position, record)
+    if (!this.#damage.isEmpty) {
+      if (this.#bufferBytes() <= this.#shares.refuseBytes) return
+      const text = 'of a damaged node all that the log holds must fit into memory: it needs a higher limit'
+      throw new AppError('unavailable', 'ERR_REPLAY_MEMORY', text)
+    }
     if (this.#bufferBytes() <= this.#shares.flushBytes || this.#replayFlushFailed) return
     try {
       await this.#writeFrozen(this.#freezeBuffers(position))
@@ -271,6 +287,11 @@ export class Engine implements Reader {
     this.#pointsWritten += outcome.accepted
     this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
     return outcome
+  }
+
+  #find(databaseId: string): StoredDatabase | undefined {
+    this.#store.requireComplete(databaseId)
+    return this.#databases.get(databaseId)
   }
 
   #tables() {
@@ -351,8 +372,9 @@ export class Engine implements Reader {
       } catch {
         return
       }
-      await this.#compact()
-      const expired = this.#dropExpired()
+      if (!this.#damage.isEmpty) continue
+      await this.#compactor.run(this.#attachments, this.#databases)
+      const expired = dropExpired(this.#store, this.#attachments, clock.nowNs())
       const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
       const due =
         ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes || this.#freeze !== null || expired > 0
@@ -363,37 +385,5 @@ export class Engine implements Reader {
         log.error({ err: error }, 'buffers could not be put into files')
       }
     }
-  }
-
-  /** Makes many small files few. A failure loses nothing; the next attempt waits a while. */
-  async #compact(): Promise<void> {
-    const { clock, log } = this.#options
-    if (clock.monotonicMs() < this.#compactAfterMs) return
-    const files = chooseCompaction(this.#store.files, (id, name) =>
-      this.#attachments.shardDurationNs(id, name),
-    )
-    const [first] = files ?? []
-    const measurement =
-      first && this.#databases.get(first.entry.databaseId)?.catalog.measurement(first.entry.measurement)
-    if (!files || !measurement) return
-    const tools = { store: this.#store, queryProcess: this.#queryProcess }
-    try {
-      await this.#alone(async () => {
-        if (!files.every((file) => this.#store.files.includes(file))) return
-        await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
-        log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
-      })
-    } catch (error) {
-      log.error({ err: error }, 'files could not be compacted')
-      this.#compactAfterMs = clock.monotonicMs() + compactionPauseMs
-    }
-  }
-
-  #dropExpired(): number {
-    const nowNs = this.#options.clock.nowNs()
-    return this.#store.drop(({ databaseId, retentionPolicy, maxTimeNs }) => {
-      const oldestNs = this.#attachments.expiryNs(databaseId, retentionPolicy, nowNs)
-      return oldestNs !== null && BigInt(maxTimeNs) < oldestNs
-    })
   }
 }

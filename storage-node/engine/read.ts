@@ -136,7 +136,7 @@ async function reportDamage(source: ReadSource, readPart: ReadPart, error: unkno
   }
   for (const file of readPart.files) {
     source.signal.throwIfAborted()
-    const intact = await source.store.isIntact(file).catch(() => false)
+    const intact = await source.store.isIntact(file).catch(() => true)
     if (intact) continue
     const { measurement, minTimeNs, maxTimeNs } = file.entry
     throw new AppError(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
 import { Keyring } from '../crypto/keyring.ts'
+import { DamageList } from '../disk/damage.ts'
 import { MemoryDisk } from '../disk/memory-disk.ts'
 import { Catalog } from '../engine/catalog.ts'
 import { FileStore } from './file-store.ts'
@@ -10,9 +11,13 @@ import type { FileEntry } from './manifest.ts'
 
 const keyring = new Keyring('0123456789abcdef', new Uint8Array(32).fill(1))
 
-async function open(disk: MemoryDisk, fatal: Error[] = []): Promise<FileStore> {
+async function open(
+  disk: MemoryDisk,
+  fatal: Error[] = [],
+  damage = new DamageList(silentLogger),
+): Promise<FileStore> {
   const onFatal = (error: Error) => fatal.push(error)
-  return FileStore.open({ disk, dataFolder: '/data', keyring, log: silentLogger, onFatal })
+  return FileStore.open({ disk, dataFolder: '/data', keyring, log: silentLogger, damage, onFatal })
 }
 
 /** A file as a flush at `position` would have made it. */
@@ -171,21 +176,132 @@ describe('the start', () => {
     expect([namesOf(again), await namesOnDisk(disk)]).toEqual([[], []])
   })
 
-  test.each<[string, (disk: MemoryDisk, path: string) => void, string]>([
-    ['a file is missing', (disk, path) => disk.files.delete(path), 'is missing'],
-    ['a file is shorter', (disk, path) => disk.files.set(path, Buffer.alloc(3)), 'has 3 bytes'],
-    [
-      'the manifest is missing',
-      (disk) => disk.files.delete('/data/manifest'),
-      'missing, yet there are files',
-    ],
-    ['the manifest is damaged', (disk) => disk.content('/data/manifest').fill(0, 20), '/data/manifest: '],
-  ])('is refused when %s', async (_, damage, message) => {
+  /** A store with one file and one dictionary, as a killed process leaves it. */
+  async function written(): Promise<{ disk: MemoryDisk; path: string; dictionary: string }> {
     const disk = new MemoryDisk()
     const store = await open(disk)
+    const catalog = new Catalog()
+    catalog.addSeries('["m"]')
+    const part = {
+      databaseId: 'a',
+      lastPosition: 1,
+      firstSeries: 0,
+      seriesCount: 1,
+      firstField: 0,
+      fieldCount: 0,
+    }
     const first = await adopted(disk, store, 1)
-    await store.commit(1, [first], [])
-    damage(disk, `/data/files/${first.name}`)
+    const dictionary = await store.writeDictionary(catalog, part)
+    await store.commit(1, [first], [dictionary])
+    return { disk, path: `/data/files/${first.name}`, dictionary: `/data/files/${dictionary.name}` }
+  }
+
+  test.each<[string, (disk: MemoryDisk, path: string) => void, string]>([
+    ['missing', (disk, path) => disk.files.delete(path), 'it is missing'],
+    ['shorter', (disk, path) => disk.files.set(path, Buffer.alloc(3)), 'it has 3 bytes, expected'],
+  ])('a file that is %s is named, and nothing is removed any more', async (_, change, what) => {
+    const { disk, path } = await written()
+    disk.files.set('/data/files/orphan', Buffer.alloc(1))
+    change(disk, path)
+    const damage = new DamageList(silentLogger)
+    const store = await open(disk, [], damage)
+    expect(damage.found).toEqual([
+      {
+        file: path.replace('/data/', ''),
+        offsetBytes: null,
+        what: expect.stringContaining(what),
+      },
+    ])
+    expect(namesOf(store)).toHaveLength(1)
+    expect(disk.files.has('/data/files/orphan')).toBe(true)
+  })
+
+  test('a file with another content is found when it is looked at, and named', async () => {
+    const { disk, path } = await written()
+    disk.files.set(path, Buffer.from(disk.content(path)).reverse())
+    const damage = new DamageList(silentLogger)
+    const store = await open(disk, [], damage)
+    expect(damage.isEmpty).toBe(true)
+    expect(await store.isIntact(store.files[0]!)).toBe(false)
+    expect(damage.found).toMatchObject([{ what: 'its content is not what was written' }])
+  })
+
+  test('a read that fails for another reason than the file is no damage', async () => {
+    const { disk } = await written()
+    const damage = new DamageList(silentLogger)
+    const store = await open(disk, [], damage)
+    disk.sha256 = () =>
+      Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'open' }))
+    await expect(store.isIntact(store.files[0]!)).rejects.toThrow('EMFILE')
+    expect(damage.isEmpty).toBe(true)
+  })
+
+  test('a damaged dictionary costs its database alone', async () => {
+    const { disk, dictionary } = await written()
+    disk.content(dictionary)[20]! ^= 1
+    const damage = new DamageList(silentLogger)
+    const store = await open(disk, [], damage)
+    await store.loadCatalogs()
+    expect(damage.found).toMatchObject([{ file: dictionary.replace('/data/', ''), what: 'it is damaged' }])
+    expect(() => store.requireComplete('a')).toThrow('not all series of the database are known')
+    expect(() => store.requireComplete('b')).not.toThrow()
+  })
+
+  test('a manifest that is damaged or missing is taken from its copy, and is there again', async () => {
+    for (const name of ['manifest', 'manifest.copy']) {
+      const { disk } = await written()
+      const whole = Buffer.from(disk.content(`/data/${name}`))
+      for (let at = -1; at < whole.length; at++) {
+        const content = Buffer.from(whole)
+        if (at < 0) disk.files.delete(`/data/${name}`)
+        else {
+          content[at]! ^= 1
+          disk.files.set(`/data/${name}`, content)
+        }
+        expect(namesOf(await open(disk)), `${name}, byte ${at}`).toHaveLength(1)
+        expect(disk.content(`/data/${name}`).equals(whole)).toBe(true)
+      }
+    }
+  })
+
+  test('what only an older copy names is still there whenever the manifest is damaged', async () => {
+    const { disk } = await written()
+    const store = await open(disk)
+    const second = await adopted(disk, store, 2)
+    const stops: MemoryDisk[] = []
+    disk.onStep = () => stops.push(new MemoryDisk(disk))
+    await store.commit(2, [second], [], new Set(namesOf(store)))
+    stops.push(new MemoryDisk(disk))
+    expect(stops.length).toBeGreaterThan(8)
+    for (const stop of stops) {
+      stop.files.set('/data/manifest', Buffer.from('damaged'))
+      const damage = new DamageList(silentLogger)
+      const again = await open(stop, [], damage)
+      expect([namesOf(again).length, damage.found]).toEqual([1, []])
+    }
+  })
+
+  test('a copy for which there is no room is none, rather than an old one', async () => {
+    const { disk } = await written()
+    const store = await open(disk)
+    const second = await adopted(disk, store, 2)
+    disk.onStep = (step, path) => {
+      if (step === 'write' && path.startsWith('/data/manifest.copy'))
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+    }
+    await store.commit(2, [second], [], new Set(namesOf(store)))
+    expect(disk.files.has('/data/manifest.copy')).toBe(false)
+    disk.onStep = () => undefined
+    expect(namesOf(await open(disk))).toEqual([second.name])
+    expect(disk.files.has('/data/manifest.copy')).toBe(true)
+  })
+
+  test.each<[string, (disk: MemoryDisk, path: string) => void, string]>([
+    ['are missing', (disk, path) => disk.files.delete(path), '/data/manifest: missing, yet there are files'],
+    ['are damaged', (disk, path) => disk.content(path).fill(0, 20), '/data/manifest: '],
+  ])('is refused when both manifests %s', async (_, change, message) => {
+    const { disk } = await written()
+    for (const name of ['manifest', 'manifest.copy']) change(disk, `/data/${name}`)
     await expect(open(disk)).rejects.toMatchObject({
       kind: 'corrupt',
       message: expect.stringContaining(message),

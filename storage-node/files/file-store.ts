@@ -3,25 +3,22 @@ import { join } from 'node:path'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
+import type { DamageList } from '../disk/damage.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
 import { coversWhole, touches, type Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import { sealFileKey, unsealFileKey } from './file-key.ts'
-import {
-  decodeManifest,
-  emptyManifest,
-  encodeManifest,
-  type DictionaryEntry,
-  type FileEntry,
-  type Manifest,
-} from './manifest.ts'
+import { findMissing, removeOrphans } from './inventory.ts'
+import { readManifest, replaceCopy, replaceManifest } from './manifest-file.ts'
+import { emptyManifest, type DictionaryEntry, type FileEntry, type Manifest } from './manifest.ts'
 
 export interface FileStoreOptions {
   readonly disk: Disk
   readonly dataFolder: string
   readonly keyring: Keyring
   readonly log: Logger
+  readonly damage: DamageList
   /** Called when nobody knows which manifest is in force. */
   readonly onFatal: (error: Error) => void
 }
@@ -37,7 +34,8 @@ export interface StoredFile {
 /** What a dictionary is about, before it is written. */
 export type DictionaryPart = Omit<DictionaryEntry, 'name' | 'sealedKey'>
 
-const manifestName = 'manifest'
+/** The folder of files below the engine's. */
+const filesFolder = 'files'
 const parquetSuffix = '.parquet'
 const dictionarySuffix = '.dictionary'
 
@@ -63,11 +61,13 @@ export class FileStore {
   readonly #keys = new Map<string, Uint8Array>()
   /** Up to which position a database was deleted, as long as a manifest may still come that does not know. */
   readonly #deleted = new Map<string, number>()
+  /** Databases with a damaged dictionary, and its name. */
+  readonly #incomplete = new Map<string, string>()
   #changed = false
 
   private constructor(options: FileStoreOptions, manifest: Manifest) {
     this.#options = options
-    this.#folder = join(options.dataFolder, 'files')
+    this.#folder = join(options.dataFolder, filesFolder)
     this.#temporaryFolder = join(options.dataFolder, 'tmp')
     this.#files = manifest.files.map((entry) => this.#stored(entry))
     this.#dictionaries = manifest.dictionaries
@@ -82,25 +82,24 @@ export class FileStore {
 
   /**
    * Reads the manifest, checks that its files are there, removes what it does not name.
-   * @throws AppError corrupt: ERR_MANIFEST_CORRUPT, ERR_FILE_MISSING; invalid, ERR_DATA_KEY_WRONG
+   * @throws AppError corrupt, ERR_MANIFEST_CORRUPT; invalid, ERR_DATA_KEY_WRONG
    */
   static async open(options: FileStoreOptions): Promise<FileStore> {
-    const { disk, dataFolder, keyring } = options
-    const path = join(dataFolder, manifestName)
-    for (const name of ['files', 'tmp']) await disk.makeFolder(join(dataFolder, name))
-    const found = await disk.exists(path)
-    // A kill may have left a manifest that is not durable yet; what it does not name is about to be removed for good.
-    await disk.syncFolder(dataFolder)
-    const manifest = found ? decodeManifest(await disk.read(path), keyring, path) : emptyManifest
-    const store = new FileStore(options, manifest)
+    const { disk, dataFolder } = options
+    for (const name of [filesFolder, 'tmp']) await disk.makeFolder(join(dataFolder, name))
+    const found = await readManifest(options)
+    const store = new FileStore(options, found ?? emptyManifest)
     if (!found) {
-      if ((await disk.list(store.#folder)).length > 0)
-        throw new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: missing, yet there are files`)
+      if ((await disk.list(store.#folder)).length > 0) {
+        const text = `${join(dataFolder, 'manifest')}: missing, yet there are files`
+        throw new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', text)
+      }
       // There is one before there is a file: a kill before the first commit must not look like a lost manifest.
-      await disk.replace(path, encodeManifest(emptyManifest, keyring))
+      await replaceCopy(options, await replaceManifest(options, emptyManifest))
     }
-    await store.#checkFiles()
-    await store.#removeOrphans()
+    const there = { disk, files: store.#folder, temporary: store.#temporaryFolder }
+    await findMissing(there, store.#files, (name, what) => store.#noteDamage(name, what))
+    if (options.damage.isEmpty) await removeOrphans(there, store.#names(), options.log)
     return store
   }
 
@@ -122,16 +121,36 @@ export class FileStore {
     return this.#changed
   }
 
-  /** The catalogs as of the checkpoint. @throws AppError corrupt */
+  /** The catalogs as of the checkpoint; of a database with a damaged dictionary, what the ones before hold. */
   async loadCatalogs(): Promise<Map<string, Catalog>> {
     const catalogs = new Map<string, Catalog>()
     for (const entry of this.#dictionaries) {
       const catalog = catalogs.get(entry.databaseId) ?? new Catalog()
       catalogs.set(entry.databaseId, catalog)
-      const bytes = await this.#options.disk.read(join(this.#folder, entry.name))
-      loadDictionary(catalog, entry, bytes, unsealFileKey(this.#options.keyring, entry.name, entry.sealedKey))
+      if (this.#incomplete.has(entry.databaseId)) continue
+      const key = unsealFileKey(this.#options.keyring, entry.name, entry.sealedKey)
+      try {
+        loadDictionary(catalog, entry, await this.#options.disk.read(join(this.#folder, entry.name)), key)
+      } catch (error) {
+        if (isPassing(error)) throw error
+        this.#incomplete.set(entry.databaseId, entry.name)
+        this.#noteDamage(entry.name, hasCode(error, 'ENOENT') ? 'it is missing' : 'it is damaged')
+      }
     }
     return catalogs
+  }
+
+  /** All series and fields of the database are known. */
+  isComplete(databaseId: string): boolean {
+    return !this.#incomplete.has(databaseId)
+  }
+
+  /** @throws AppError corrupt, ERR_DICTIONARY_CORRUPT */
+  requireComplete(databaseId: string): void {
+    const name = this.#incomplete.get(databaseId)
+    if (name === undefined) return
+    const text = `${name} is damaged: not all series of the database are known, it cannot be read`
+    throw new AppError('corrupt', 'ERR_DICTIONARY_CORRUPT', text)
   }
 
   /** A database's dictionaries, in order. */
@@ -188,7 +207,6 @@ export class FileStore {
     replaced: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     assert(checkpoint >= this.#checkpoint, 'the checkpoint never falls')
-    const { disk, dataFolder, keyring } = this.#options
     // What comes to be doomed while the manifest is being written is still named by it.
     const doomed = [...this.#doomed, ...replaced]
     this.#changed = false
@@ -210,16 +228,10 @@ export class FileStore {
         maxTimeNs: String(tombstone.maxTimeNs),
       })),
     }
-    try {
-      await disk.replace(join(dataFolder, manifestName), encodeManifest(manifest, keyring))
-    } catch (error) {
-      this.#changed = true
-      // A full disk has replaced nothing; after any other failure it may be either manifest.
-      if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
-        await this.discard([...files, ...dictionaries].map(({ name }) => name))
-      else this.#options.onFatal(error instanceof Error ? error : new Error(messageOf(error)))
-      throw error
-    }
+    await this.#putInForce(
+      manifest,
+      [...files, ...dictionaries].map(({ name }) => name),
+    )
     this.#checkpoint = checkpoint
     const kept = this.#files.filter(({ entry }) => !replaced.has(entry.name))
     this.#files = [...kept, ...files.map((entry) => this.#stored(entry))]
@@ -235,6 +247,21 @@ export class FileStore {
     this.#dropCovered()
     this.#tombstones = stillNeeded(this.#tombstones, this.#files, checkpoint)
     for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
+  }
+
+  async #putInForce(manifest: Manifest, newNames: readonly string[]): Promise<void> {
+    let bytes: Uint8Array | null = null
+    try {
+      bytes = await replaceManifest(this.#options, manifest)
+      await replaceCopy(this.#options, bytes)
+    } catch (error) {
+      this.#changed = true
+      // A full disk has replaced nothing; after any other failure it may be either manifest.
+      const isReplaced = bytes !== null || !(hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
+      if (isReplaced) this.#options.onFatal(error instanceof Error ? error : new Error(messageOf(error)))
+      else await this.discard(newNames)
+      throw error
+    }
   }
 
   /** Removes files that no manifest names: those of a flush that failed. */
@@ -300,9 +327,16 @@ export class FileStore {
     }
   }
 
-  /** @returns whether the file is still what was adopted */
-  async isIntact(file: StoredFile): Promise<boolean> {
-    return (await this.#options.disk.sha256(file.path)) === file.entry.sha256
+  /** Reads the file through; damage is noted. @returns whether it is still what was adopted */
+  async isIntact({ path, entry }: StoredFile): Promise<boolean> {
+    try {
+      if ((await this.#options.disk.sha256(path)) === entry.sha256) return true
+      this.#noteDamage(entry.name, 'its content is not what was written')
+    } catch (error) {
+      if (isPassing(error)) throw error
+      this.#noteDamage(entry.name, hasCode(error, 'ENOENT') ? 'it is missing' : 'it cannot be read')
+    }
+    return false
   }
 
   #stored(entry: FileEntry): StoredFile {
@@ -329,32 +363,16 @@ export class FileStore {
     }
   }
 
-  async #checkFiles(): Promise<void> {
-    const { disk } = this.#options
-    const there = new Set(await disk.list(this.#folder))
-    for (const { entry, path } of this.#files) {
-      if (!there.has(entry.name)) throw missing(`${path} is missing`)
-      const sizeBytes = await disk.sizeBytes(path)
-      if (sizeBytes !== entry.sizeBytes)
-        throw missing(`${path} has ${sizeBytes} bytes, expected ${entry.sizeBytes}`)
-    }
-    for (const { name } of this.#dictionaries)
-      if (!there.has(name)) throw missing(`${join(this.#folder, name)} is missing`)
-  }
-
-  async #removeOrphans(): Promise<void> {
-    const { disk, log } = this.#options
-    const known = new Set([
+  /** All names that the manifest in force has. */
+  #names(): Set<string> {
+    return new Set([
       ...this.#files.map(({ entry }) => entry.name),
       ...this.#dictionaries.map(({ name }) => name),
     ])
-    for (const folder of [this.#folder, this.#temporaryFolder]) {
-      for (const name of await disk.list(folder)) {
-        if (folder === this.#folder && known.has(name)) continue
-        log.info({ file: name }, 'orphaned file removed')
-        await disk.remove(join(folder, name))
-      }
-    }
+  }
+
+  #noteDamage(name: string, what: string): void {
+    this.#options.damage.add({ file: join(filesFolder, name), offsetBytes: null, what })
   }
 }
 
@@ -369,6 +387,7 @@ function stillNeeded(
   )
 }
 
-function missing(what: string): AppError {
-  return new AppError('corrupt', 'ERR_FILE_MISSING', what)
+/** A failure that says nothing of the file: too many of them open, for example. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && !hasCode(error, 'ENOENT') && !hasCode(error, 'EIO')
 }

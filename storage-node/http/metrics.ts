@@ -6,6 +6,8 @@ export interface MetricSources {
   engineStats(): EngineStats | null
   /** The document in force came from the volume, and the operator has not been heard of since the start. */
   servesStoredState(): boolean
+  /** Files found damaged. */
+  damagedFiles(): number
   bodyBytesInFlight(): number
   runningQueries(): number
 }
@@ -42,6 +44,9 @@ export function createNodeMetrics(sources: MetricSources) {
     'holdfast_node_stored_state',
     'Serving the kept state document; the operator has not been heard of since the start',
     () => (sources.servesStoredState() ? 1 : 0),
+  )
+  sampled('holdfast_node_damaged_files', 'Files found damaged; above 0 the node is read-only', () =>
+    sources.damagedFiles(),
   )
   sampled('holdfast_node_body_bytes', 'Request bodies in memory', () => sources.bodyBytesInFlight())
   sampled('holdfast_node_queries_running', 'Queries under way', () => sources.runningQueries())

@@ -18,22 +18,31 @@ export async function ping(_parts: NodeParts, exchange: Exchange): Promise<void>
 
 /** `GET /health`: the engine is open. */
 export async function health(parts: NodeParts, exchange: Exchange): Promise<void> {
-  const open = parts.engine() !== null
+  const engine = parts.engine()
+  // A restart repairs no damage: what watches over the process has to let it live.
+  const message =
+    engine?.damage.length === 0 ? 'ready for queries and writes' : 'ready for queries, read-only'
   respond(
     exchange,
-    open ? 200 : 503,
+    engine ? 200 : 503,
     json,
-    open ? healthBody('pass', 'ready for queries and writes') : healthBody('fail', 'replaying the log'),
+    engine ? healthBody('pass', message) : healthBody('fail', 'replaying the log'),
   )
 }
 
-/** `GET /ready`: the engine is open and a state document is in force, so writes and queries can be answered. */
+/**
+ * `GET /ready`: the engine is open and a state document is in force, so queries can be answered, and writes unless
+ * something is damaged.
+ */
 export async function ready(parts: NodeParts, exchange: Exchange): Promise<void> {
-  const serving = parts.engine() !== null && parts.store.inForce !== null
+  const engine = parts.engine()
+  const serving = engine !== null && parts.store.inForce !== null
+  const damage = engine?.damage ?? []
+  const more = damage.length === 0 ? {} : { readOnly: true, damage }
   respond(
     exchange,
     serving ? 200 : 503,
     json,
-    serving ? readyBody(parts.startedMs, parts.clock.nowMs()) : JSON.stringify({ status: 'starting' }),
+    serving ? readyBody(parts.startedMs, parts.clock.nowMs(), more) : JSON.stringify({ status: 'starting' }),
   )
 }

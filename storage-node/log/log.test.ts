@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
 import { Keyring } from '../crypto/keyring.ts'
+import { DamageList } from '../disk/damage.ts'
 import { MemoryDisk, type DiskStep } from '../disk/memory-disk.ts'
 import { Log, type LogOptions } from './log.ts'
 
-/** Promise: what was acknowledged is replayed, exactly and in order, or the start is refused with file and offset. */
+/**
+ * Promise: what was acknowledged is replayed, exactly and in order, up to damage, which is named with file and offset;
+ * a damaged log is left as it is.
+ */
 
 const folder = '/data/log'
 const keyring = new Keyring('0123456789abcdef', new Uint8Array(32).fill(1))
@@ -12,16 +16,18 @@ const keyring = new Keyring('0123456789abcdef', new Uint8Array(32).fill(1))
 interface Opened {
   readonly log: Log
   readonly replayed: readonly string[]
+  readonly damage: DamageList
 }
 
 async function open(disk: MemoryDisk, checkpoint = 0, options: Partial<LogOptions> = {}): Promise<Opened> {
   const replayed: string[] = []
+  const damage = options.damage ?? new DamageList(silentLogger)
   const log = await Log.open(
-    { disk, folder, keyring, log: silentLogger, onFatal: () => undefined, ...options },
+    { disk, folder, keyring, log: silentLogger, onFatal: () => undefined, ...options, damage },
     checkpoint,
     (position, payload) => replayed.push(`${position}:${Buffer.from(payload).toString()}`),
   )
-  return { log, replayed }
+  return { log, replayed, damage }
 }
 
 const put = (log: Log, text: string): Promise<number> => log.append(Buffer.from(text), (position) => position)
@@ -147,49 +153,89 @@ describe('damage', () => {
     }
   })
 
-  test('a flipped bit anywhere below the synced length is refused, naming the file', async () => {
+  test('a flipped bit anywhere: what is before it is served, and the log takes nothing and stays as it is', async () => {
     const { disk, path } = await written()
     const size = disk.content(path).length
+    const recordBytes = 24 + 1 + 16
+    const headerBytes = size - 3 * recordBytes
     for (let at = 0; at < size; at++) {
-      change(disk, path, (content) => {
+      const flipped = new MemoryDisk(disk)
+      change(flipped, path, (content) => {
         content[at]! ^= 1
         return content
       })
-      await expect(open(disk), `byte ${at}`).rejects.toMatchObject({
-        kind: 'corrupt',
-        message: expect.stringContaining(path),
-      })
-      change(disk, path, (content) => {
-        content[at]! ^= 1
-        return content
-      })
+      const before = new Map(flipped.files)
+      const { log, replayed, damage } = await open(flipped)
+      const whole = Math.max(0, Math.floor((at - headerBytes) / recordBytes))
+      const message = `byte ${at}`
+      expect(replayed, message).toEqual(['1:a', '2:b', '3:c'].slice(0, whole))
+      expect(damage.found, message).toEqual([
+        {
+          file: 'log/0000000000000001.log',
+          offsetBytes: at < headerBytes ? 0 : headerBytes + whole * recordBytes,
+          what: expect.stringMatching(/damaged|not its name/),
+        },
+      ])
+      await expect(put(log, 'x')).rejects.toMatchObject({ kind: 'unavailable', code: 'ERR_READ_ONLY' })
+      log.roll()
+      await log.removeThrough(log.position)
+      await log.close()
+      expect(flipped.files).toEqual(before)
+      expect(flipped.openFiles).toBe(0)
     }
     expect((await open(disk)).replayed).toHaveLength(3)
   })
 
-  test('the message of a damaged record has its offset', async () => {
+  test('once the damage is repaired the log is whole and takes records again', async () => {
     const { disk, path } = await written()
-    const offset = disk.content(path).length - 10
-    change(disk, path, (content) => {
-      content[offset]! ^= 1
-      return content
-    })
-    const recordBytes = 24 + 1 + 16
-    await expect(open(disk)).rejects.toThrow(`${path} at offset ${disk.content(path).length - recordBytes}: `)
+    const whole = Buffer.from(disk.content(path))
+    change(disk, path, (content) => content.fill(0, content.length - 30))
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b'])
+    disk.files.set(path, whole)
+    const { log, replayed } = await open(disk)
+    expect(replayed).toEqual(['1:a', '2:b', '3:c'])
+    expect(await put(log, 'd')).toBe(4)
   })
 
-  test.each([0, 10, -1])('a file cut to %i bytes below the synced length is refused', async (length) => {
+  test.each([0, 10, -1])('a file cut to %i bytes below the synced length is damage', async (length) => {
     const { disk, path } = await written()
     change(disk, path, (content) => content.subarray(0, length))
-    await expect(open(disk)).rejects.toMatchObject({ code: 'ERR_LOG_CORRUPT' })
+    expect((await open(disk)).damage.found).toMatchObject([
+      { offsetBytes: disk.content(path).length, what: expect.stringContaining('bytes were synced') },
+    ])
   })
 
-  test('a missing segment is refused', async () => {
+  test('records behind a segment that is missing are not served, and stay', async () => {
     const { disk, path } = await written()
-    const { log } = await open(disk)
-    await put(log, 'd')
+    const second = await open(disk)
+    await put(second.log, 'd')
     disk.files.delete(path)
-    await expect(open(disk)).rejects.toThrow('positions from 1 on are missing')
+    const { replayed, damage } = await open(disk)
+    expect(replayed).toEqual([])
+    expect(damage.found).toMatchObject([{ what: 'positions from 1 on are missing' }])
+    expect(segments(disk)).toHaveLength(1)
+  })
+
+  test('a segment that the device cannot read is damage, and one that cannot be read now is none', async () => {
+    const { disk } = await written()
+    const read = disk.read.bind(disk)
+    disk.read = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+    expect((await open(disk)).damage.found).toMatchObject([{ offsetBytes: 0, what: 'it cannot be read' }])
+    disk.read = () => Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }))
+    await expect(open(disk)).rejects.toThrow('EMFILE')
+    disk.read = read
+    expect((await open(disk)).replayed).toHaveLength(3)
+  })
+
+  test('where something else is damaged, a torn tail is not cut either', async () => {
+    const { disk, path } = await written()
+    disk.files.delete(`${path}.synced`)
+    change(disk, path, (content) => content.subarray(0, content.length - 5))
+    const before = new Map(disk.files)
+    const damage = new DamageList(silentLogger)
+    damage.add({ file: 'files/x', offsetBytes: null, what: 'it is missing' })
+    expect((await open(disk, 0, { damage })).replayed).toEqual(['1:a', '2:b'])
+    expect(disk.files).toEqual(before)
   })
 
   test('a segment that was begun and never finished is no damage', async () => {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { AppError, messageOf } from '../../common/errors.ts'
+import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { DamageList } from '../disk/damage.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { removeSegment, replaySegments, type SealedSegment } from './replay.ts'
 import { maxRecordBytes } from './segment.ts'
@@ -12,6 +13,7 @@ export interface LogOptions {
   readonly folder: string
   readonly keyring: Keyring
   readonly log: Logger
+  readonly damage: DamageList
   /** Called when what is on disk can no longer be known. */
   readonly onFatal: (error: Error) => void
   readonly segmentBytes?: number
@@ -37,7 +39,8 @@ const maxWaitingBytes = 64 * 1024 * 1024
 export class Log {
   readonly #options: LogOptions
   readonly #segments: SealedSegment[]
-  #writer: SegmentWriter
+  /** null where there is damage: then the log takes nothing, and nothing is removed from it. */
+  #writer: SegmentWriter | null
   #position: number
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -48,29 +51,34 @@ export class Log {
 
   private constructor(
     options: LogOptions,
-    segments: SealedSegment[],
-    writer: SegmentWriter,
+    segments: readonly SealedSegment[],
+    writer: SegmentWriter | null,
     position: number,
   ) {
     this.#options = options
-    this.#segments = segments
+    this.#segments = [...segments]
     this.#writer = writer
     this.#position = position
   }
 
   /**
-   * Replays what is there after `checkpoint`, then opens a new segment under a new key.
-   * @throws AppError corrupt, ERR_LOG_CORRUPT; invalid, ERR_DATA_KEY_WRONG
+   * Replays what is there after `checkpoint`, then opens a new segment under a new key. If it is damaged, or something
+   * else is, the log is left as it is.
+   * @throws AppError invalid, ERR_DATA_KEY_WRONG
    */
   static async open(
     options: LogOptions,
     checkpoint: number,
     apply: (position: number, payload: Uint8Array) => unknown,
   ): Promise<Log> {
-    const { disk, folder, keyring } = options
+    const { disk, folder, keyring, damage } = options
     await disk.makeFolder(folder)
-    const segments = await replaySegments(options, checkpoint, apply)
-    const position = Math.max(checkpoint, segments.at(-1)?.lastPosition ?? 0)
+    const replayed = await replaySegments(options, checkpoint, apply)
+    const { segments } = replayed
+    const position = Math.max(checkpoint, replayed.lastPosition)
+    if (replayed.damage) damage.add(replayed.damage)
+    if (!damage.isEmpty) return new Log(options, segments, null, position)
+    await replayed.cleanUp()
     await removeLeftOvers(disk, folder, segments)
     const writer = await SegmentWriter.create(disk, folder, keyring, position + 1)
     const log = new Log(options, segments, writer, position)
@@ -84,21 +92,21 @@ export class Log {
   }
 
   get sizeBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, this.#writer.sizeBytes)
+    const writtenBytes = this.#writer?.sizeBytes ?? 0
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, writtenBytes)
   }
 
   /**
    * Makes a record durable, then applies it. Records are applied in the order of their positions, each before the next.
-   * @throws AppError unavailable: ERR_DISK_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
+   * @throws AppError unavailable: ERR_READ_ONLY, ERR_DISK_FULL, ERR_LOG_BUSY, ERR_LOG_FAILED
    */
-  append<T>(payload: Uint8Array, apply: (position: number) => T): Promise<T> {
-    if (this.#failure) return Promise.reject(failed(this.#failure))
+  async append<T>(payload: Uint8Array, apply: (position: number) => T): Promise<T> {
+    this.#options.damage.requireNone()
+    if (this.#failure) throw failed(this.#failure)
     if (payload.length > maxRecordBytes / 2)
-      return Promise.reject(
-        new AppError('too-large', 'ERR_LOG_RECORD_SIZE', 'the request is too large for the log'),
-      )
+      throw new AppError('too-large', 'ERR_LOG_RECORD_SIZE', 'the request is too large for the log')
     if (this.#waitingBytes > maxWaitingBytes)
-      return Promise.reject(new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk'))
+      throw new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk')
     return new Promise((resolve, reject) => {
       this.#waiting.push({ payload, durable: (position) => resolve(apply(position)), failed: reject })
       this.#waitingBytes += payload.length
@@ -113,6 +121,7 @@ export class Log {
 
   /** Removes segments that hold nothing after `checkpoint`. */
   async removeThrough(checkpoint: number): Promise<void> {
+    if (!this.#options.damage.isEmpty) return
     this.#removable = checkpoint
     for (;;) {
       const [oldest] = this.#segments
@@ -126,7 +135,13 @@ export class Log {
   async close(): Promise<void> {
     await this.#running
     this.#failure ??= new Error('the log is closed')
-    await this.#writer.close()
+    await this.#writer?.close()
+  }
+
+  /** A log that takes records has a writer. */
+  get #open(): SegmentWriter {
+    assert(this.#writer, 'nothing is appended to a damaged log')
+    return this.#writer
   }
 
   async #run(): Promise<void> {
@@ -155,10 +170,11 @@ export class Log {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const full = this.#writer.sizeBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes)
-    if ((full || this.#rollWanted) && this.#writer.firstPosition <= this.#position) await this.#openSegment()
+    const { sizeBytes, firstPosition } = this.#open
+    const full = sizeBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes)
+    if ((full || this.#rollWanted) && firstPosition <= this.#position) await this.#openSegment()
     this.#rollWanted = false
-    await this.#writer.append(
+    await this.#open.append(
       this.#position + 1,
       group.map(({ payload }) => payload),
     )
@@ -167,7 +183,7 @@ export class Log {
 
   async #openSegment(): Promise<void> {
     const { disk, folder, keyring } = this.#options
-    const old = this.#writer
+    const old = this.#open
     this.#writer = await SegmentWriter.create(disk, folder, keyring, this.#position + 1)
     const { name, firstPosition, sizeBytes } = old
     this.#segments.push({ name, firstPosition, lastPosition: this.#position, sizeBytes })
@@ -179,8 +195,8 @@ export class Log {
   async #onCommitError(error: unknown, group: readonly Waiting[]): Promise<void> {
     if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) {
       try {
-        await this.#writer.cut()
-        await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#writer.name)
+        await this.#open.cut()
+        await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#open.name)
         const full = new AppError('unavailable', 'ERR_DISK_FULL', 'the disk is full', { cause: error })
         for (const { failed } of group) failed(full)
         return

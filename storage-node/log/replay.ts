@@ -1,10 +1,14 @@
 import { join } from 'node:path'
+import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { decodeHeader, decodeRecord, decodeSlots } from './segment.ts'
 import { segmentName, segmentPurpose, segmentSuffix, syncedSuffix } from './segment-writer.ts'
+
+/** The log's folder below the engine's. */
+export const logFolder = 'log'
 
 export interface ReplayOptions {
   readonly disk: Disk
@@ -21,85 +25,134 @@ export interface SealedSegment {
   readonly sizeBytes: number
 }
 
+/** What a replay has found. It changes nothing on the disk. */
+export interface Replayed {
+  /** Whole segments that hold records, oldest first. */
+  readonly segments: readonly SealedSegment[]
+  readonly lastPosition: number
+  /** What ended the replay early. All that lies behind it is untouched. */
+  readonly damage: FileDamage | null
+  /** Removes what was begun and never acknowledged. */
+  cleanUp(): Promise<void>
+}
+
 /**
  * Hands every record after `checkpoint` to `apply`, in order, each when it is done with the one before. What lies above
- * the synced length of the last segment and is not whole was never acknowledged: it is cut off. Any other damage ends
- * the start.
- * @throws AppError corrupt, ERR_LOG_CORRUPT, naming file and offset
+ * the synced length of the last segment and is not whole was never acknowledged: it is to be cut off. Any other damage
+ * ends the replay.
  */
 export async function replaySegments(
   options: ReplayOptions,
   checkpoint: number,
   apply: (position: number, payload: Uint8Array) => unknown,
-): Promise<SealedSegment[]> {
-  const { disk, folder } = options
-  const names = (await disk.list(folder)).filter((name) => name.endsWith(segmentSuffix))
+): Promise<Replayed> {
+  const names = (await options.disk.list(options.folder)).filter((name) => name.endsWith(segmentSuffix))
   const segments: SealedSegment[] = []
-  let expected = 1
+  const cleanUps: (() => Promise<void>)[] = []
+  let lastPosition = 0
+  const found = (damage: FileDamage | null): Replayed => ({
+    segments,
+    lastPosition,
+    damage,
+    async cleanUp() {
+      for (const cleanUp of cleanUps) await cleanUp()
+    },
+  })
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1
     // Segments up to the checkpoint may be gone; of what comes after it nothing may be missing.
-    const first = Number.parseInt(name, 16)
-    if (first > Math.max(expected, checkpoint + 1))
-      throw corrupt(
-        join(folder, name),
-        0,
-        `positions from ${Math.max(expected, checkpoint + 1)} on are missing`,
-      )
-    const segment = await replaySegment(options, name, isLast, async (position, payload) => {
+    const expected = Math.max(lastPosition, checkpoint) + 1
+    if (Number.parseInt(name, 16) > expected)
+      return found(damaged(name, 0, `positions from ${expected} on are missing`))
+    const replayed = await replaySegment(options, name, isLast, async (position, payload) => {
       if (position > checkpoint) await apply(position, payload)
+      lastPosition = position
     })
-    if (!segment) continue
-    expected = segment.lastPosition + 1
-    segments.push(segment)
+    if (replayed.damage) return found(replayed.damage)
+    if (replayed.segment) segments.push(replayed.segment)
+    if (replayed.cleanUp) cleanUps.push(replayed.cleanUp)
   }
-  return segments
+  return found(null)
 }
 
-/** @returns null if the segment held nothing and is gone */
+interface ReplayedSegment {
+  /** null if it held no record. */
+  readonly segment: SealedSegment | null
+  readonly damage: FileDamage | null
+  readonly cleanUp: (() => Promise<void>) | null
+}
+
 async function replaySegment(
   options: ReplayOptions,
   name: string,
   isLast: boolean,
   apply: (position: number, payload: Uint8Array) => unknown,
-): Promise<SealedSegment | null> {
-  const { disk, folder, keyring } = options
+): Promise<ReplayedSegment> {
+  const { disk, folder } = options
   const path = join(folder, name)
+  const ended = (offset: number, what: string): ReplayedSegment => ({
+    segment: null,
+    damage: damaged(name, offset, what),
+    cleanUp: null,
+  })
+  // The next segment begins at the same position and so has the same name.
+  const empty = { segment: null, damage: null, cleanUp: () => removeSegment(disk, folder, name) }
   // A kill leaves records that no sync has covered; once they are replayed a loss of power must not take them. Segments
   // before the last were synced before the next was made.
   if (isLast) await syncFile(disk, path)
-  const bytes = await disk.read(path)
+  const bytes = await readUnlessBroken(disk, path)
+  if (!bytes) return ended(0, 'it cannot be read')
   const syncedBytes = await readSynced(disk, path)
   if (bytes.length < syncedBytes)
-    throw corrupt(path, bytes.length, `the file ends, ${syncedBytes} bytes were synced`)
+    return ended(bytes.length, `the file ends, ${syncedBytes} bytes were synced`)
   const header = decodeHeader(bytes)
-  if (!header) {
-    if (!isLast || syncedBytes > 0) throw corrupt(path, 0, 'the header is damaged')
-    await removeSegment(disk, folder, name)
-    return null
-  }
-  if (segmentName(header.firstPosition) !== name)
-    throw corrupt(path, 0, `it begins at position ${header.firstPosition}, which is not its name`)
-  const key = keyring.unseal(segmentPurpose(name), header.sealedKey)
+  if (!header) return !isLast || syncedBytes > 0 ? ended(0, 'the header is damaged') : empty
+  const { firstPosition } = header
+  if (segmentName(firstPosition) !== name)
+    return ended(0, `it begins at position ${firstPosition}, which is not its name`)
+  const key = unsealKey(options.keyring, name, header.sealedKey)
+  if (!key) return ended(0, 'the sealed key is damaged')
   let offset = header.sizeBytes
-  let position = header.firstPosition - 1
+  let position = firstPosition - 1
+  let cleanUp: (() => Promise<void>) | null = null
   while (offset < bytes.length) {
     const record = decodeRecord(key, bytes, offset)
     if (record?.position !== position + 1) {
-      if (!isLast || offset < syncedBytes) throw corrupt(path, offset, 'the record is damaged')
-      await cutTail(options, path, offset, bytes.length)
+      if (!isLast || offset < syncedBytes) return ended(offset, 'the record is damaged')
+      const torn = offset
+      cleanUp = () => cutTail(options, path, torn, bytes.length)
       break
     }
     position = record.position
     await apply(position, record.payload)
     offset = record.end
   }
-  if (position < header.firstPosition) {
-    // The next segment begins at the same position and so has the same name.
-    await removeSegment(disk, folder, name)
-    return null
+  if (position < firstPosition) return empty
+  return {
+    segment: { name, firstPosition, lastPosition: position, sizeBytes: offset },
+    damage: null,
+    cleanUp,
   }
-  return { name, firstPosition: header.firstPosition, lastPosition: position, sizeBytes: offset }
+}
+
+/** @returns null if the device cannot read it */
+async function readUnlessBroken(disk: Disk, path: string): Promise<Uint8Array | null> {
+  try {
+    return await disk.read(path)
+  } catch (error) {
+    if (hasCode(error, 'EIO')) return null
+    throw error
+  }
+}
+
+/** @returns null if it is damaged @throws AppError invalid, ERR_DATA_KEY_WRONG */
+function unsealKey(keyring: Keyring, name: string, sealedKey: Uint8Array): Uint8Array | null {
+  try {
+    return keyring.unseal(segmentPurpose(name), sealedKey)
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'corrupt') return null
+    throw error
+  }
 }
 
 async function readSynced(disk: Disk, path: string): Promise<number> {
@@ -143,6 +196,6 @@ export async function removeSegment(disk: Disk, folder: string, name: string): P
   await disk.remove(join(folder, name + syncedSuffix))
 }
 
-function corrupt(path: string, offset: number, what: string): AppError {
-  return new AppError('corrupt', 'ERR_LOG_CORRUPT', `${path} at offset ${offset}: ${what}`)
+function damaged(name: string, offsetBytes: number, what: string): FileDamage {
+  return { file: join(logFolder, name), offsetBytes, what }
 }

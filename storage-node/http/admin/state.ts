@@ -17,6 +17,7 @@ function nodeState(parts: NodeParts): NodeState {
     formatVersions: [stateFormatVersion],
     version,
     databasesWithData: parts.engine()?.databasesWithData() ?? [],
+    damage: parts.engine()?.damage ?? [],
   }
 }
 
