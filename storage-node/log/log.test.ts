@@ -119,6 +119,18 @@ describe('loss of power', () => {
     expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c'])
   })
 
+  test('what a start has replayed stays, also if a sync of it had failed before', async () => {
+    const { disk } = await written()
+    const first = await open(disk)
+    disk.failNext('sync', 'EIO')
+    await expect(put(first.log, 'd')).rejects.toMatchObject({ code: 'ERR_LOG_FAILED' })
+    const second = await open(disk)
+    expect(second.replayed).toEqual(['1:a', '2:b', '3:c', '4:d'])
+    await put(second.log, 'e')
+    disk.powerLoss()
+    expect((await open(disk)).replayed).toEqual([...second.replayed, '5:e'])
+  })
+
   test('what was not synced is gone, and writing goes on', async () => {
     const disk = new MemoryDisk()
     const { log } = await open(disk)

@@ -97,14 +97,14 @@ async function replaySegment(
   })
   // The next segment begins at the same position and so has the same name.
   const empty = { segment: null, damage: null, cleanUp: () => removeSegment(disk, folder, name) }
-  // A kill leaves records that no sync has covered; once they are replayed a loss of power must not take them. Segments
-  // before the last were synced before the next was made.
-  if (isLast) await syncFile(disk, path)
   const bytes = await readUnlessBroken(disk, path)
   if (!bytes) return ended(0, 'it cannot be read')
   const syncedBytes = await readSynced(disk, path)
   if (bytes.length < syncedBytes)
     return ended(bytes.length, `the file ends, ${syncedBytes} bytes were synced`)
+  // A kill leaves records that no sync has covered; once they are replayed a loss of power must not take them. Segments
+  // before the last were synced before the next was made.
+  if (isLast) await makeDurable(disk, path, bytes, syncedBytes)
   const header = decodeHeader(bytes)
   if (!header) return !isLast || syncedBytes > 0 ? ended(0, 'the header is damaged') : empty
   const { firstPosition } = header
@@ -164,9 +164,14 @@ async function readSynced(disk: Disk, path: string): Promise<number> {
   }
 }
 
-async function syncFile(disk: Disk, path: string): Promise<void> {
+/**
+ * Syncs a file. What lies above its synced length is written once more: if a sync of it failed, the system holds it to be
+ * clean, and no other sync would write it.
+ */
+async function makeDurable(disk: Disk, path: string, bytes: Uint8Array, syncedBytes: number): Promise<void> {
   const file = await disk.open(path)
   try {
+    if (bytes.length > syncedBytes) await file.write(bytes.subarray(syncedBytes), syncedBytes)
     await file.sync()
   } finally {
     await file.close()
