@@ -44,6 +44,45 @@ describe('sealing', () => {
   })
 })
 
+describe('another data key in force', () => {
+  const [old, fresh] = [1, 2].map((byte) => new Uint8Array(32).fill(byte))
+  const before = new Keyring(organization, old!)
+
+  test('what older keys have sealed opens, and is told until it is sealed anew', () => {
+    const sealed = before.seal('file', plain)
+    const both = new Keyring(organization, fresh!, [old!])
+    expect(both.olderKeyIds).toEqual([])
+    expect(Buffer.from(both.unseal('file', sealed))).toEqual(plain)
+    expect(both.olderKeyIds).toEqual([before.keyId])
+    const resealed = both.reseal('file', sealed)
+    expect(both.reseal('file', resealed)).toBe(resealed)
+    both.settle()
+    expect(both.olderKeyIds).toEqual([])
+    expect(Buffer.from(new Keyring(organization, fresh!).unseal('file', resealed))).toEqual(plain)
+    expect(() => before.unseal('file', resealed)).toThrow(`the key given is ${before.keyId}`)
+  })
+
+  test('one that comes into force at work makes the one before an older one', () => {
+    const keyring = new Keyring(organization, old!)
+    keyring.use(old!)
+    expect(keyring.olderKeyIds).toEqual([])
+    keyring.use(fresh!)
+    expect(keyring.olderKeyIds).toEqual([before.keyId])
+    expect(Buffer.from(keyring.unseal('file', before.seal('file', plain)))).toEqual(plain)
+    expect(
+      Buffer.from(new Keyring(organization, fresh!).unseal('file', keyring.seal('file', plain))),
+    ).toEqual(plain)
+  })
+
+  test('what is sealed by none of the keys names all that were given', () => {
+    const both = new Keyring(organization, fresh!, [old!])
+    const third = new Keyring(organization, new Uint8Array(32).fill(3))
+    expect(() => both.unseal('file', third.seal('file', plain))).toThrow(
+      `file: encrypted with data key ${third.keyId}, the keys given are ${before.keyId}, ${both.keyId}`,
+    )
+  })
+})
+
 test.each([0, 16, 31, 33])('a data key of %i bytes is refused', (length) => {
   expect(() => new Keyring(organization, new Uint8Array(length))).toThrow('the data key must be 32 bytes')
 })

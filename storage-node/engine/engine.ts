@@ -23,8 +23,8 @@ import type { Block, Column, MeasurementSchema, Reader, ReadRequest, Series } fr
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { dropExpired } from './retention.ts'
 import { shares } from './shares.ts'
-import { statsOf } from './stats.ts'
-import { allTables, StoredDatabase } from './stored-database.ts'
+import { statsOf, tablesOf, type EngineCounts } from './stats.ts'
+import { StoredDatabase } from './stored-database.ts'
 
 export type { EngineLimits, EngineOptions, EngineStats, WriteOutcome, WriteRequest }
 
@@ -36,6 +36,7 @@ const upkeepMs = 5_000
 /** The time-series engine of one organization: durable writes, merged reads. */
 export class Engine implements Reader {
   readonly #options: EngineOptions
+  readonly #keyring: Keyring
   readonly #store: FileStore
   readonly #queryProcess: QueryProcess
   readonly #diskGuard: DiskGuard
@@ -50,20 +51,20 @@ export class Engine implements Reader {
   #flushing: Promise<void> | null = null
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
-  #flushes = 0
-  #failedFlushes = 0
-  #pointsWritten = 0
+  readonly #counts: EngineCounts = { flushes: 0, failedFlushes: 0, pointsWritten: 0 }
   /** What writes that wait for the log will take in the buffers. */
   #waitingBytes = 0
   #replayFlushFailed = false
 
   private constructor(
     options: EngineOptions,
+    keyring: Keyring,
     damage: DamageList,
     store: FileStore,
     databases: Map<string, StoredDatabase>,
   ) {
     this.#options = options
+    this.#keyring = keyring
     this.#damage = damage
     this.#store = store
     this.#databases = databases
@@ -84,12 +85,12 @@ export class Engine implements Reader {
    */
   static async open(options: EngineOptions): Promise<Engine> {
     const { disk, dataFolder, log, onFatal } = options
-    const keyring = new Keyring(options.organizationId, options.dataKey)
+    const keyring = new Keyring(options.organizationId, options.dataKey, options.olderDataKeys)
     const damage = new DamageList(log)
     const store = await FileStore.open({ disk, dataFolder, keyring, log, damage, onFatal })
     const databases = new Map<string, StoredDatabase>()
     for (const [id, catalog] of await store.loadCatalogs()) databases.set(id, new StoredDatabase(id, catalog))
-    const engine = new Engine(options, damage, store, databases)
+    const engine = new Engine(options, keyring, damage, store, databases)
     engine.#log = await Log.open(
       { disk, folder: join(dataFolder, logFolder), keyring, log, damage, onFatal },
       store.checkpoint,
@@ -190,6 +191,9 @@ export class Engine implements Reader {
     await this.flush()
   }
 
+  /** Ids of the data keys, beside the one in force, without which the data folder does not open. */
+  olderKeyIds = (): readonly string[] => this.#keyring.olderKeyIds
+
   /** Ids, sorted, attached or not. */
   databasesWithData = (): readonly string[] => [...this.#databases.keys()].sort()
 
@@ -204,6 +208,22 @@ export class Engine implements Reader {
     return this.#alone(async () => (this.#damage.isEmpty ? this.#flushOnce() : undefined))
   }
 
+  /**
+   * Puts a data key in force: what older ones have wrapped is wrapped anew, and no data are written again. When it
+   * resolves nothing in the data folder needs an older key. It can be tried again, also after a restart.
+   * @throws AppError unavailable: ERR_READ_ONLY, ERR_FLUSH, ERR_DISK_FULL, ERR_LOG_FAILED
+   */
+  useDataKey(dataKey: Uint8Array): Promise<void> {
+    return this.#alone(async () => {
+      this.#damage.requireNone()
+      this.#keyring.use(dataKey)
+      this.#store.noteKeyChange()
+      await this.#log.renew()
+      await this.#flushOnce()
+      this.#keyring.settle()
+    })
+  }
+
   /** Flushes and compactions come one after the other: each builds on the manifest that the one before made. */
   async #alone(work: () => Promise<void>): Promise<void> {
     while (this.#flushing) await this.#flushing.catch(() => undefined)
@@ -213,15 +233,7 @@ export class Engine implements Reader {
     await this.#flushing
   }
 
-  stats(): EngineStats {
-    return {
-      ...statsOf(this.#store, this.#log, [...this.#databases.values()]),
-      bufferBytes: this.#bufferBytes(),
-      flushes: this.#flushes,
-      failedFlushes: this.#failedFlushes,
-      pointsWritten: this.#pointsWritten,
-    }
-  }
+  stats = (): EngineStats => statsOf(this.#store, this.#log, this.#databases, this.#counts)
 
   /** Flushes, then ends the query process. What could not be flushed is in the log. */
   async close(): Promise<void> {
@@ -284,7 +296,7 @@ export class Engine implements Reader {
     for (const other of this.#databases.values())
       if (other !== database) otherSeries += other.catalog.seriesCount
     const outcome = applyWrite(database, record, otherSeries)
-    this.#pointsWritten += outcome.accepted
+    this.#counts.pointsWritten += outcome.accepted
     this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
     return outcome
   }
@@ -294,14 +306,8 @@ export class Engine implements Reader {
     return this.#databases.get(databaseId)
   }
 
-  #tables() {
-    return [...this.#databases.values()].flatMap((database) =>
-      [...allTables(database.frozen), ...allTables(database.active)].map(({ table }) => table),
-    )
-  }
-
   #bufferBytes(): number {
-    return this.#tables().reduce((sum, table) => sum + table.bytes, 0)
+    return tablesOf(this.#databases).reduce((sum, table) => sum + table.bytes, 0)
   }
 
   #flushInBackground(): void {
@@ -320,9 +326,9 @@ export class Engine implements Reader {
       const freeze = this.#freezeBuffers(this.#log.position)
       this.#log.roll()
       await this.#finishFreeze(freeze)
-      this.#flushes++
+      this.#counts.flushes++
     } catch (error) {
-      this.#failedFlushes++
+      this.#counts.failedFlushes++
       throw new AppError(
         'unavailable',
         'ERR_FLUSH',

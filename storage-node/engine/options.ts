@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly organizationId: string
   /** The organization's data key: 32 bytes. It wraps every other key. */
   readonly dataKey: Uint8Array
+  /** Data keys that were in force before it; what they have sealed opens too. */
+  readonly olderDataKeys?: readonly Uint8Array[]
   readonly dataFolder: string
   readonly queryProcess: QueryProcessOptions
   /** The memory that buffers and the query process share, usually the pod's limit. */

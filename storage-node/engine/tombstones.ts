@@ -60,6 +60,17 @@ export function touches(tombstone: Tombstone, file: FileBounds): boolean {
   )
 }
 
+/** Those that one of the files has to know, or one that is still being made of what came before them. */
+export function stillNeeded(
+  tombstones: readonly Tombstone[],
+  files: readonly FileBounds[],
+  checkpoint: number,
+): readonly Tombstone[] {
+  return tombstones.filter(
+    (tombstone) => tombstone.position > checkpoint || files.some((file) => touches(tombstone, file)),
+  )
+}
+
 /** Does the tombstone delete every row of the file? */
 export function coversWhole(tombstone: Tombstone, file: FileBounds): boolean {
   const { minSeries, maxSeries } = file.entry

@@ -11,3 +11,13 @@ export function sealFileKey(keyring: Keyring, name: string, key: Uint8Array): st
 export function unsealFileKey(keyring: Keyring, name: string, sealedKey: string): Uint8Array {
   return keyring.unseal(purposeOf(name), Buffer.from(sealedKey, 'base64'))
 }
+
+/** @returns the entry with its key as the data key in force seals it; the same entry if it did */
+export function resealed<T extends { readonly name: string; readonly sealedKey: string }>(
+  keyring: Keyring,
+  entry: T,
+): T {
+  const before = Buffer.from(entry.sealedKey, 'base64')
+  const sealed = keyring.reseal(purposeOf(entry.name), before)
+  return sealed === before ? entry : { ...entry, sealedKey: Buffer.from(sealed).toString('base64') }
+}

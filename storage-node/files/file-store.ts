@@ -6,9 +6,9 @@ import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
-import { coversWhole, touches, type Tombstone } from '../engine/tombstones.ts'
+import { coversWhole, stillNeeded, type Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
-import { sealFileKey, unsealFileKey } from './file-key.ts'
+import { resealed, sealFileKey, unsealFileKey } from './file-key.ts'
 import { findMissing, removeOrphans } from './inventory.ts'
 import { readManifest, replaceCopy, replaceManifest } from './manifest-file.ts'
 import { emptyManifest, type DictionaryEntry, type FileEntry, type Manifest } from './manifest.ts'
@@ -116,7 +116,7 @@ export class FileStore {
     return this.#tombstones
   }
 
-  /** Files were dropped since the last commit. */
+  /** Files were dropped, or another data key came into force, since the last commit. */
   get changed(): boolean {
     return this.#changed
   }
@@ -207,6 +207,7 @@ export class FileStore {
     replaced: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     assert(checkpoint >= this.#checkpoint, 'the checkpoint never falls')
+    this.#resealKeys()
     // What comes to be doomed while the manifest is being written is still named by it.
     const doomed = [...this.#doomed, ...replaced]
     this.#changed = false
@@ -247,6 +248,21 @@ export class FileStore {
     this.#dropCovered()
     this.#tombstones = stillNeeded(this.#tombstones, this.#files, checkpoint)
     for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
+  }
+
+  /** The next commit is due although no file came or went: another data key is in force. */
+  noteKeyChange(): void {
+    this.#changed = true
+  }
+
+  /** Whoever can open a manifest can open what it names: all keys in it are sealed by the data key that seals it. */
+  #resealKeys(): void {
+    const { keyring } = this.#options
+    this.#files = this.#files.map((file) => {
+      const entry = resealed(keyring, file.entry)
+      return entry === file.entry ? file : { ...file, entry }
+    })
+    this.#dictionaries = this.#dictionaries.map((entry) => resealed(keyring, entry))
   }
 
   async #putInForce(manifest: Manifest, newNames: readonly string[]): Promise<void> {
@@ -374,17 +390,6 @@ export class FileStore {
   #noteDamage(name: string, what: string): void {
     this.#options.damage.add({ file: join(filesFolder, name), offsetBytes: null, what })
   }
-}
-
-/** Those that one of the files has to know, or one that is still being made of what came before them. */
-function stillNeeded(
-  tombstones: readonly Tombstone[],
-  files: readonly StoredFile[],
-  checkpoint: number,
-): readonly Tombstone[] {
-  return tombstones.filter(
-    (tombstone) => tombstone.position > checkpoint || files.some((file) => touches(tombstone, file)),
-  )
 }
 
 /** A failure that says nothing of the file: too many of them open, for example. */

@@ -119,6 +119,21 @@ export class Log {
     this.#rollWanted = true
   }
 
+  /**
+   * Begins a new segment now, under the data key in force, so that none that takes records needs an older one.
+   * @throws AppError unavailable: ERR_DISK_FULL, ERR_LOG_FAILED
+   */
+  async renew(): Promise<void> {
+    while (this.#running) await this.#running
+    if (this.#failure) throw failed(this.#failure)
+    const renewed = this.#renewSegment()
+    this.#running = renewed.then(
+      () => this.#run(),
+      () => this.#run(),
+    )
+    await renewed
+  }
+
   /** Removes segments that hold nothing after `checkpoint`. */
   async removeThrough(checkpoint: number): Promise<void> {
     if (!this.#options.damage.isEmpty) return
@@ -191,14 +206,28 @@ export class Log {
     await this.removeThrough(this.#removable)
   }
 
+  async #renewSegment(): Promise<void> {
+    const { disk, folder, keyring } = this.#options
+    const { firstPosition, name } = this.#open
+    try {
+      if (firstPosition <= this.#position) return await this.#openSegment()
+      // The next one begins at the same position and so has the same name.
+      await this.#open.close()
+      await removeSegment(disk, folder, name)
+      this.#writer = await SegmentWriter.create(disk, folder, keyring, firstPosition)
+    } catch (error) {
+      await this.#onCommitError(error, [])
+      throw this.#failure ? failed(this.#failure) : diskFull(error)
+    }
+  }
+
   /** A full disk is taken back and told; after anything else nobody knows what is on disk. */
   async #onCommitError(error: unknown, group: readonly Waiting[]): Promise<void> {
     if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) {
       try {
         await this.#open.cut()
         await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#open.name)
-        const full = new AppError('unavailable', 'ERR_DISK_FULL', 'the disk is full', { cause: error })
-        for (const { failed } of group) failed(full)
+        for (const { failed } of group) failed(diskFull(error))
         return
       } catch (second) {
         this.#options.log.error({ err: second }, 'log could not be cut back')
@@ -223,6 +252,10 @@ async function removeLeftOvers(
   const known = new Set(names.flatMap((name) => [name, name + syncedSuffix]))
   for (const name of await disk.list(folder)) if (!known.has(name)) await disk.remove(join(folder, name))
   await disk.syncFolder(folder)
+}
+
+function diskFull(cause: unknown): AppError {
+  return new AppError('unavailable', 'ERR_DISK_FULL', 'the disk is full', { cause })
 }
 
 function failed(cause: Error): AppError {

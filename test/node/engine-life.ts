@@ -40,6 +40,8 @@ export class Life {
   readonly must: Set<string>
   readonly may: Set<string>
   readonly fatal: Error[] = []
+  /** The one in force first. */
+  dataKeys: readonly Uint8Array[] = [new Uint8Array(32).fill(1)]
   #engine: Engine | null = null
 
   constructor(disk: MemoryDisk, clock = new FakeClock(), truth: Truth = { must: new Set(), may: new Set() }) {
@@ -55,13 +57,15 @@ export class Life {
 
   async open(): Promise<this> {
     const { disk, clock } = this
+    const [dataKey, ...olderDataKeys] = this.dataKeys
     stage.disk = disk
     this.#engine = await Engine.open({
       disk,
       clock,
       log: silentLogger,
       organizationId: '0123456789abcdef',
-      dataKey: new Uint8Array(32).fill(1),
+      dataKey: dataKey!,
+      olderDataKeys,
       dataFolder: '/data',
       queryProcess: { program: 'none', extensionPath: 'none' },
       memoryLimitBytes: 512 * 1024 * 1024,
