@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
+import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { DamageList } from '../disk/damage.ts'
@@ -17,9 +18,8 @@ import { DiskGuard } from './disk-guard.ts'
 import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
-import { readBlocks } from './read.ts'
-import { filesFor } from './read-plan.ts'
-import type { Block, Column, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
+import { readPoints, readWindows, type Readable } from './open-read.ts'
+import type { AggregateRequest, Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { dropExpired } from './retention.ts'
 import { shares } from './shares.ts'
@@ -153,32 +153,21 @@ export class Engine implements Reader {
     return this.#find(databaseId)?.catalog.series(measurement) ?? []
   }
 
-  async *read(request: ReadRequest): AsyncGenerator<Block> {
-    const { databaseId, measurement, maxTimeNs, signal } = request
-    const policy = this.#attachments.policy(databaseId, request.retentionPolicy)
-    const database = this.#find(databaseId)
-    const known = database?.catalog.measurement(measurement)?.fields
-    if (!database || !known) return
-    const fields = [...new Set(request.fields)]
-      .map((name) => known.get(name))
-      .filter((field) => field !== undefined)
-    const places = request.fields.map((name) => fields.findIndex((field) => field.name === name))
-    const seriesIds = [...new Set(request.seriesIds)]
-    const oldestNs = cutoffNs(policy, this.#options.clock.nowNs())
-    const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
-    if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return
-    const place = { databaseId, retentionPolicy: policy.name, measurement }
-    const tables = database.buffersOf(policy.name, measurement)
-    const store = this.#store
-    const { tombstones } = store
-    const files = filesFor(store.files, place, minTimeNs, maxTimeNs)
-    const release = store.pin(files)
-    try {
-      const source = { store, files, tombstones, tables, queryProcess: this.#queryProcess, fields, signal }
-      for await (const block of readBlocks(source, { seriesIds, minTimeNs, maxTimeNs }))
-        yield { ...block, columns: places.map((place): Column | null => block.columns[place] ?? null) }
-    } finally {
-      await release()
+  read(request: ReadRequest): AsyncGenerator<Block> {
+    return readPoints(this.#readable, request)
+  }
+
+  aggregate(request: AggregateRequest): AsyncGenerator<SeriesWindows> {
+    return readWindows(this.#readable, request)
+  }
+
+  get #readable(): Readable {
+    return {
+      attachments: this.#attachments,
+      database: (id) => this.#find(id),
+      store: this.#store,
+      queryProcess: this.#queryProcess,
+      clock: this.#options.clock,
     }
   }
 

@@ -1,3 +1,6 @@
+import type { Measure, SeriesWindows } from '../aggregation/series-windows.ts'
+import type { Windowing } from '../aggregation/windows.ts'
+
 /**
  * The seam between the engine and the query languages: what can be read, and the form in which it comes. The engine
  * has merged buffer and files and has applied last-write-wins and deletes; a query sees each point once.
@@ -50,6 +53,15 @@ export interface ReadRequest {
   readonly signal: AbortSignal
 }
 
+/** Like a read, but for what windows of the points give instead of the points. */
+export interface AggregateRequest extends Omit<ReadRequest, 'fields'> {
+  readonly windowing: Windowing
+  /** Each field once. */
+  readonly measures: readonly Measure[]
+  /** Told how many points are being read; what it throws ends the read. */
+  readonly countPoints: (count: number) => void
+}
+
 export interface Reader {
   /** Sorted by name; only measurements that hold points in some retention policy. */
   measurements(databaseId: string): readonly MeasurementSchema[]
@@ -61,4 +73,10 @@ export interface Reader {
    * @throws AppError corrupt, naming file and range, rather than leave anything out
    */
   read(request: ReadRequest): AsyncIterable<Block>
+  /**
+   * The same as `aggregateBlocks` of a read, without handing the points over: one for each series that has any, in the
+   * order of `seriesIds`. A reader that leaves it out is read point by point.
+   * @throws as `read`; what `countPoints` throws
+   */
+  aggregate?(request: AggregateRequest): AsyncIterable<SeriesWindows>
 }

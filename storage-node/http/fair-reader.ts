@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts'
 import { unreachable } from '../../common/errors.ts'
-import type { Block, Column, Reader, ReadRequest } from '../engine/reader.ts'
+import type { SeriesWindows } from '../aggregation/series-windows.ts'
+import type { AggregateRequest, Block, Column, Reader, ReadRequest } from '../engine/reader.ts'
 import { createTurns } from './turns.ts'
 
 /** Rows that a query gets at a time; what it does with them is one step. */
@@ -12,6 +13,23 @@ export function fairReader(reader: Reader, clock: Clock): Reader {
     measurements: (databaseId) => reader.measurements(databaseId),
     series: (databaseId, measurement) => reader.series(databaseId, measurement),
     read: (request) => readInSteps(reader, request, clock),
+    ...(reader.aggregate && {
+      aggregate: (request) => inTurns(reader.aggregate!(request), request, clock),
+    }),
+  }
+}
+
+async function* inTurns(
+  all: AsyncIterable<SeriesWindows>,
+  { signal }: AggregateRequest,
+  clock: Clock,
+): AsyncGenerator<SeriesWindows> {
+  const endTurn = createTurns(clock)
+  for await (const windows of all) {
+    const turn = endTurn()
+    if (turn) await turn
+    signal.throwIfAborted()
+    yield windows
   }
 }
 

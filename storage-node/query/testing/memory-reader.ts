@@ -1,6 +1,9 @@
+import { aggregateBlocks, aggregationOf } from '../../aggregation/aggregate-blocks.ts'
+import type { SeriesWindows } from '../../aggregation/series-windows.ts'
 import { parseLines } from '../../line-protocol/parse.ts'
 import type { BatchColumn } from '../../line-protocol/batch.ts'
 import type {
+  AggregateRequest,
   Block,
   Column,
   FieldType,
@@ -69,6 +72,13 @@ export class MemoryReader implements Reader {
         yield this.#block(id, times.slice(i, i + this.#blockSize), request.fields, types)
       }
     }
+  }
+
+  aggregate(request: AggregateRequest): AsyncGenerator<SeriesWindows> {
+    const fields = request.measures.map(({ field }) => field)
+    const types = this.#fields.get(request.measurement)
+    const aggregation = aggregationOf(request, (field) => types?.get(field) ?? null)
+    return aggregateBlocks(this.read({ ...request, fields }), aggregation, request.countPoints)
   }
 
   #block(

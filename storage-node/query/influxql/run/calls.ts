@@ -1,6 +1,7 @@
 import type { Call, Expr, VarRef } from '../ast.ts'
 import type { ResolvedSource } from '../resolve.ts'
 import type { BoundMeasurement } from '../schema.ts'
+import { Aggregates } from './aggregates.ts'
 import type { Environment } from './environment.ts'
 import { fillWindows } from './fill.ts'
 import { numberOf, takesNumbers, windowFunction } from './functions.ts'
@@ -8,7 +9,14 @@ import { mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
 import { reduceWindows, transform } from './reduce-stream.ts'
 import { atWindowStart } from './shape.ts'
-import { closing, readAll, streamSet, streamStored, type MeasurementRead } from './storage.ts'
+import {
+  closing,
+  readAll,
+  readMeasurement,
+  streamSet,
+  streamStored,
+  type MeasurementRead,
+} from './storage.ts'
 import { concatenate, emptyPoints, gather, mapPoints, type Points, type Stream } from './stream.ts'
 import * as transformers from './transformers.ts'
 import type { Transformer } from './transformers.ts'
@@ -27,6 +35,7 @@ export class CallBuilder {
   readonly #openSubquery: OpenSubquery
   /** The only function is a selector, so points may keep their times. */
   readonly #selector: boolean
+  readonly #aggregates: Aggregates
 
   constructor(
     environment: Environment,
@@ -38,6 +47,7 @@ export class CallBuilder {
     this.#sources = sources
     this.#selector = selector
     this.#openSubquery = openSubquery
+    this.#aggregates = new Aggregates(environment)
   }
 
   build(call: Call, given: RunOptions): Stream {
@@ -244,7 +254,13 @@ export class CallBuilder {
     const ref = call.args[0] as VarRef
     const isEnd = call.name === 'first' || call.name === 'last'
     if (isEnd && options.interval.durationNs === 0n) return this.#endOf(source, call, ref, options)
-    const reads = readAll(this.#environment, source, ref, options)
+    const reads = readAll(
+      source,
+      options,
+      (schema) =>
+        this.#aggregates.read(source, schema, call, ref, options) ??
+        readMeasurement(this.#environment, source, schema, ref, options),
+    )
     const [first] = reads
     if (first === undefined) return null
     const perSeries = windowFunction(call, first.type)
@@ -255,7 +271,7 @@ export class CallBuilder {
       const sets = read.sets.map(
         ({ series }) =>
           (): Points =>
-            this.#partials(series, reducing, perSeries.create),
+            this.#partials(series, reducing, read.reduced ? null : perSeries.create),
       )
       return closing(read, reduceWindows(concatenate(sets), reducing, perSet.create))
     }
@@ -263,15 +279,15 @@ export class CallBuilder {
     return { type: perSet.type, points: source.byRegex ? again(call, points) : points }
   }
 
-  /** The windows of each series of a set, merged. */
+  /** The windows of each series of a set, merged. @param create null when they are reduced already */
   async *#partials(
     series: readonly (() => Points)[],
     options: RunOptions,
-    create: Parameters<typeof reduceWindows>[2],
+    create: Parameters<typeof reduceWindows>[2] | null,
   ): Points {
     const inputs: Points[] = []
     for (const open of series) {
-      const reduced = reduceWindows(open(), options, create)
+      const reduced = create === null ? open() : reduceWindows(open(), options, create)
       inputs.push(series.length === 1 ? reduced : await gather(reduced))
     }
     yield* mergeWindows(inputs, options)
@@ -280,7 +296,9 @@ export class CallBuilder {
   /** first() and last() of all time read each set from the end that they want, and only two points of it. */
   #endOf(source: BoundMeasurement, call: Call, ref: VarRef, options: RunOptions): Stream | null {
     const ascending = call.name === 'first'
-    const reads = readAll(this.#environment, source, ref, options, ascending)
+    const reads = readAll(source, options, (schema) =>
+      readMeasurement(this.#environment, source, schema, ref, options, ascending),
+    )
     const [first] = reads
     if (first === undefined) return null
     const { type, create } = windowFunction(call, first.type)

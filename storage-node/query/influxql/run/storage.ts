@@ -16,6 +16,8 @@ export type SeriesPoints = () => Points
 /** A measurement's series that a query reads, in the order of the answer. */
 export interface MeasurementRead {
   readonly type: DataType
+  /** The points are those of a function's windows, not the stored ones. */
+  readonly reduced: boolean
   readonly sets: readonly { readonly set: TagSet; readonly series: readonly SeriesPoints[] }[]
   close(): Promise<void>
 }
@@ -53,11 +55,11 @@ export function readMeasurement(
     measurement: schema.name,
     seriesIds: ordered.flatMap((set) => set.series.map((one) => one.series.id)),
     fields: fields.names,
-    minTimeNs: options.startNs > options.storageMinNs ? options.startNs : options.storageMinNs,
-    maxTimeNs: options.endNs < options.storageMaxNs ? options.endNs : options.storageMaxNs,
+    ...rangeOf(options),
   })
   return {
     type,
+    reduced: false,
     sets: ordered.map((set, s) => ({
       set,
       series: set.series.map(
@@ -67,6 +69,17 @@ export function readMeasurement(
       ),
     })),
     close: () => feed.close(),
+  }
+}
+
+/** What is asked of storage. */
+export function rangeOf({ startNs, endNs, storageMinNs, storageMaxNs }: RunOptions): {
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+} {
+  return {
+    minTimeNs: startNs > storageMinNs ? startNs : storageMinNs,
+    maxTimeNs: endNs < storageMaxNs ? endNs : storageMaxNs,
   }
 }
 
@@ -99,7 +112,9 @@ export function streamStored(
   ref: VarRef | null,
   options: RunOptions,
 ): Stream | null {
-  const reads = readAll(environment, source, ref, options)
+  const reads = readAll(source, options, (schema) =>
+    readMeasurement(environment, source, schema, ref, options),
+  )
   if (reads.length === 0) return null
   return {
     type: reads[0]!.type,
@@ -123,16 +138,12 @@ export function streamStored(
 
 /** Names are distinct and sorted, so one measurement comes behind another. */
 export function readAll(
-  environment: Environment,
   source: BoundMeasurement,
-  ref: VarRef | null,
   options: RunOptions,
-  ascendingSeries = options.ascending,
+  read: (schema: MeasurementSchema) => MeasurementRead | null,
 ): readonly MeasurementRead[] {
   const schemas = options.ascending ? source.schemas : source.schemas.toReversed()
-  return schemas
-    .map((schema) => readMeasurement(environment, source, schema, ref, options, ascendingSeries))
-    .filter((read) => read !== null)
+  return schemas.map(read).filter((one) => one !== null)
 }
 
 export async function* closing(read: { close(): Promise<void> }, points: Points): Points {

@@ -1,4 +1,5 @@
 import { maxTimeNs, minTimeNs } from '../../time.ts'
+import { windowAt, type Window } from '../../../aggregation/windows.ts'
 import type { Zone } from '../../zone.ts'
 import type { Interval } from '../compile-dimensions.ts'
 
@@ -9,11 +10,7 @@ export interface WindowOptions {
   readonly endNs: bigint
 }
 
-/** From `startNs` up to, not including, `endNs`. */
-export interface Window {
-  readonly startNs: bigint
-  readonly endNs: bigint
-}
+export type { Window }
 
 const size = (ns: bigint): bigint => (ns < 0n ? -ns : ns)
 
@@ -25,17 +22,16 @@ export function windowOf(options: WindowOptions, timeNs: bigint): Window {
   const { interval, zone } = options
   const { durationNs, offsetNs } = interval
   if (durationNs === 0n) return { startNs: options.startNs, endNs: options.endNs + 1n }
+  if (zone === null) return windowAt(interval, timeNs)
   const t = timeNs - offsetNs
-  const zoneNs = zone?.offsetNs(t) ?? 0n
+  const zoneNs = zone.offsetNs(t)
   let into = (t + zoneNs) % durationNs
   if (into < 0n) into += durationNs
   let startNs = (minTimeNs + into >= t ? minTimeNs : t - into) + offsetNs
   const left = durationNs - into
   let endNs = maxTimeNs - left <= t ? maxTimeNs : t + left
-  if (zone !== null) {
-    startNs += moved(zoneNs - zone.offsetNs(startNs), durationNs)
-    endNs += endShift(zone, zoneNs, endNs, durationNs)
-  }
+  startNs += moved(zoneNs - zone.offsetNs(startNs), durationNs)
+  endNs += endShift(zone, zoneNs, endNs, durationNs)
   return { startNs, endNs: endNs + offsetNs }
 }
 

@@ -1,0 +1,78 @@
+import type { Clock } from '../../common/clock.ts'
+import { aggregateBlocks, aggregationOf } from '../aggregation/aggregate-blocks.ts'
+import type { SeriesWindows } from '../aggregation/series-windows.ts'
+import type { FileStore } from '../files/file-store.ts'
+import type { QueryProcess } from '../query-process/client.ts'
+import { cutoffNs, type Attachments } from './attachments.ts'
+import { readBlocks, type ReadSource } from './read.ts'
+import { filesFor, type ReadBounds } from './read-plan.ts'
+import type { AggregateRequest, Block, Column, ReadRequest } from './reader.ts'
+import type { StoredDatabase } from './stored-database.ts'
+
+/** What reads see of an engine. */
+export interface Readable {
+  readonly attachments: Attachments
+  readonly database: (id: string) => StoredDatabase | undefined
+  readonly store: FileStore
+  readonly queryProcess: QueryProcess
+  readonly clock: Clock
+}
+
+interface OpenRead {
+  readonly source: ReadSource
+  readonly bounds: ReadBounds
+  /** For each field of the request its place among the source's fields; -1 for one that is not known. */
+  readonly places: readonly number[]
+  release(): Promise<void>
+}
+
+/** Points as the engine's `read` gives them. */
+export async function* readPoints(readable: Readable, request: ReadRequest): AsyncGenerator<Block> {
+  const read = open(readable, request)
+  if (!read) return
+  try {
+    for await (const block of readBlocks(read.source, read.bounds))
+      yield { ...block, columns: read.places.map((place): Column | null => block.columns[place] ?? null) }
+  } finally {
+    await read.release()
+  }
+}
+
+/** Windows of points as the engine's `aggregate` gives them. */
+export async function* readWindows(
+  readable: Readable,
+  request: AggregateRequest,
+): AsyncGenerator<SeriesWindows> {
+  const { databaseId, measurement, measures } = request
+  const fields = measures.map(({ field }) => field)
+  const known = readable.database(databaseId)?.catalog.measurement(measurement)?.fields
+  const aggregation = aggregationOf(request, (field) => known?.get(field)?.type ?? null)
+  yield* aggregateBlocks(readPoints(readable, { ...request, fields }), aggregation, request.countPoints)
+}
+
+/** @returns null when there is nothing to read. @throws AppError not-found */
+function open(readable: Readable, request: ReadRequest): OpenRead | null {
+  const { databaseId, measurement, maxTimeNs, signal } = request
+  const { store, queryProcess } = readable
+  const policy = readable.attachments.policy(databaseId, request.retentionPolicy)
+  const database = readable.database(databaseId)
+  const known = database?.catalog.measurement(measurement)?.fields
+  if (!database || !known) return null
+  const fields = [...new Set(request.fields)]
+    .map((name) => known.get(name))
+    .filter((field) => field !== undefined)
+  const seriesIds = [...new Set(request.seriesIds)]
+  const oldestNs = cutoffNs(policy, readable.clock.nowNs())
+  const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
+  if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return null
+  const place = { databaseId, retentionPolicy: policy.name, measurement }
+  const tables = database.buffersOf(policy.name, measurement)
+  const { tombstones } = store
+  const files = filesFor(store.files, place, minTimeNs, maxTimeNs)
+  return {
+    source: { store, queryProcess, files, tombstones, tables, fields, signal },
+    bounds: { seriesIds, minTimeNs, maxTimeNs },
+    places: request.fields.map((name) => fields.findIndex((field) => field.name === name)),
+    release: store.pin(files),
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  type FieldWindows,
+  type Measure,
+  type SeriesWindows,
+  type Statistic,
+  type StoredValue,
+} from '../../../aggregation/series-windows.ts'
+import type { FieldType, MeasurementSchema } from '../../../engine/reader.ts'
+import type { Call, VarRef } from '../ast.ts'
+import type { BoundMeasurement } from '../schema.ts'
+import { toFloat, Unsigned, type Scalar } from '../scalar.ts'
+import type { Environment } from './environment.ts'
+import { carriedTags, type RunOptions } from './options.ts'
+import { noAux, Tags, type Point } from './point.ts'
+import { typeOfField } from './scan.ts'
+import { SharedFeed, type Consumer } from './shared-feed.ts'
+import { rangeOf, type MeasurementRead } from './storage.ts'
+import { batchSize, type Points } from './stream.ts'
+import { tagSetsOf, type TagSet } from './tag-sets.ts'
+
+/** What a function needs of a window besides the number of its values. */
+const statistics: Readonly<Record<string, Statistic | null>> = {
+  count: null,
+  sum: 'sum',
+  mean: 'sum',
+  min: 'min',
+  max: 'max',
+  first: 'first',
+  last: 'last',
+}
+
+interface Shared {
+  readonly sets: readonly TagSet[]
+  readonly measures: Map<string, Set<Statistic>>
+  readonly feed: SharedFeed<SeriesWindows>
+}
+
+/** The functions of one SELECT that the reader works out series by series, in one read for all of them. */
+export class Aggregates {
+  readonly #environment: Environment
+  readonly #shared = new Map<string, Shared>()
+
+  constructor(environment: Environment) {
+    this.#environment = environment
+  }
+
+  /**
+   * Prepares to read the windows of a function, as points that `reduceWindows` would give of each series.
+   * @returns null when points must be looked at one by one
+   */
+  read(
+    source: BoundMeasurement,
+    schema: MeasurementSchema,
+    call: Call,
+    ref: VarRef,
+    options: RunOptions,
+  ): MeasurementRead | null {
+    const { name } = call
+    const type = typeOfField(schema, ref)
+    if (!this.#environment.reader.aggregate || type === null || ref.type === 'tag') return null
+    if (!Object.hasOwn(statistics, name) || options.aux.length > 0 || options.zone !== null) return null
+    if (type !== schema.fields.get(ref.name)) return null
+    // Backwards, floats are added up in another order.
+    if (statistics[name] === 'sum' && type === 'float' && !options.ascending) return null
+    const shared = this.#sharedOf(source, schema, options)
+    if (shared === null) return null
+    const statistic = statistics[name]!
+    const wanted = shared.measures.get(ref.name) ?? new Set<Statistic>()
+    shared.measures.set(ref.name, wanted)
+    if (statistic !== null) wanted.add(statistic)
+    const field = [...shared.measures.keys()].indexOf(ref.name)
+    const consumer = shared.feed.consumer()
+    const form: PointForm = { call: name, type, schema, options }
+    return {
+      type,
+      reduced: true,
+      sets: shared.sets.map((set) => ({
+        set,
+        series: set.series.map(
+          ({ series }) =>
+            () =>
+              pointsOfSeries(consumer, series.id, field, form, series.tags),
+        ),
+      })),
+      close: () => consumer.close(),
+    }
+  }
+
+  /** @returns null when no series can match or points have to be filtered */
+  #sharedOf(source: BoundMeasurement, schema: MeasurementSchema, options: RunOptions): Shared | null {
+    const { databaseId, retentionPolicy } = source
+    const { interval, startNs, endNs } = options
+    const key = [databaseId, retentionPolicy, schema.name, interval.durationNs, startNs, endNs].join('\0')
+    const known = this.#shared.get(key)
+    if (known && !known.feed.isOpen) return known
+    const { reader, maxSeries, signal } = this.#environment
+    const sets = tagSetsOf(reader.series(databaseId, schema.name), schema, { ...options, maxSeries })
+    const series = sets.flatMap((set) => set.series)
+    if (series.length === 0 || series.some(({ filter }) => filter !== null)) return null
+    const seriesIds = series.map((one) => one.series.id)
+    const measures: Shared['measures'] = new Map()
+    const shared = {
+      sets,
+      measures,
+      feed: new SharedFeed(seriesIds, () =>
+        reader.aggregate!({
+          databaseId,
+          retentionPolicy,
+          measurement: schema.name,
+          seriesIds,
+          ...rangeOf(options),
+          windowing: interval,
+          measures: [...measures].map(([field, wanted]): Measure => ({ field, statistics: [...wanted] })),
+          countPoints: (count) => this.#environment.countPoints(count),
+          signal,
+        }),
+      ),
+    }
+    this.#shared.set(key, shared)
+    return shared
+  }
+}
+
+interface PointForm {
+  readonly call: string
+  readonly type: FieldType
+  readonly schema: MeasurementSchema
+  readonly options: RunOptions
+}
+
+async function* pointsOfSeries(
+  consumer: Consumer<SeriesWindows>,
+  seriesId: number,
+  field: number,
+  form: PointForm,
+  allTags: ReadonlyMap<string, string>,
+): Points {
+  const windows = await consumer.take(seriesId)
+  if (windows === null) return
+  const { options, schema } = form
+  const tags = Tags.of(allTags, carriedTags(options))
+  const values = windows.fields[field]!
+  const count = windows.startsNs.length
+  let batch: Point[] = []
+  for (let k = 0; k < count; k++) {
+    const window = options.ascending ? k : count - 1 - k
+    const aggregated = values.counts[window]!
+    if (aggregated === 0) continue
+    const startNs = options.interval.durationNs === 0n ? options.startNs : windows.startsNs[window]!
+    const { timeNs, value } = resultOf(form, values, window)
+    batch.push({ name: schema.name, tags, timeNs: timeNs ?? startNs, value, aux: noAux, aggregated })
+    if (batch.length < batchSize) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+function resultOf(
+  { call, type }: PointForm,
+  values: FieldWindows,
+  window: number,
+): { readonly timeNs: bigint | null; readonly value: Scalar } {
+  switch (call) {
+    case 'count':
+      return { timeNs: null, value: BigInt(values.counts[window]!) }
+    case 'sum':
+      return { timeNs: null, value: scalarOf(values.sums![window]!, type) }
+    case 'mean': {
+      const total = toFloat(scalarOf(values.sums![window]!, type)) ?? 0
+      return { timeNs: null, value: total / values.counts[window]! }
+    }
+    default: {
+      const selected = values[call as 'min' | 'max' | 'first' | 'last']!
+      return { timeNs: selected.timesNs[window]!, value: scalarOf(selected.values[window]!, type) }
+    }
+  }
+}
+
+function scalarOf(value: StoredValue, type: FieldType): Scalar {
+  if (type === 'boolean') return value === 1
+  return type === 'unsigned' ? new Unsigned(value as bigint) : value
+}
