@@ -7,6 +7,8 @@
  * | `GET /admin/state` | 200 NodeState |
  * | `PUT /admin/state`, If-Match: "<digest the node reported>" (`""` for none), body StateDocument | 200 NodeState; 412 NodeState when the digest is another; 422 AdminError when the document is refused |
  * | `DELETE /admin/databases/<database id>` | 204: its data is gone, also when there was none; 409 while the state document still holds it |
+ * | `GET /admin/data-key` | 200 DataKeyState |
+ * | `POST /admin/data-key` | the data key file is read again and its first key put in force: 200 DataKeyState with no older keys; 409 when the file lacks a key that is still needed |
  * | `GET /admin/health` | 200 {status: "pass"} |
  * | `GET /admin/metrics` | 200, Prometheus text format |
  *
@@ -19,6 +21,7 @@ export const organizationHeader = 'holdfast-organization'
 export const adminPaths = {
   state: '/admin/state',
   databases: '/admin/databases/',
+  dataKey: '/admin/data-key',
   health: '/admin/health',
   metrics: '/admin/metrics',
 } as const
@@ -45,6 +48,14 @@ export interface FileDamage {
   /** Where in the file, null where it is the file as a whole. */
   readonly offsetBytes: number | null
   readonly what: string
+}
+
+/** Ids tell data keys apart and say nothing about them: 16 hex digits. */
+export interface DataKeyState {
+  /** Of the key in force, which seals. */
+  readonly keyId: string
+  /** Of older keys without which something on the volume does not open; while there are any they must stay. */
+  readonly olderKeyIds: readonly string[]
 }
 
 export interface AdminError {

@@ -20,6 +20,7 @@ export class EngineComponent implements Component {
         log,
         organizationId: own.organizationId,
         dataKey: own.dataKey,
+        olderDataKeys: own.olderDataKeys,
         dataFolder: join(config.dataDir, 'engine'),
         queryProcess: { program: config.queryProcess, extensionPath: config.duckdbExtension },
         memoryLimitBytes: config.memoryLimitBytes,

@@ -4,38 +4,15 @@ import { AppError } from '../common/errors.ts'
 import { isId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
 import { mintToken } from '../common/token.ts'
+import { keyBytes } from './crypto/keyring.ts'
+import { readDataKeys, writeDataKeys, type DataKeys } from './data-key-file.ts'
 import { hasCode, type Disk } from './disk/disk.ts'
 import { adminTokenState, firstDocument, newId } from './state/alone.ts'
 import type { StateStore } from './state/state-store.ts'
 
-const dataKeyBytes = 32
-
-/**
- * The organization's data key: base64 of 32 bytes.
- * @throws AppError invalid, ERR_DATA_KEY_FILE
- */
-export async function readDataKey(disk: Disk, file: string): Promise<Uint8Array> {
-  const refused = (reason: string, cause?: unknown) =>
-    new AppError('invalid', 'ERR_DATA_KEY_FILE', `data key file ${file}: ${reason}`, { cause })
-  let text: string
-  try {
-    text = Buffer.from(await disk.read(file))
-      .toString('utf8')
-      .trim()
-  } catch (error) {
-    throw refused('cannot be read', error)
-  }
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== dataKeyBytes || key.toString('base64') !== text) {
-    throw refused(`base64 of ${dataKeyBytes} bytes expected`)
-  }
-  return key
-}
-
 /** What a node that runs alone makes on its first start and finds again on every later one. */
-export interface OwnIdentity {
+export interface OwnIdentity extends DataKeys {
   readonly organizationId: string
-  readonly dataKey: Uint8Array
 }
 
 /**
@@ -59,18 +36,21 @@ export async function ownIdentity(
       )
     }
     await disk.makeFolder(dirname(keyFile))
-    await disk.replace(keyFile, Buffer.from(`${randomBytes(dataKeyBytes).toString('base64')}\n`))
+    await writeDataKeys(disk, keyFile, { dataKey: randomBytes(keyBytes), olderDataKeys: [] })
     log.info({ file: keyFile }, 'made the data key: keep a copy, the data cannot be read without it')
   }
-  const dataKey = await readDataKey(disk, keyFile)
+  const keys = await readDataKeys(disk, keyFile)
   await disk.makeFolder(dataDir)
   // A kill may have left files that are not durable yet; what is written with them must not outlive them. The id comes
   // after the key is durable.
-  await disk.syncFolder(organizationId === null ? dirname(keyFile) : dataDir)
-  if (organizationId !== null) return { organizationId, dataKey }
+  await disk.syncFolder(dirname(keyFile))
+  if (organizationId !== null) {
+    await disk.syncFolder(dataDir)
+    return { organizationId, ...keys }
+  }
   const made = newId()
   await disk.replace(idFile, Buffer.from(`${made}\n`))
-  return { organizationId: made, dataKey }
+  return { organizationId: made, ...keys }
 }
 
 async function readOrganizationId(disk: Disk, file: string): Promise<string | null> {

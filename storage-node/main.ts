@@ -6,19 +6,26 @@ import { parseNodeConfig } from './config.ts'
 import { lockFolder } from './disk/folder-lock.ts'
 import { nodeDisk } from './disk/node-disk.ts'
 import { createStorageNode } from './node.ts'
+import { rotateKey } from './rotate-key.ts'
 
 /** Kubernetes kills after 60 s; a node that ends itself before says why. */
 const stopLimitMs = 50_000
 
 async function main(): Promise<void> {
-  const config = parseNodeConfig(process.argv.slice(2), process.env)
+  const isRotation = process.argv[2] === 'rotate-key'
+  const config = parseNodeConfig(process.argv.slice(isRotation ? 3 : 2), process.env)
   const log = createLogger('storage-node', { level: config.logLevel })
   const onFatal = (error: Error): void => {
     log.fatal({ err: error }, 'the state on disk is not known any more')
     process.exit(1)
   }
+  const environment = { disk: nodeDisk, clock: systemClock, log, onFatal }
   const release = await lockFolder(config.dataDir)
-  const node = await createStorageNode(config, { disk: nodeDisk, clock: systemClock, log, onFatal })
+  if (isRotation) {
+    await rotateKey(config, environment)
+    return release()
+  }
+  const node = await createStorageNode(config, environment)
   const signalled = untilSignalled()
   await node.start()
   const signal = await signalled

@@ -3,13 +3,15 @@ import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { TlsDirectory } from '../common/tls.ts'
 import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
+import { DataKeyChange } from './data-key-change.ts'
+import { readDataKeys } from './data-key-file.ts'
 import { EngineComponent } from './engine-component.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
-import { serveOwnDocument, ownIdentity, readDataKey } from './identity.ts'
+import { serveOwnDocument, ownIdentity } from './identity.ts'
 import { adminServer, clientServer } from './listeners.ts'
 import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
 import { sealedStateFile } from './state/state-file.ts'
@@ -39,16 +41,24 @@ export async function createStorageNode(
   const own =
     config.mode === 'alone'
       ? await ownIdentity(disk, config.dataDir, config.dataKeyFile, log)
-      : { organizationId: config.organizationId, dataKey: await readDataKey(disk, config.dataKeyFile) }
+      : { organizationId: config.organizationId, ...(await readDataKeys(disk, config.dataKeyFile)) }
   const engineHolder = new EngineComponent(config, own, environment)
+  const keyring = new Keyring(own.organizationId, own.dataKey, own.olderDataKeys)
   const store = new StateStore({
     organizationId: own.organizationId,
-    file: sealedStateFile(disk, new Keyring(own.organizationId, own.dataKey), config.dataDir),
+    file: sealedStateFile(disk, keyring, config.dataDir),
     onChange: async (document) =>
       engineHolder.require().setDatabases(document.databases, { series: document.limits.series }),
     log,
   })
-  const parts = createParts(config, own.organizationId, store, engineHolder, environment)
+  const dataKeys = new DataKeyChange({
+    readKeys: () => readDataKeys(disk, config.dataKeyFile),
+    keyring,
+    store,
+    engine: () => engineHolder.require(),
+    log,
+  })
+  const parts = createParts(config, own.organizationId, store, engineHolder, dataKeys, environment)
   const certificates =
     config.tlsDir === null
       ? null
@@ -69,6 +79,7 @@ export async function createStorageNode(
           config.authentication ? { disk, tokenFile, log } : null,
         )
       }
+      await dataKeys.finish()
     },
     stop: async () => undefined,
   }
@@ -115,6 +126,7 @@ function createParts(
   organizationId: string,
   store: StateStore,
   engine: EngineComponent,
+  dataKeys: DataKeyChange,
   { clock, log }: NodeEnvironment,
 ): NodeParts {
   // One body of the largest size fits at least, as it comes in and as it is decompressed.
@@ -132,6 +144,7 @@ function createParts(
     authentication: config.mode === 'cluster' || config.authentication,
     store,
     engine: () => engine.current,
+    dataKeys,
     commands: config.mode === 'alone' ? aloneCommands(store, dataOf(engine)) : clusterCommands(store),
     queryLimits: {
       maxSeries: 1_000_000,

@@ -104,6 +104,9 @@ function derive(dataKey: Uint8Array): DerivedKey {
   return { id: digest.slice(0, keyIdBytes * 2), sealing: secret('holdfast sealing key') }
 }
 
+/** Tells data keys apart and says nothing about them: 16 hex digits. */
+export const dataKeyId = (dataKey: Uint8Array): string => derive(dataKey).id
+
 const keyIdOf = (sealed: Uint8Array): string =>
   Buffer.from(sealed.subarray(1, 1 + keyIdBytes)).toString('hex')
 

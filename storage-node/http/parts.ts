@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import type { DataKeyChange } from '../data-key-change.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
 import type { StateInForce, StateStore } from '../state/state-store.ts'
@@ -16,6 +17,7 @@ export interface NodeParts {
   readonly store: StateStore
   /** null until what the log holds has been replayed. */
   engine(): Engine | null
+  readonly dataKeys: DataKeyChange
   readonly commands: CatalogCommands
   readonly queryLimits: QueryLimits
   readonly bodies: BodyBudget

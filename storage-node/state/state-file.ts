@@ -3,7 +3,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { StateFile } from './state-store.ts'
 
-const purpose = 'state document'
+const purpose = 'state/document'
 
 /** `state/document` below the data folder: the document and the revoked token ids, sealed with the data key. */
 export function sealedStateFile(disk: Disk, keyring: Keyring, dataDir: string): StateFile {

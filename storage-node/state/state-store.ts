@@ -149,6 +149,14 @@ export class StateStore {
     })
   }
 
+  /** Writes what is kept once more, as it is: sealed by the data key that is in force now. */
+  async rewrite(): Promise<void> {
+    await this.#inTurn(async () => {
+      const content = await this.#file.read()
+      if (content !== null) await this.#file.replace(content)
+    })
+  }
+
   async #succeed(next: StateDocument): Promise<void> {
     const previous = this.#inForce?.document ?? this.#kept
     const revoked = judgeSuccessor(this.#organizationId, previous, this.#revoked, next)

@@ -44,7 +44,15 @@ export class Life {
   dataKeys: readonly Uint8Array[] = [new Uint8Array(32).fill(1)]
   #engine: Engine | null = null
 
-  constructor(disk: MemoryDisk, clock = new FakeClock(), truth: Truth = { must: new Set(), may: new Set() }) {
+  readonly #folder: string
+
+  constructor(
+    disk: MemoryDisk,
+    clock = new FakeClock(),
+    truth: Truth = { must: new Set(), may: new Set() },
+    folder = '/data',
+  ) {
+    this.#folder = folder
     this.disk = disk
     this.clock = clock
     this.must = new Set(truth.must)
@@ -66,7 +74,7 @@ export class Life {
       organizationId: '0123456789abcdef',
       dataKey: dataKey!,
       olderDataKeys,
-      dataFolder: '/data',
+      dataFolder: this.#folder,
       queryProcess: { program: 'none', extensionPath: 'none' },
       memoryLimitBytes: 512 * 1024 * 1024,
       onFatal: (error) => {

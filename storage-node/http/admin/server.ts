@@ -52,6 +52,8 @@ async function route(
   const is = (wanted: string, wantedPath: string) => method === wanted && path === wantedPath
   if (is('GET', adminPaths.state)) return getState(parts)
   if (is('PUT', adminPaths.state)) return putState(parts, request, response)
+  if (is('GET', adminPaths.dataKey)) return jsonAnswer(200, parts.dataKeys.state())
+  if (is('POST', adminPaths.dataKey)) return jsonAnswer(200, await parts.dataKeys.run())
   if (is('GET', adminPaths.health)) return jsonAnswer(200, { status: 'pass' })
   if (is('GET', adminPaths.metrics)) {
     const { registry } = parts.metrics
