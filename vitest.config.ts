@@ -10,6 +10,7 @@ export default defineConfig({
     projects: [
       layer('unit', ['{common,operator,gateway,storage-node,local-kubernetes,scripts}/**/*.test.ts']),
       layer('tidy', ['test/tidy/**/*.test.ts']),
+      layer('simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 1_800_000 }),
       layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       layer('control-plane', ['test/integration/**/*.test.ts'], {
         globalSetup: ['test/integration/control-plane.ts'],

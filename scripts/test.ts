@@ -60,6 +60,7 @@ function layersOn(cluster: Cluster): readonly Layer[] {
     { name: 'lint', run: () => spawned('npm', ['run', '--silent', 'lint']) },
     vitest('unit'),
     vitest('tidy'),
+    vitest('simulation'),
     vitest('node'),
     // It starts a control plane of its own, wherever a KUBECONFIG of the user's may point.
     vitest('control-plane', { KUBECONFIG: '' }),

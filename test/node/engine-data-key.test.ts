@@ -4,7 +4,7 @@ import { kept, Life, type Truth } from './engine-life.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
   ...(await original<object>()),
-  ...(await import('./parquet-stand-in.ts')),
+  ...(await import('../support/parquet-stand-in.ts')),
 }))
 
 /**

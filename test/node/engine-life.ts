@@ -4,7 +4,7 @@ import type { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
 import { Engine } from '../../storage-node/engine/engine.ts'
 import { parseLines } from '../../storage-node/line-protocol/parse.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { stage } from './parquet-stand-in.ts'
+import { stage } from '../support/parquet-stand-in.ts'
 
 export const kept = '00000000000000aa'
 export const dropped = '00000000000000bb'

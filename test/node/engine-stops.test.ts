@@ -3,11 +3,11 @@ import { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
 import type { Shares } from '../../storage-node/engine/shares.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { dropped, kept, Life, type Truth } from './engine-life.ts'
-import { stage } from './parquet-stand-in.ts'
+import { stage } from '../support/parquet-stand-in.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
   ...(await original<object>()),
-  ...(await import('./parquet-stand-in.ts')),
+  ...(await import('../support/parquet-stand-in.ts')),
 }))
 
 vi.mock('../../storage-node/engine/shares.ts', async (original) => {
