@@ -31,15 +31,28 @@ for entry in manifest['dictionaries']:
     content, database = (data / 'engine/files' / entry['name']).read_bytes(), entry['databaseId']
     plain = AESGCM(file_key(entry)).decrypt(content[:12], content[12:], None)
     dictionary = json.loads(zstandard.decompress(plain))
-    series.setdefault(database, []).extend(json.loads(key) for key in dictionary['series'])
+    series.setdefault(database, []).extend(json.loads(key or '[""]') for key in dictionary['series'])
     for measurement, name, kind in dictionary['fields']:
         fields.setdefault((database, measurement), []).append(name)
+
+def kept(entry, rows):
+    """What deletes have left of a file that was written before them."""
+    for tombstone in manifest['tombstones']:
+        is_newer = tombstone['position'] > max(entry['lastPosition'], entry.get('deletedThrough', 0))
+        names = ('databaseId', 'retentionPolicy', 'measurement')
+        if is_newer and all(tombstone[name] in (None, entry[name]) for name in names):
+            runs = tombstone['series'] or [0, 2**32 - 1]
+            of_series = ' OR '.join(f'series BETWEEN {runs[i]} AND {runs[i + 1]}' for i in range(0, len(runs), 2))
+            times = "'{minTimeNs}'::BIGINT AND '{maxTimeNs}'::BIGINT".format(**tombstone)
+            rows = rows.filter(f'NOT (time BETWEEN {times} AND ({of_series}))')
+    return rows
 
 for entry in manifest['files']:
     name, database, measurement = entry['name'], entry['databaseId'], entry['measurement']
     path = str(data / 'engine/files' / name).replace("'", "''")
     duckdb.execute(f"PRAGMA add_parquet_key('{name}', '{base64.b64encode(file_key(entry)).decode()}')")
     table = duckdb.sql(f"FROM read_parquet('{path}', encryption_config = {{footer_key: '{name}'}})")
+    table = kept(entry, table)
     counts = 'count(*), min(time), max(time), count(columns(* EXCLUDE (series, time)))'
     rows, first, last, *values = table.aggregate(counts).fetchone()
     names = [fields[database, measurement][int(column[1:])] for column in table.columns[2:]]

@@ -117,7 +117,7 @@ class TableWrite {
   #seriesRefusal(row: number): readonly [WriteProblemKind, string] | null {
     if (this.#ids[this.#table.seriesOfRow[row]!] !== unknown) return null
     const { databaseSeries, organizationSeries } = this.#limits
-    const count = this.#database.catalog.seriesCount
+    const count = this.#database.catalog.liveSeriesCount
     if (databaseSeries !== null && count >= databaseSeries)
       return ['limit', `max-series-per-database limit exceeded: (${databaseSeries})`]
     if (organizationSeries !== null && count + this.#otherSeries >= organizationSeries)

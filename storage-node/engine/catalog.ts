@@ -6,13 +6,24 @@ export interface FieldEntry {
   readonly type: FieldType
   /** In the order in which fields first came: its name in files is `f<number>`. */
   readonly number: number
+  /** In the database's list of fields. */
+  readonly place: number
 }
 
 export interface MeasurementEntry {
   readonly name: string
+  readonly fields: ReadonlyMap<string, FieldEntry>
+  /** In the order in which they came. */
+  readonly seriesIds: readonly number[]
+}
+
+interface Entry extends MeasurementEntry {
   readonly fields: Map<string, FieldEntry>
-  readonly tagKeys: Set<string>
-  readonly seriesIds: number[]
+  seriesIds: number[]
+  /** How many series have each tag. */
+  readonly tagKeys: Map<string, number>
+  /** Dropped ones included: a number is never used twice. */
+  fieldCount: number
 }
 
 type Tags = readonly (readonly [key: string, value: string])[]
@@ -22,58 +33,128 @@ export function seriesKey(measurement: string, tags: Tags): string {
   return JSON.stringify([measurement, ...tags.flat()])
 }
 
+type ListedField = readonly [measurement: string, field: string, type: FieldType]
+
+/** What stands in the place of a dropped series' key and of a dropped field's name: no key or name is empty. */
+const dropped = ''
+
 /**
- * The series and fields of one database. Both are only ever added to, so the first n of them are what was there at an
- * earlier time.
+ * The series and fields of one database. Places in both lists are only ever added, so the first n of them are what was
+ * there at an earlier time; what is dropped leaves its place empty. A series that comes again is a new one.
  */
 export class Catalog {
   readonly #idOfKey = new Map<string, number>()
   readonly #keys: string[] = []
-  readonly #measurements = new Map<string, MeasurementEntry>()
-  readonly #fields: (readonly [measurement: string, field: string, type: FieldType])[] = []
+  readonly #measurements = new Map<string, Entry>()
+  readonly #fields: ListedField[] = []
+  /** Series ids, and below places of fields, with the log position that dropped them, until `settle`. */
+  readonly #droppedSeries = new Map<number, number>()
+  readonly #droppedFields = new Map<number, number>()
 
+  /** Places of series, the empty ones included. */
   get seriesCount(): number {
     return this.#keys.length
   }
 
+  /** Places of fields, the empty ones included. */
   get fieldCount(): number {
     return this.#fields.length
   }
 
-  /** @returns the ids' keys, `seriesKey` form, from one id up to another */
-  seriesKeys(from: number, end: number): readonly string[] {
-    return this.#keys.slice(from, end)
+  get liveSeriesCount(): number {
+    return this.#idOfKey.size
   }
 
-  /** In the order in which they came. */
-  fieldList(
-    from: number,
-    end: number,
-  ): readonly (readonly [measurement: string, field: string, type: FieldType])[] {
-    return this.#fields.slice(from, end)
+  /**
+   * @param position of the log: what was dropped after it is still there
+   * @returns the ids' keys, `seriesKey` form or empty, from one id up to another
+   */
+  seriesKeys(from: number, end: number, position: number): readonly string[] {
+    return this.#keys
+      .slice(from, end)
+      .map((key, index) => (isBy(this.#droppedSeries.get(from + index), position) ? dropped : key))
+  }
+
+  /** The same for fields, in the order in which they came; the names of dropped ones are empty. */
+  fieldList(from: number, end: number, position: number): readonly ListedField[] {
+    return this.#fields
+      .slice(from, end)
+      .map((field, index) => (isBy(this.#droppedFields.get(from + index), position) ? empty(field) : field))
+  }
+
+  /** Has something in these places been dropped up to a position, and not been settled? */
+  hasDropped(
+    series: readonly [from: number, end: number],
+    fields: readonly [from: number, end: number],
+    position: number,
+  ): boolean {
+    const isIn = (places: ReadonlyMap<number, number>, [from, end]: readonly [number, number]) =>
+      [...places].some(([place, by]) => place >= from && place < end && by <= position)
+    return isIn(this.#droppedSeries, series) || isIn(this.#droppedFields, fields)
+  }
+
+  /**
+   * Forgets series; a measurement without series is forgotten with its fields.
+   * @param position of the log
+   */
+  dropSeries(ids: readonly number[], position: number): void {
+    const gone = new Set(ids.filter((id) => this.#idOfKey.get(this.#keys[id]!) === id))
+    const names = new Set<string>()
+    for (const id of gone) {
+      const key = this.#keys[id]!
+      const [measurement, ...tags] = JSON.parse(key) as string[]
+      this.#idOfKey.delete(key)
+      this.#droppedSeries.set(id, position)
+      names.add(measurement!)
+      countTags(this.#measurements.get(measurement!)!.tagKeys, tags, -1)
+    }
+    for (const name of names) {
+      const entry = this.#measurements.get(name)!
+      entry.seriesIds = entry.seriesIds.filter((id) => !gone.has(id))
+      if (entry.seriesIds.length > 0) continue
+      for (const { place } of entry.fields.values()) this.#droppedFields.set(place, position)
+      entry.fields.clear()
+    }
+  }
+
+  /** Lets go of what was dropped up to a position: no dictionary names it any more. */
+  settle(position: number): void {
+    for (const [id, by] of this.#droppedSeries) {
+      if (by > position) continue
+      this.#keys[id] = dropped
+      this.#droppedSeries.delete(id)
+    }
+    for (const [place, by] of this.#droppedFields) {
+      if (by > position) continue
+      this.#fields[place] = empty(this.#fields[place]!)
+      this.#droppedFields.delete(place)
+    }
   }
 
   seriesId(key: string): number | undefined {
     return this.#idOfKey.get(key)
   }
 
+  /** @param key empty for one that was dropped */
   addSeries(key: string): number {
     assert(!this.#idOfKey.has(key), 'a series is added once')
     const id = this.#keys.push(key) - 1
+    if (key === dropped) return id
     this.#idOfKey.set(key, id)
     const [measurement, ...tags] = JSON.parse(key) as string[]
     const entry = this.#measurementOrNew(measurement!)
     entry.seriesIds.push(id)
-    for (let index = 0; index < tags.length; index += 2) entry.tagKeys.add(tags[index]!)
+    countTags(entry.tagKeys, tags, 1)
     return id
   }
 
+  /** @param name empty for one that was dropped */
   addField(measurement: string, name: string, type: FieldType): FieldEntry {
     const entry = this.#measurementOrNew(measurement)
     assert(!entry.fields.has(name), 'a field is added once')
-    const field = { name, type, number: entry.fields.size }
-    entry.fields.set(name, field)
-    this.#fields.push([measurement, name, type])
+    const place = this.#fields.push([measurement, name, type]) - 1
+    const field = { name, type, number: entry.fieldCount++, place }
+    if (name !== dropped) entry.fields.set(name, field)
     return field
   }
 
@@ -83,10 +164,10 @@ export class Catalog {
 
   schema(name: string): MeasurementSchema | null {
     const entry = this.#measurements.get(name)
-    if (!entry) return null
+    if (!entry || entry.seriesIds.length === 0) return null
     return {
       name,
-      tagKeys: [...entry.tagKeys].sort(),
+      tagKeys: [...entry.tagKeys.keys()].sort(),
       fields: new Map([...entry.fields.values()].map((field) => [field.name, field.type])),
     }
   }
@@ -101,12 +182,32 @@ export class Catalog {
     })
   }
 
-  #measurementOrNew(name: string): MeasurementEntry {
+  /** Ids, ascending: of a measurement, or of all. */
+  liveSeries(measurement: string | null): readonly number[] {
+    if (measurement !== null) return this.#measurements.get(measurement)?.seriesIds ?? []
+    return [...this.#idOfKey.values()].sort((a, b) => a - b)
+  }
+
+  #measurementOrNew(name: string): Entry {
     let entry = this.#measurements.get(name)
     if (!entry) {
-      entry = { name, fields: new Map(), tagKeys: new Set(), seriesIds: [] }
+      entry = { name, fields: new Map(), tagKeys: new Map(), seriesIds: [], fieldCount: 0 }
       this.#measurements.set(name, entry)
     }
     return entry
+  }
+}
+
+const isBy = (position: number | undefined, limit: number): boolean =>
+  position !== undefined && position <= limit
+
+const empty = ([measurement, , type]: ListedField): ListedField => [measurement, dropped, type]
+
+/** @param tags keys and values by turns */
+function countTags(counts: Map<string, number>, tags: readonly string[], step: 1 | -1): void {
+  for (let index = 0; index < tags.length; index += 2) {
+    const count = (counts.get(tags[index]!) ?? 0) + step
+    if (count > 0) counts.set(tags[index]!, count)
+    else counts.delete(tags[index]!)
   }
 }

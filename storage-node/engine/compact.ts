@@ -9,7 +9,7 @@ import type { NamedColumn, Rows } from '../query-process/messages.ts'
 import type { WantedField } from './buffered-series.ts'
 import { readBlocks } from './read.ts'
 import type { Block } from './reader.ts'
-import { deletedThrough } from './tombstones.ts'
+import { deletedThrough, everyTimeNs, type Tombstone } from './tombstones.ts'
 
 export interface CompactionTools {
   readonly store: FileStore
@@ -17,11 +17,10 @@ export interface CompactionTools {
 }
 
 const batchRows = 16_384
-const forEver = { minTimeNs: -(2n ** 63n), maxTimeNs: 2n ** 63n - 1n }
 
 /**
- * Makes several files of one measurement one, as a read of them would give it, and puts the manifest in force in which
- * it stands in their place.
+ * Makes files of one measurement one, or none if all in them is deleted, as a read of them would give it, and puts the
+ * manifest in force in which it stands in their place.
  * @param seriesIds all series of the measurement
  * @param allFields the measurement's fields
  */
@@ -31,18 +30,55 @@ export async function compactFiles(
   seriesIds: readonly number[],
   allFields: Iterable<WantedField>,
 ): Promise<void> {
-  const { store, queryProcess } = tools
+  const { store } = tools
   const { tombstones } = store
-  const present = new Set(files.flatMap(({ entry }) => entry.fields))
-  const fields = [...allFields].filter(({ number }) => present.has(number))
+  const through = Math.max(...files.map(deletedThrough), ...tombstones.map(({ position }) => position))
+  const arrived = store.awaitFiles(through)
+  try {
+    const present = new Set(files.flatMap(({ entry }) => entry.fields))
+    const fields = [...allFields].filter(({ number }) => present.has(number))
+    const written = await writeMerged(tools, files, tombstones, seriesIds, fields)
+    const { databaseId, retentionPolicy, measurement } = files[0]!.entry
+    const entry = written && {
+      databaseId,
+      retentionPolicy,
+      measurement,
+      ...written,
+      firstPosition: Math.min(...files.map(({ entry }) => entry.firstPosition)),
+      lastPosition: Math.max(...files.map(({ entry }) => entry.lastPosition)),
+      deletedThrough: through,
+      fields: fields.map(({ number }) => number),
+    }
+    const replaced = new Set(files.map(({ entry }) => entry.name))
+    await store.commit(store.checkpoint, entry ? [entry] : [], [], replaced)
+  } finally {
+    arrived()
+  }
+}
+
+type Written = Omit<FileEntry, keyof Place | 'firstPosition' | 'lastPosition' | 'deletedThrough' | 'fields'>
+type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
+
+/** @returns null where nothing is left to be written */
+async function writeMerged(
+  { store, queryProcess }: CompactionTools,
+  files: readonly StoredFile[],
+  tombstones: readonly Tombstone[],
+  seriesIds: readonly number[],
+  fields: readonly WantedField[],
+): Promise<Written | null> {
   const minSeries = Math.min(...files.map(({ entry }) => entry.minSeries))
   const maxSeries = Math.max(...files.map(({ entry }) => entry.maxSeries))
   const wanted = seriesIds.filter((id) => id >= minSeries && id <= maxSeries).sort((a, b) => a - b)
   const { signal } = new AbortController()
   const blocks = readBlocks(
     { store, queryProcess, files, tombstones, tables: [], fields, signal },
-    { ...forEver, seriesIds: wanted },
+    { ...everyTimeNs, seriesIds: wanted },
   )
+  const gathering = new Gathering(fields)
+  const batches = gathering.batches(blocks)
+  const first = await batches.next()
+  if (first.done) return null
   const columns: NamedColumn[] = [
     { name: 'series', type: 'series' },
     { name: 'time', type: 'integer' },
@@ -50,27 +86,22 @@ export async function compactFiles(
   ]
   const { name, temporaryPath } = store.newParquet()
   const key = randomBytes(keyBytes)
-  const gathering = new Gathering(fields)
-  await queryProcess.writeParquet(temporaryPath, key, columns, gathering.batches(blocks))
+  await queryProcess.writeParquet(temporaryPath, key, columns, begunWith(first.value, batches))
   const adopted = await store.adopt(name, temporaryPath)
-  const { databaseId, retentionPolicy, measurement } = files[0]!.entry
   const { minTimeNs, maxTimeNs, ...facts } = gathering.facts
-  const entry: FileEntry = {
-    databaseId,
-    retentionPolicy,
-    measurement,
+  return {
     ...facts,
     ...adopted,
     name,
-    firstPosition: Math.min(...files.map(({ entry }) => entry.firstPosition)),
-    lastPosition: Math.max(...files.map(({ entry }) => entry.lastPosition)),
-    deletedThrough: Math.max(...files.map(deletedThrough), ...tombstones.map(({ position }) => position)),
     minTimeNs: String(minTimeNs),
     maxTimeNs: String(maxTimeNs),
-    fields: fields.map(({ number }) => number),
     sealedKey: store.sealKey(name, key),
   }
-  await store.commit(store.checkpoint, [entry], [], new Set(files.map(({ entry }) => entry.name)))
+}
+
+async function* begunWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  yield first
+  yield* rest
 }
 
 /** Blocks put together to batches worth sending, with what the manifest has to know of them. */

@@ -1,5 +1,5 @@
-import { chooseCompaction } from '../files/compaction.ts'
-import type { FileStore } from '../files/file-store.ts'
+import { chooseCompaction, chooseDeleted } from '../files/compaction.ts'
+import type { FileStore, StoredFile } from '../files/file-store.ts'
 import type { QueryProcess } from '../query-process/client.ts'
 import type { Attachments } from './attachments.ts'
 import { compactFiles } from './compact.ts'
@@ -7,8 +7,10 @@ import type { EngineOptions } from './options.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
 const pauseMs = 10 * 60_000
+/** Files that a run writes again without their deleted rows. */
+const maxDeletedPerRun = 16
 
-/** Makes many small files few. A failure loses nothing; the next attempt waits a while. */
+/** Makes many small files few, and files with deleted rows files without. A failure loses nothing; the next attempt waits a while. */
 export class Compactor {
   readonly #options: EngineOptions
   readonly #store: FileStore
@@ -29,25 +31,41 @@ export class Compactor {
     this.#alone = alone
   }
 
-  /** Does one compaction, if one is due. */
-  async run(attachments: Attachments, databases: ReadonlyMap<string, StoredDatabase>): Promise<void> {
+  /** Does one compaction, if one is due, and rids some files of rows that have been deleted. */
+  async run(
+    attachments: Attachments,
+    databases: ReadonlyMap<string, StoredDatabase>,
+    stopped: AbortSignal,
+  ): Promise<void> {
     const { clock, log } = this.#options
     if (clock.monotonicMs() < this.#afterMs) return
-    const files = chooseCompaction(this.#store.files, (id, name) => attachments.shardDurationNs(id, name))
-    const [first] = files ?? []
-    const measurement =
-      first && databases.get(first.entry.databaseId)?.catalog.measurement(first.entry.measurement)
-    if (!files || !measurement) return
-    const tools = { store: this.#store, queryProcess: this.#queryProcess }
+    const store = this.#store
     try {
-      await this.#alone(async () => {
-        if (!files.every((file) => this.#store.files.includes(file))) return
-        await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
-        log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
-      })
+      const small = chooseCompaction(store.files, (id, name) => attachments.shardDurationNs(id, name))
+      if (small) await this.#compact(small, databases)
+      for (let count = 0; count < maxDeletedPerRun && !stopped.aborted; count++) {
+        const file = chooseDeleted(store.files, store.tombstones)
+        if (!file) return
+        await this.#compact([file], databases)
+      }
     } catch (error) {
       log.error({ err: error }, 'files could not be compacted')
       this.#afterMs = clock.monotonicMs() + pauseMs
     }
+  }
+
+  async #compact(
+    files: readonly StoredFile[],
+    databases: ReadonlyMap<string, StoredDatabase>,
+  ): Promise<void> {
+    const { entry } = files[0]!
+    const measurement = databases.get(entry.databaseId)?.catalog.measurement(entry.measurement)
+    if (!measurement) return
+    const tools = { store: this.#store, queryProcess: this.#queryProcess }
+    await this.#alone(async () => {
+      if (!files.every((file) => this.#store.files.includes(file))) return
+      await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
+      this.#options.log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
+    })
   }
 }

@@ -14,6 +14,7 @@ import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
 import { Attachments, cutoffNs, type EngineLimits } from './attachments.ts'
 import { Compactor } from './compactor.ts'
+import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
@@ -42,6 +43,7 @@ export class Engine implements Reader {
   readonly #diskGuard: DiskGuard
   readonly #damage: DamageList
   readonly #compactor: Compactor
+  readonly #deletes: PendingDeletes
   readonly #databases: Map<string, StoredDatabase>
   readonly #shares: ReturnType<typeof shares>
   readonly #stopped = new AbortController()
@@ -76,6 +78,7 @@ export class Engine implements Reader {
       clock: options.clock,
       log: options.log,
     })
+    this.#deletes = new PendingDeletes(store)
     this.#compactor = new Compactor(options, store, this.#queryProcess, (work) => this.#alone(work))
   }
 
@@ -130,23 +133,13 @@ export class Engine implements Reader {
       tables: batch.tables,
     }
     this.#waitingBytes += bytes
-    const outcome = await this.#log
-      .append(encodeLogRecord(record), (position) => this.#apply(position, record))
-      .finally(() => (this.#waitingBytes -= bytes))
+    const outcome = await this.#append(record).finally(() => (this.#waitingBytes -= bytes))
     if (this.#bufferBytes() > this.#shares.flushBytes) this.#flushInBackground()
     return { accepted: outcome.accepted, problems: [...invalid, ...outcome.problems] }
   }
 
   measurements(databaseId: string): readonly MeasurementSchema[] {
-    const database = this.#find(databaseId)
-    if (!database) return []
-    const names = database.bufferedMeasurements()
-    for (const { entry } of this.#store.files)
-      if (entry.databaseId === databaseId) names.add(entry.measurement)
-    return [...names]
-      .sort()
-      .map((name) => database.catalog.schema(name))
-      .filter((schema) => schema !== null)
+    return this.#find(databaseId)?.measurements(this.#store.files) ?? []
   }
 
   series(databaseId: string, measurement: string): readonly Series[] {
@@ -171,12 +164,25 @@ export class Engine implements Reader {
     }
   }
 
+  /**
+   * Deletes points that were written before; durable and out of sight when it resolves.
+   * @throws AppError not-found: ERR_DATABASE_NOT_FOUND, ERR_RETENTION_POLICY_NOT_FOUND; too-large, ERR_DELETE_SERIES;
+   * unavailable: ERR_READ_ONLY, ERR_TOO_MANY_DELETES, ERR_LOG_BUSY, ERR_LOG_FAILED
+   */
+  async delete(request: DeleteRequest): Promise<void> {
+    this.#attachments.policy(request.databaseId, request.retentionPolicy)
+    this.#damage.requireNone()
+    const database = this.#databases.get(request.databaseId)
+    const record = database && deleteRecord(database, request)
+    if (record) await this.#deletes.add(record, (each) => this.#append(each))
+  }
+
   /** Deletes all data of a database, attached or not; durable when it resolves. */
   async deleteDatabase(databaseId: string): Promise<void> {
     if (!this.#databases.has(databaseId)) return
     this.#damage.requireNone()
     const record: LogRecord = { kind: 'delete-database', databaseId }
-    await this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
+    await this.#append(record)
     await this.flush()
   }
 
@@ -269,11 +275,20 @@ export class Engine implements Reader {
     }
   }
 
+  #append(record: LogRecord): Promise<WriteOutcome> {
+    return this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
+  }
+
   /** What a durable record does; nothing else changes data. */
   #apply(position: number, record: LogRecord): WriteOutcome {
     if (record.kind === 'delete-database') {
       this.#databases.delete(record.databaseId)
       this.#store.deleteDatabase(record.databaseId, position)
+      return noOutcome
+    }
+    this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
+    if (record.kind === 'delete') {
+      applyDelete(this.#databases.get(record.databaseId), this.#store, record, position)
       return noOutcome
     }
     let database = this.#databases.get(record.databaseId)
@@ -283,10 +298,9 @@ export class Engine implements Reader {
     }
     let otherSeries = 0
     for (const other of this.#databases.values())
-      if (other !== database) otherSeries += other.catalog.seriesCount
+      if (other !== database) otherSeries += other.catalog.liveSeriesCount
     const outcome = applyWrite(database, record, otherSeries)
     this.#counts.pointsWritten += outcome.accepted
-    this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
     return outcome
   }
 
@@ -336,7 +350,7 @@ export class Engine implements Reader {
       return { database, seriesCount, fieldCount }
     })
     this.#oldestUnflushedMs = null
-    this.#freeze = { position, databases }
+    this.#freeze = { position, databases, arrived: this.#store.awaitFiles(position) }
     return this.#freeze
   }
 
@@ -355,6 +369,7 @@ export class Engine implements Reader {
     await writeFreeze(tools, freeze)
     // From here on the files answer for these points: no read may see them in neither or in both.
     for (const { database } of freeze.databases) database.frozen = null
+    freeze.arrived()
     this.#freeze = null
   }
 
@@ -368,7 +383,7 @@ export class Engine implements Reader {
         return
       }
       if (!this.#damage.isEmpty) continue
-      await this.#compactor.run(this.#attachments, this.#databases)
+      await this.#compactor.run(this.#attachments, this.#databases, this.#stopped.signal)
       const expired = dropExpired(this.#store, this.#attachments, clock.nowNs())
       const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
       const due =

@@ -20,6 +20,8 @@ export interface FrozenDatabase {
 export interface Freeze {
   readonly position: number
   readonly databases: readonly FrozenDatabase[]
+  /** Called when the files are there: until then, deletes are kept for them. */
+  readonly arrived: () => void
 }
 
 export interface FlushTools {
@@ -55,6 +57,7 @@ export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<vo
     throw error
   }
   await store.commit(freeze.position, files, dictionaries, replaced)
+  for (const { database } of freeze.databases) database.catalog.settle(freeze.position)
 }
 
 type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
@@ -92,7 +95,10 @@ async function* writeTable(
   }
 }
 
-/** Gathers a database's new series and fields; many small dictionaries are written again as one. */
+/**
+ * Gathers a database's new series and fields; many small dictionaries are written again as one, and those that name
+ * what has been dropped since are written again without.
+ */
 async function writeDictionaries(
   store: FileStore,
   lastPosition: number,
@@ -101,19 +107,22 @@ async function writeDictionaries(
   const { database, seriesCount, fieldCount } = frozen
   const { catalog, id: databaseId } = database
   const known = store.dictionaries(databaseId)
-  const last = known.at(-1)
-  const isComplete =
-    last !== undefined &&
-    last.firstSeries + last.seriesCount >= seriesCount &&
-    last.firstField + last.fieldCount >= fieldCount
-  if (isComplete || (seriesCount === 0 && fieldCount === 0)) return { entries: [], replaced: [] }
   const firstSmall = known.findIndex((entry) => entry.seriesCount < maxSeriesPerDictionary)
   const small = firstSmall < 0 ? [] : known.slice(firstSmall)
-  const replaced = small.length >= maxSmallDictionaries ? small : []
-  const before = known.at(-1 - replaced.length)
+  const merged = small.length >= maxSmallDictionaries ? small : []
+  const kept = known.slice(0, known.length - merged.length)
+  const stale = kept.filter(({ firstSeries, firstField, ...counts }) =>
+    catalog.hasDropped(
+      [firstSeries, firstSeries + counts.seriesCount],
+      [firstField, firstField + counts.fieldCount],
+      lastPosition,
+    ),
+  )
+  const before = kept.at(-1)
   let firstSeries = before ? before.firstSeries + before.seriesCount : 0
   let firstField = before ? before.firstField + before.fieldCount : 0
   const entries: DictionaryEntry[] = []
+  for (const entry of stale) entries.push(await store.writeDictionary(catalog, { ...entry, lastPosition }))
   while (firstSeries < seriesCount || firstField < fieldCount) {
     const part = {
       databaseId,
@@ -127,5 +136,5 @@ async function writeDictionaries(
     firstSeries += part.seriesCount
     firstField += part.fieldCount
   }
-  return { entries, replaced: replaced.map(({ name }) => name) }
+  return { entries, replaced: [...merged, ...stale].map(({ name }) => name) }
 }

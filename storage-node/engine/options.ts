@@ -33,6 +33,8 @@ export interface EngineStats {
   readonly files: number
   readonly fileBytes: number
   readonly series: number
+  /** Deletes that files have yet to see. */
+  readonly tombstones: number
   readonly flushes: number
   readonly failedFlushes: number
   readonly pointsWritten: number

@@ -1,6 +1,7 @@
 import { AppError, unreachable } from '../../common/errors.ts'
 import { copyCell, newVector, type Vector } from '../buffer/vector.ts'
 import type { BatchColumn, BatchSeries, BatchTable, FieldType, FieldValues } from '../line-protocol/batch.ts'
+import type { Tombstone } from './tombstones.ts'
 
 /**
  * What a log record says. All that the outcome depends on and that the log does not hold already is in it, so that
@@ -27,7 +28,10 @@ export interface DeleteDatabaseRecord {
   readonly databaseId: string
 }
 
-export type LogRecord = WriteRecord | DeleteDatabaseRecord
+/** Deletes points that were written before it; what its parts mean is said by `Tombstone`. */
+export type DeleteRecord = { readonly kind: 'delete' } & Omit<Tombstone, 'position'>
+
+export type LogRecord = WriteRecord | DeleteRecord | DeleteDatabaseRecord
 
 interface ColumnHead {
   readonly name: string
@@ -52,6 +56,11 @@ interface WriteHead {
   readonly tables: readonly TableHead[]
 }
 
+type DeleteHead = Omit<DeleteRecord, 'minTimeNs' | 'maxTimeNs'> & {
+  readonly minTimeNs: string
+  readonly maxTimeNs: string
+}
+
 /**
  * Length of the head (4 bytes), the head as JSON, then the columns of each table one after the other: series index of
  * each row (4 bytes each), times (8), and for each field its values, after the numbers of their rows (4) unless all rows
@@ -59,8 +68,7 @@ interface WriteHead {
  */
 export function encodeLogRecord(record: LogRecord): Uint8Array {
   const parts: Uint8Array[] = []
-  const head = record.kind === 'write' ? writeHead(record) : record
-  const headBytes = Buffer.from(JSON.stringify(head))
+  const headBytes = Buffer.from(JSON.stringify(headOf(record)))
   const length = Buffer.alloc(4)
   length.writeUInt32LE(headBytes.length)
   parts.push(length, headBytes)
@@ -71,6 +79,19 @@ export function encodeLogRecord(record: LogRecord): Uint8Array {
     }
   }
   return Buffer.concat(parts)
+}
+
+function headOf(record: LogRecord): WriteHead | DeleteHead | DeleteDatabaseRecord {
+  switch (record.kind) {
+    case 'write':
+      return writeHead(record)
+    case 'delete':
+      return { ...record, minTimeNs: String(record.minTimeNs), maxTimeNs: String(record.maxTimeNs) }
+    case 'delete-database':
+      return record
+    default:
+      return unreachable(record)
+  }
 }
 
 function writeHead(record: WriteRecord): WriteHead {
@@ -134,10 +155,13 @@ export function decodeLogRecord(payload: Uint8Array): LogRecord {
   const cursor = new Cursor(payload)
   const head = JSON.parse(Buffer.from(cursor.take(cursor.uint32())).toString()) as
     | WriteHead
+    | DeleteHead
     | DeleteDatabaseRecord
   switch (head.kind) {
     case 'delete-database':
       return head
+    case 'delete':
+      return { ...head, minTimeNs: BigInt(head.minTimeNs), maxTimeNs: BigInt(head.maxTimeNs) }
     case 'write':
       return {
         ...head,

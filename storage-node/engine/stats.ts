@@ -34,7 +34,8 @@ export function statsOf(
     logBytes: log.sizeBytes,
     files: store.files.length,
     fileBytes: store.files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0),
-    series: [...databases.values()].reduce((sum, { catalog }) => sum + catalog.seriesCount, 0),
+    series: [...databases.values()].reduce((sum, { catalog }) => sum + catalog.liveSeriesCount, 0),
+    tombstones: store.tombstones.length,
     position: log.position,
     checkpoint: store.checkpoint,
   }

@@ -1,5 +1,7 @@
 import { TableBuffer } from '../buffer/table-buffer.ts'
+import type { StoredFile } from '../files/file-store.ts'
 import { Catalog } from './catalog.ts'
+import type { MeasurementSchema } from './reader.ts'
 
 /** Buffers by retention policy, then by measurement. */
 export type Buffers = Map<string, Map<string, TableBuffer>>
@@ -39,11 +41,16 @@ export class StoredDatabase {
       .filter((table) => table !== undefined)
   }
 
-  bufferedMeasurements(): Set<string> {
+  /** Those that hold points in buffers or in files, sorted by name. */
+  measurements(files: readonly StoredFile[]): readonly MeasurementSchema[] {
     const names = new Set<string>()
     for (const { measurement } of allTables(this.frozen)) names.add(measurement)
     for (const { measurement } of allTables(this.active)) names.add(measurement)
-    return names
+    for (const { entry } of files) if (entry.databaseId === this.id) names.add(entry.measurement)
+    return [...names]
+      .sort()
+      .map((name) => this.catalog.schema(name))
+      .filter((schema) => schema !== null)
   }
 }
 

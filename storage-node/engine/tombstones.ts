@@ -19,6 +19,9 @@ export interface Tombstone {
   readonly maxTimeNs: bigint
 }
 
+/** Every time there is: a delete of all of it, in all policies, forgets the series, too. */
+export const everyTimeNs = { minTimeNs: -(2n ** 63n), maxTimeNs: 2n ** 63n - 1n }
+
 /** A part of a file whose rows are deleted. It says so of the series that were asked for and of no others. */
 export type DeletedArea = Pick<Tombstone, 'series' | 'minTimeNs' | 'maxTimeNs'>
 
@@ -57,17 +60,6 @@ export function touches(tombstone: Tombstone, file: FileBounds): boolean {
     tombstone.minTimeNs <= file.maxTimeNs &&
     tombstone.maxTimeNs >= file.minTimeNs &&
     (tombstone.series === null || hasSeriesBetween(tombstone.series, entry.minSeries, entry.maxSeries))
-  )
-}
-
-/** Those that one of the files has to know, or one that is still being made of what came before them. */
-export function stillNeeded(
-  tombstones: readonly Tombstone[],
-  files: readonly FileBounds[],
-  checkpoint: number,
-): readonly Tombstone[] {
-  return tombstones.filter(
-    (tombstone) => tombstone.position > checkpoint || files.some((file) => touches(tombstone, file)),
   )
 }
 

@@ -1,3 +1,4 @@
+import { touches, type Tombstone } from '../engine/tombstones.ts'
 import type { StoredFile } from './file-store.ts'
 
 /** Files of one shard are made one when there are so many. */
@@ -79,4 +80,16 @@ function isSameTable({ entry: a }: StoredFile, { entry: b }: StoredFile): boolea
     a.retentionPolicy === b.retentionPolicy &&
     a.measurement === b.measurement
   )
+}
+
+/** Chooses a file to write again without what has been deleted in it: what was deleted first comes first. */
+export function chooseDeleted(
+  files: readonly StoredFile[],
+  tombstones: readonly Tombstone[],
+): StoredFile | null {
+  for (const tombstone of tombstones) {
+    const file = files.find((each) => touches(tombstone, each))
+    if (file) return file
+  }
+  return null
 }

@@ -29,8 +29,8 @@ test('comes back as it was, and shows nothing', () => {
   const bytes = written()
   const catalog = new Catalog()
   loadDictionary(catalog, entry, bytes, key)
-  expect(catalog.seriesKeys(0, 9)).toEqual(['["cpu","host","secret_host"]', '["cpu","host","b"]'])
-  expect(catalog.fieldList(0, 9)).toEqual([['cpu', 'usage', 'float']])
+  expect(catalog.seriesKeys(0, 9, 12)).toEqual(['["cpu","host","secret_host"]', '["cpu","host","b"]'])
+  expect(catalog.fieldList(0, 9, 12)).toEqual([['cpu', 'usage', 'float']])
   expect(Buffer.from(bytes).includes('secret_host')).toBe(false)
 })
 

@@ -7,7 +7,8 @@ import type { FieldType } from '../engine/reader.ts'
 import type { DictionaryEntry } from './manifest.ts'
 
 /**
- * A dictionary file: the series and fields that a database gained since the file before. JSON
+ * A dictionary file: the series and fields that a database gained since the file before, of those that were dropped up
+ * to the entry's `lastPosition` an empty key or name. JSON
  * `{"series": [key, …], "fields": [[measurement, field, type], …]}`, zstd, AES-256-GCM under a key of its own: nonce,
  * ciphertext, tag.
  */
@@ -25,8 +26,8 @@ const associated = new Uint8Array(0)
 /** @param key the file's own, never used before */
 export function encodeDictionary(catalog: Catalog, entry: DictionaryEntry, key: Uint8Array): Uint8Array {
   const content: Content = {
-    series: catalog.seriesKeys(entry.firstSeries, entry.firstSeries + entry.seriesCount),
-    fields: catalog.fieldList(entry.firstField, entry.firstField + entry.fieldCount),
+    series: catalog.seriesKeys(entry.firstSeries, entry.firstSeries + entry.seriesCount, entry.lastPosition),
+    fields: catalog.fieldList(entry.firstField, entry.firstField + entry.fieldCount, entry.lastPosition),
   }
   const nonce = randomBytes(nonceBytes)
   return Buffer.concat([nonce, encrypt(key, nonce, associated, zstdCompressSync(JSON.stringify(content)))])

@@ -6,12 +6,13 @@ import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
 import { hasCode, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
-import { coversWhole, stillNeeded, type Tombstone } from '../engine/tombstones.ts'
+import type { Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import { resealed, sealFileKey, unsealFileKey } from './file-key.ts'
 import { findMissing, removeOrphans } from './inventory.ts'
 import { readManifest, replaceCopy, replaceManifest } from './manifest-file.ts'
-import { emptyManifest, type DictionaryEntry, type FileEntry, type Manifest } from './manifest.ts'
+import { emptyManifest, inOrder, type DictionaryEntry, type FileEntry, type Manifest } from './manifest.ts'
+import { TombstoneList } from './tombstone-list.ts'
 
 export interface FileStoreOptions {
   readonly disk: Disk
@@ -49,7 +50,7 @@ export class FileStore {
   readonly #temporaryFolder: string
   #files: StoredFile[]
   #dictionaries: readonly DictionaryEntry[]
-  #tombstones: readonly Tombstone[]
+  readonly #tombstones: TombstoneList
   #checkpoint: number
   #nextFile: number
   /** Readers of each file, by name. */
@@ -71,11 +72,7 @@ export class FileStore {
     this.#temporaryFolder = join(options.dataFolder, 'tmp')
     this.#files = manifest.files.map((entry) => this.#stored(entry))
     this.#dictionaries = manifest.dictionaries
-    this.#tombstones = manifest.tombstones.map((entry) => ({
-      ...entry,
-      minTimeNs: BigInt(entry.minTimeNs),
-      maxTimeNs: BigInt(entry.maxTimeNs),
-    }))
+    this.#tombstones = new TombstoneList(manifest.tombstones)
     this.#checkpoint = manifest.checkpoint
     this.#nextFile = manifest.nextFile
   }
@@ -113,7 +110,7 @@ export class FileStore {
 
   /** Deletes that the files may not have seen yet, in order; whoever reads files takes both at one time. */
   get tombstones(): readonly Tombstone[] {
-    return this.#tombstones
+    return this.#tombstones.all
   }
 
   /** Files were dropped, or another data key came into force, since the last commit. */
@@ -219,15 +216,11 @@ export class FileStore {
       checkpoint,
       nextFile: this.#nextFile,
       files: named.map(({ entry }) => entry),
-      dictionaries: [
+      dictionaries: inOrder([
         ...this.#dictionaries.filter(({ name }) => !replaced.has(name)),
         ...dictionaries.filter((entry) => !this.#isDeleted(entry)),
-      ],
-      tombstones: stillNeeded(this.#tombstones, named, checkpoint).map((tombstone) => ({
-        ...tombstone,
-        minTimeNs: String(tombstone.minTimeNs),
-        maxTimeNs: String(tombstone.maxTimeNs),
-      })),
+      ]),
+      tombstones: this.#tombstones.entriesFor(named),
     }
     await this.#putInForce(
       manifest,
@@ -236,7 +229,8 @@ export class FileStore {
     this.#checkpoint = checkpoint
     const kept = this.#files.filter(({ entry }) => !replaced.has(entry.name))
     this.#files = [...kept, ...files.map((entry) => this.#stored(entry))]
-    this.#dictionaries = [...this.#dictionaries.filter(({ name }) => !replaced.has(name)), ...dictionaries]
+    const keptDictionaries = this.#dictionaries.filter(({ name }) => !replaced.has(name))
+    this.#dictionaries = inOrder([...keptDictionaries, ...dictionaries])
     for (const name of doomed) {
       this.#doomed.delete(name)
       this.#unnamed.add(name)
@@ -246,7 +240,6 @@ export class FileStore {
     for (const [databaseId, position] of this.#deleted)
       if (position <= checkpoint) this.#deleted.delete(databaseId)
     this.#dropCovered()
-    this.#tombstones = stillNeeded(this.#tombstones, this.#files, checkpoint)
     for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
   }
 
@@ -303,18 +296,26 @@ export class FileStore {
     this.#dropDeleted()
   }
 
-  /** Deletes points in files, also those that are still being made; what is deleted as a whole goes at once. */
+  /** See `TombstoneList.await`. */
+  awaitFiles(position: number): () => void {
+    const arrived = this.#tombstones.await(position)
+    return () => {
+      arrived()
+      this.#tombstones.prune(this.#files)
+    }
+  }
+
+  /** Deletes points in files, also those that are being made; files that are deleted as a whole go at once. */
   addTombstone(tombstone: Tombstone): void {
-    // A start replays deletes that the manifest knows.
-    if (this.#tombstones.some(({ position }) => position === tombstone.position)) return
-    this.#tombstones = [...this.#tombstones, tombstone]
+    this.#tombstones.add(tombstone)
     this.#dropCovered()
   }
 
   #dropCovered(): void {
-    const covered = this.#files.filter((file) => this.#tombstones.some((each) => coversWhole(each, file)))
+    const covered = this.#files.filter((file) => this.#tombstones.covers(file))
     const names = new Set(covered.map(({ entry }) => entry.name))
     this.drop(({ name }) => names.has(name))
+    this.#tombstones.prune(this.#files)
   }
 
   #isDeleted({ databaseId, lastPosition }: { databaseId: string; lastPosition: number }): boolean {

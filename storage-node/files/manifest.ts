@@ -85,6 +85,10 @@ export const emptyManifest: Manifest = {
   tombstones: [],
 }
 
+/** Dictionaries in the order in which they are to be read. */
+export const inOrder = (dictionaries: readonly DictionaryEntry[]): DictionaryEntry[] =>
+  dictionaries.toSorted((a, b) => a.firstSeries - b.firstSeries || a.firstField - b.firstField)
+
 const magic = Buffer.from('HFMAN001')
 const headerBytes = magic.length + 8
 const purpose = 'manifest'

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
+import { everyTimeNs } from '../../storage-node/engine/tombstones.ts'
 import type { Shares } from '../../storage-node/engine/shares.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { dropped, kept, Life, type Truth } from './engine-life.ts'
@@ -37,7 +38,27 @@ async function until(condition: () => boolean): Promise<void> {
 
 const flush = (life: Life) => life.engine.flush()
 
-/** All that changes a disk: writes, flushes, a compaction, retention, the deletion of a database, the end. */
+/** Deletes the points of a series in `autogen`, or the series with all its points. */
+const deleteSeries = (life: Life, tag: '0' | '1', policy: 'autogen' | null) =>
+  life.lose(
+    (point) => {
+      const [database, ofPolicy, number] = point.split(' ')
+      return database === kept && Number(number) % 2 === Number(tag) && [null, ofPolicy].includes(policy)
+    },
+    () =>
+      life.engine.delete({
+        ...everyTimeNs,
+        databaseId: kept,
+        retentionPolicy: policy,
+        measurement: 'm',
+        seriesIds: life.engine
+          .series(kept, 'm')
+          .filter(({ tags }) => tags.get('t') === tag)
+          .map(({ id }) => id),
+      }),
+  )
+
+/** All that changes a disk: writes, flushes, compactions, retention, deletes, the deletion of a database, the end. */
 const script: readonly ((life: Life) => Promise<unknown>)[] = [
   (life) => life.write(kept, 'autogen', 1),
   (life) => life.write(dropped, 'autogen', 2),
@@ -51,6 +72,13 @@ const script: readonly ((life: Life) => Promise<unknown>)[] = [
     await life.clock.advance(5_000)
     await until(() => life.engine.stats().files < before || life.fatal.length > 0)
   },
+  (life) => life.write(kept, 'autogen', 17),
+  (life) => deleteSeries(life, '1', 'autogen'),
+  (life) => life.write(kept, 'autogen', 19),
+  async (life) => {
+    await life.clock.advance(5_000)
+    await until(() => life.engine.stats().tombstones === 0 || life.fatal.length > 0)
+  },
   (life) => life.write(dropped, 'autogen', 13),
   (life) =>
     life.lose(
@@ -63,6 +91,8 @@ const script: readonly ((life: Life) => Promise<unknown>)[] = [
       },
     ),
   (life) => life.write(kept, 'autogen', 14),
+  (life) => deleteSeries(life, '0', null),
+  (life) => life.write(kept, 'autogen', 16),
   (life) =>
     life.lose(
       (point) => point.startsWith(dropped),
