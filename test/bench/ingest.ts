@@ -1,0 +1,179 @@
+import type { Shape } from './devops.ts'
+import { mebibytes, spreadOf, withRange } from './figures.ts'
+import type { Bodies } from './loader.ts'
+import type { Figure, Line, Table } from './report.ts'
+import { hosts, linesPerBatch, settled, withServers, writePath, type Run } from './run.ts'
+import type { Server, ServerName } from './server.ts'
+
+interface Case {
+  readonly what: string
+  readonly shape: Shape
+  readonly writers: number
+  readonly gzip: boolean
+  /** Every line a new series. */
+  readonly newSeries: boolean
+}
+
+const main = (writers: number, gzip: boolean): Case => ({
+  what: `whole numbers, ${writers} writer${writers === 1 ? '' : 's'}${gzip ? ', gzip' : ''}`,
+  shape: 'whole',
+  writers,
+  gzip,
+  newSeries: false,
+})
+const cases: readonly Case[] = [
+  ...[1, 4, 16].flatMap((writers) => [main(writers, false), main(writers, true)]),
+  { what: 'six decimals, 4 writers', shape: 'noisy', writers: 4, gzip: false, newSeries: false },
+  { what: 'a fifth out of order, 4 writers', shape: 'late', writers: 4, gzip: false, newSeries: false },
+  { what: '100,000 new series, 4 writers', shape: 'whole', writers: 4, gzip: false, newSeries: true },
+]
+const newSeriesRows = 100_000
+const newSeriesRounds = 3
+
+/** Rows a second over HTTP, processor time, and memory: every round writes the same bodies to every server in turn. */
+export async function ingest(run: Run, only: (writers: number) => boolean): Promise<readonly Table[]> {
+  const rates: Line[] = []
+  const costs: Line[] = []
+  const memories: Line[] = []
+  const groups = [cases.filter(({ newSeries }) => !newSeries), cases.filter(({ newSeries }) => newSeries)]
+  for (const group of groups)
+    await withServers(run, async (servers) => {
+      const watch = watchMemory(servers)
+      for (const each of group.filter(({ writers }) => only(writers))) {
+        const { rate, cost } = await oneCase(run, servers, each)
+        rates.push(rate)
+        costs.push(cost)
+      }
+      const after =
+        group === groups[0] ? 'whole numbers, decimals, out of order' : '100,000 new series a round'
+      memories.push(...(await watch.lines(after)))
+    })
+  const rows = `${run.rows} rows of ten fields a round, ${run.rounds} rounds, ${linesPerBatch} lines a request; medians, least and most.`
+  return [
+    { title: 'Ingest', unit: 'rows/s', better: 'more', lines: rates, notes: [rows] },
+    {
+      title: 'Processor time of ingest',
+      unit: 's for a million rows',
+      better: 'less',
+      lines: costs,
+      notes: ['All of the server, its background work until it is idle again included.'],
+    },
+    {
+      title: 'Memory',
+      unit: 'MiB',
+      better: 'less',
+      lines: memories,
+      notes: ['Private anonymous memory of the processes, and the working set as a kubelet counts it.'],
+    },
+  ]
+}
+
+async function oneCase(
+  run: Run,
+  servers: readonly Server[],
+  each: Case,
+): Promise<{ rate: Line; cost: Line }> {
+  const rows = each.newSeries ? newSeriesRows : run.rows
+  const bodies: Bodies = {
+    shape: each.shape,
+    hosts: each.newSeries ? newSeriesRows : hosts,
+    rows,
+    linesPerBatch,
+    seed: 1,
+    gzip: each.gzip,
+  }
+  await run.loader.order({ kind: 'prepare', bodies })
+  const rates = new Map<ServerName, number[]>(servers.map(({ kind }) => [kind.name, []]))
+  const costs = new Map<ServerName, number[]>(servers.map(({ kind }) => [kind.name, []]))
+  const rounds = each.newSeries ? Math.min(run.rounds, newSeriesRounds) : run.rounds
+  for (let round = 0; round < rounds; round++)
+    for (const server of servers) {
+      const { rate, cpuSeconds } = await oneRound(run, server, each, bodies, round)
+      rates.get(server.kind.name)!.push(rate)
+      costs.get(server.kind.name)!.push((cpuSeconds / rows) * 1e6)
+    }
+  await run.loader.order({ kind: 'forget' })
+  const line = (numbers: ReadonlyMap<ServerName, number[]>): Line => ({
+    what: each.what,
+    figures: Object.fromEntries(
+      [...numbers].map(([name, list]): [ServerName, Figure] => {
+        const spread = spreadOf(list)
+        return [name, { value: spread.median, text: withRange(spread) }]
+      }),
+    ),
+  })
+  const rate = line(rates)
+  run.say(
+    `${each.what}: ${Object.entries(rate.figures)
+      .map(([name, { text }]) => `${name} ${text}`)
+      .join('; ')} rows/s`,
+  )
+  return { rate, cost: line(costs) }
+}
+
+async function oneRound(
+  run: Run,
+  server: Server,
+  each: Case,
+  bodies: Bodies,
+  round: number,
+): Promise<{ rate: number; cpuSeconds: number }> {
+  const database = `${each.shape}_${each.writers}_${each.gzip ? 'gzip' : 'plain'}_${each.newSeries}_${round}`
+  await server.createDatabase(database)
+  const before = await server.group.cpuSeconds(server.pid)
+  const result = await run.loader.order({
+    kind: 'write',
+    bodies,
+    url: server.url + writePath(database),
+    headers: server.headers,
+    writers: each.writers,
+    paceMs: null,
+    count: null,
+  })
+  await settled([server])
+  const cpuSeconds = (await server.group.cpuSeconds(server.pid)) - before
+  if (result.refusals > 0) run.say(`${server.kind.title} asked ${result.refusals} times to come back later`)
+  return { rate: (result.rows / result.elapsedMs) * 1000, cpuSeconds }
+}
+
+/** Samples the memory of all servers until asked for the figures. */
+function watchMemory(servers: readonly Server[]) {
+  const idle = Promise.all(servers.map((server) => server.group.memory(server.pid)))
+  const peaks = servers.map(() => ({ anonymousBytes: 0, workingSetBytes: 0 }))
+  const sample = async () => {
+    for (const [index, server] of servers.entries()) {
+      const memory = await server.group.memory(server.pid)
+      const peak = peaks[index]!
+      peak.anonymousBytes = Math.max(peak.anonymousBytes, memory.anonymousBytes)
+      peak.workingSetBytes = Math.max(peak.workingSetBytes, memory.workingSetBytes ?? 0)
+    }
+  }
+  const timer = setInterval(() => void sample(), 100)
+  return {
+    async lines(what: string): Promise<readonly Line[]> {
+      clearInterval(timer)
+      await settled(servers)
+      const after = await Promise.all(servers.map((server) => server.group.memory(server.pid)))
+      const line = (
+        name: string,
+        memories: readonly { anonymousBytes: number; workingSetBytes: number | null }[],
+      ) => ({
+        what: `${name}: anonymous, working set`,
+        figures: Object.fromEntries(
+          servers.map(({ kind }, index): [ServerName, Figure] => {
+            const { anonymousBytes, workingSetBytes } = memories[index]!
+            return [
+              kind.name,
+              { value: anonymousBytes, text: `${mebibytes(anonymousBytes)}, ${mebibytes(workingSetBytes)}` },
+            ]
+          }),
+        ),
+      })
+      return [
+        line('idle after the start', await idle),
+        line(`peak, ${what}`, peaks),
+        line(`after, ${what}`, after),
+      ]
+    },
+  }
+}

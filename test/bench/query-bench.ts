@@ -1,0 +1,150 @@
+import { difference, errorOf, hasValues } from './answers.ts'
+import { short, spreadOf, withRange } from './figures.ts'
+import type { Bodies } from './loader.ts'
+import { database, queryRows, queryTypes, questionsOf, type Question, type QueryType } from './queries.ts'
+import type { Figure, Line, Table } from './report.ts'
+import { hosts, linesPerBatch, settled, withServers, writePath, type Run } from './run.ts'
+import type { Server, ServerName } from './server.ts'
+
+/** Different questions of a type; each is asked `rounds` times, servers in turn. */
+const questionsPerType = 8
+
+export const devopsDay: Bodies = {
+  shape: 'whole',
+  hosts,
+  rows: queryRows,
+  linesPerBatch,
+  seed: 1,
+  gzip: false,
+}
+
+/** The eight query types: right after ingest, and once every server has merged its files and ours was restarted. */
+export async function queries(run: Run): Promise<readonly Table[]> {
+  return withServers(run, async (servers) => {
+    await load(run, servers, devopsDay)
+    const fresh = await everyType(run, servers, 'right after ingest')
+    await compactAll(run, servers)
+    const merged = await everyType(run, servers, 'from files')
+    const data = `${queryRows} rows: ${hosts} hosts, a day, every 10 s.`
+    const how = `${questionsPerType} different questions a type, each asked ${run.rounds} times; medians, least and most. Answers of ours and InfluxDB's are compared first.`
+    const near = queryTypes.map(({ name, metricsqlNote }) => `${name}: ${metricsqlNote}`).join('; ')
+    const note = `VictoriaMetrics speaks another language and answers something near: ${near}.`
+    const notes = [data, how, ...(servers.some(({ kind }) => kind.name === 'victoriametrics') ? [note] : [])]
+    return [
+      { title: 'Queries right after ingest', unit: 'p50 ms', better: 'less', lines: fresh, notes },
+      {
+        title: 'Queries from files',
+        unit: 'p50 ms',
+        better: 'less',
+        lines: merged,
+        notes: ['After a clean restart of ours, and with all files merged.'],
+      },
+    ]
+  })
+}
+
+/** Writes the bodies to every server, one after the other. */
+export async function load(run: Run, servers: readonly Server[], bodies: Bodies): Promise<void> {
+  await run.loader.order({ kind: 'prepare', bodies })
+  for (const server of servers) {
+    await server.createDatabase(database)
+    const url = server.url + writePath(database)
+    const { headers } = server
+    const { rows, elapsedMs } = await run.loader.order({
+      kind: 'write',
+      bodies,
+      url,
+      headers,
+      writers: 4,
+      paceMs: null,
+      count: null,
+    })
+    run.say(`${server.kind.title}: ${rows} rows in ${short(elapsedMs / 1000)} s`)
+    if (server.kind.name === 'victoriametrics') await server.send('GET', '/internal/force_flush')
+  }
+  await run.loader.order({ kind: 'forget' })
+}
+
+/** Puts what `compact` gives back into the place of each server. */
+export async function compactAll(run: Run, servers: Server[]): Promise<void> {
+  for (const [index, server] of servers.entries()) {
+    run.say(`${server.kind.title}: merging files`)
+    servers[index] = await server.kind.compact(server)
+  }
+}
+
+async function everyType(run: Run, servers: readonly Server[], state: string): Promise<readonly Line[]> {
+  await settled(servers)
+  const lines: Line[] = []
+  for (const type of queryTypes) {
+    const line = await oneType(run, servers, type)
+    run.say(
+      `${state}, ${type.name}: ${Object.entries(line.figures)
+        .map(([name, { text }]) => `${name} ${text}`)
+        .join('; ')} ms`,
+    )
+    lines.push(line)
+  }
+  return lines
+}
+
+async function oneType(run: Run, servers: readonly Server[], type: QueryType): Promise<Line> {
+  const questions = questionsOf(type, questionsPerType)
+  const failures = new Map<ServerName, Figure>()
+  let found = 0
+  for (const question of questions) found += await compare(servers, type, question, failures)
+  if (found === 0) throw new Error(`${type.name}: no question of it finds anything`)
+  const able = servers.filter(({ kind }) => !failures.has(kind.name))
+  const times = new Map<ServerName, number[]>(able.map(({ kind }) => [kind.name, []]))
+  for (let round = 0; round < run.rounds; round++)
+    for (const question of questions)
+      for (const server of able) {
+        const startedMs = performance.now()
+        await ask(server, question)
+        times.get(server.kind.name)!.push(performance.now() - startedMs)
+      }
+  const measured = [...times].map(([name, list]): [ServerName, Figure] => {
+    const spread = spreadOf(list)
+    return [name, { value: spread.median, text: withRange(spread) }]
+  })
+  return { what: `${type.name}: ${type.what}`, figures: Object.fromEntries([...measured, ...failures]) }
+}
+
+export function ask(server: Server, question: Question): Promise<string> {
+  if (server.kind.name !== 'victoriametrics')
+    return server.send(
+      'GET',
+      `/query?${new URLSearchParams({ db: database, q: question.influxql }).toString()}`,
+    )
+  const { path, parameters } = question.metricsql
+  return server.send('GET', `${path}?${new URLSearchParams(parameters).toString()}`)
+}
+
+/**
+ * Asks every server once, and leaves out those that cannot answer.
+ * @returns how many of the answers hold values
+ * @throws Error where ours and InfluxDB do not say the same
+ */
+async function compare(
+  servers: readonly Server[],
+  type: QueryType,
+  question: Question,
+  failures: Map<ServerName, Figure>,
+): Promise<number> {
+  const answers = new Map<ServerName, string>()
+  for (const server of servers) {
+    const { name } = server.kind
+    if (failures.has(name)) continue
+    const answer = await ask(server, question)
+    const error = errorOf(answer)
+    if (error === null) answers.set(name, answer)
+    else failures.set(name, { value: null, text: `fails: ${error}` })
+  }
+  const [ours, theirs] = [answers.get('holdfast'), answers.get('influxdb')]
+  if (ours !== undefined && theirs !== undefined) {
+    const found = difference(JSON.parse(ours), JSON.parse(theirs))
+    if (found !== null)
+      throw new Error(`${type.name}: ours and InfluxDB differ at ${found}\n${question.influxql}`)
+  }
+  return [...answers.values()].filter(hasValues).length
+}
