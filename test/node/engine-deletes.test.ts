@@ -6,11 +6,11 @@ import { everyTimeNs } from '../../storage-node/engine/tombstones.ts'
 import { parseLines } from '../../storage-node/line-protocol/parse.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { databaseId, databaseState, readAll } from './engine-support.ts'
-import { stage } from './parquet-stand-in.ts'
+import { stage } from '../support/parquet-stand-in.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
   ...(await original<object>()),
-  ...(await import('./parquet-stand-in.ts')),
+  ...(await import('../support/parquet-stand-in.ts')),
 }))
 
 /**

@@ -10,11 +10,11 @@ import { firstDocument } from '../../storage-node/state/alone.ts'
 import { sealedStateFile } from '../../storage-node/state/state-file.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { kept, Life } from './engine-life.ts'
-import { stage } from './parquet-stand-in.ts'
+import { stage } from '../support/parquet-stand-in.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
   ...(await original<object>()),
-  ...(await import('./parquet-stand-in.ts')),
+  ...(await import('../support/parquet-stand-in.ts')),
 }))
 
 /** Promise: whenever a change of the data key is stopped, it can be run again, and nothing is ever without its key. */
