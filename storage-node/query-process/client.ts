@@ -188,6 +188,7 @@ export class QueryProcess {
     child.on('message', (message) => {
       const response = message as Response
       this.#jobs.get(response.job)?.listener(response)
+      if (response.kind === 'failed' && leavesNothingUsable(response.message)) this.#kill(child)
     })
     child.on('error', (error) => {
       log.warn({ err: error }, 'query process error')
@@ -228,7 +229,14 @@ function send(job: Job, request: Request): void {
 }
 
 function failureOf(job: Job, message: string): AppError {
-  return job.lost === null ? failure(message, statementFailed) : failure(message)
+  // What another job has done says nothing of this one's files.
+  if (job.lost !== null || message.startsWith('FATAL Error')) return failure(message)
+  return failure(message, statementFailed)
+}
+
+/** After an error like these DuckDB refuses all statements, whatever they are about: jobs need another process. */
+function leavesNothingUsable(message: string): boolean {
+  return /^(INTERNAL|FATAL) Error/.test(message)
 }
 
 type FailureCode = 'ERR_QUERY_PROCESS' | typeof statementFailed

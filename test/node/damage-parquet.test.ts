@@ -1,0 +1,113 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { systemClock } from '../../common/clock.ts'
+import { AppError } from '../../common/errors.ts'
+import { silentLogger } from '../../common/log.ts'
+import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
+import { QueryProcess } from '../../storage-node/query-process/client.ts'
+import type { ReadJob, Rows } from '../../storage-node/query-process/messages.ts'
+import { temporaryFolder } from './engine-support.ts'
+
+/**
+ * Promise: a flipped bit in a Parquet file is found by the read that comes upon it, wherever it is, and spoils no other
+ * read. The engine then names the file (`engine.test.ts`).
+ */
+
+const queryProcess = new QueryProcess({
+  program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
+  settings: {
+    extensionPath: await ensureDuckdbExtension(),
+    memoryLimitBytes: 128 * 1024 * 1024,
+    threads: 1,
+  },
+  clock: systemClock,
+  log: silentLogger,
+})
+afterAll(() => queryProcess.close())
+
+const key = new Uint8Array(32).fill(5)
+const fields = [
+  { name: 'f0', type: 'float' as const },
+  { name: 'f1', type: 'string' as const },
+  { name: 'f2', type: 'boolean' as const },
+]
+const rowCount = 3_000
+const number = Array.from({ length: rowCount }, (_, k) => k)
+const rows: Rows = {
+  rowCount,
+  columns: [
+    {
+      type: 'series',
+      values: Uint32Array.from(number, (k) => Math.floor((k * 5) / rowCount)),
+      present: null,
+    },
+    { type: 'integer', values: BigInt64Array.from(number, BigInt), present: null },
+    {
+      type: 'float',
+      values: Float64Array.from(number, (k) => k / 7),
+      present: Uint8Array.from(number, (k) => Math.min(1, k % 3)),
+    },
+    { type: 'string', values: number.map((k) => `text${k % 13}`), present: null },
+    { type: 'boolean', values: Uint8Array.from(number, (k) => k % 2), present: null },
+  ],
+}
+
+async function read(path: string): Promise<string> {
+  const job: ReadJob = {
+    files: [{ path, key, order: 1, columns: fields.map(({ name }) => name), deleted: [] }],
+    seriesIds: [0, 1, 2, 3, 4],
+    columns: fields,
+    minTimeNs: 0n,
+    maxTimeNs: BigInt(rowCount),
+  }
+  const read: string[] = []
+  for await (const batch of queryProcess.readParquet(job, AbortSignal.timeout(60_000)))
+    for (const { values, present } of batch.columns)
+      for (const [row, value] of values.entries()) read.push(present?.[row] === 0 ? '-' : String(value))
+  return read.join()
+}
+
+/** Every byte of what says how to read the file; of the rest one in so many. */
+const every = process.env['HOLDFAST_EVERY_BYTE'] ? 1 : 16
+
+test('of a file, whatever bit is flipped', async () => {
+  await using folder = await temporaryFolder()
+  const good = join(folder.path, 'good.parquet')
+  const columns = [
+    { name: 'series', type: 'series' as const },
+    { name: 'time', type: 'integer' as const },
+    ...fields,
+  ]
+  await queryProcess.writeParquet(good, key, columns, [rows])
+  const bytes = await readFile(good)
+  const truth = await read(good)
+  const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8)
+  // Magic bytes and the name of the cipher: DuckDB takes neither from there.
+  const unread = new Set([0, 1, 2, 3, footer + 1, footer + 2, footer + 3, footer + 4])
+  const lengths = Array.from({ length: footer + 64 }, (_, at) => at).filter((at) => at < 64 || at >= footer)
+  const rest = Array.from({ length: Math.floor(bytes.length / every) }, (_, index) => index * every)
+  let found = 0
+  let fatal = 0
+  for (const at of new Set([...lengths, ...rest, bytes.length - 1, bytes.length - 8])) {
+    const damaged = Buffer.from(bytes)
+    damaged[at]! ^= 1 << (at % 8)
+    // Each under a name of its own: DuckDB keeps parts of files that it has read.
+    const path = join(folder.path, `${at}.parquet`)
+    await writeFile(path, damaged)
+    const error = await read(path).then(
+      (values) => (values === truth ? null : expect.unreachable(`byte ${at}: wrong values`)),
+      (thrown: unknown) => thrown,
+    )
+    await rm(path)
+    if (unread.has(at) && error === null) continue
+    expect(error, `byte ${at}`).toMatchObject({ code: 'ERR_QUERY_STATEMENT' })
+    found++
+    // Some make DuckDB give up altogether: the next read has a new process.
+    if (!(error instanceof AppError) || !error.message.includes('INTERNAL Error')) continue
+    fatal++
+    expect(await read(good)).toBe(truth)
+  }
+  expect(found).toBeGreaterThan(150)
+  expect(fatal).toBeGreaterThan(0)
+})
