@@ -49,6 +49,11 @@ export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
+/** There was no room for what was to be written. */
+export function isFull(error: unknown): boolean {
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
+}
+
 /** The error of a file that has its new name, of which nobody knows whether it is durable. */
 export function renamed(path: string, cause: unknown): Error {
   return new Error(`${path} was renamed, its folder could not be synced: ${messageOf(cause)}`, { cause })

@@ -3,6 +3,7 @@ import type { FileStore, StoredFile } from '../files/file-store.ts'
 import type { QueryProcess } from '../query-process/client.ts'
 import type { Attachments } from './attachments.ts'
 import { compactFiles } from './compact.ts'
+import type { DiskGuard } from './disk-guard.ts'
 import type { EngineOptions } from './options.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
@@ -15,6 +16,7 @@ export class Compactor {
   readonly #options: EngineOptions
   readonly #store: FileStore
   readonly #queryProcess: QueryProcess
+  readonly #diskGuard: DiskGuard
   readonly #alone: (work: () => Promise<void>) => Promise<void>
   #afterMs = 0
 
@@ -23,11 +25,13 @@ export class Compactor {
     options: EngineOptions,
     store: FileStore,
     queryProcess: QueryProcess,
+    diskGuard: DiskGuard,
     alone: (work: () => Promise<void>) => Promise<void>,
   ) {
     this.#options = options
     this.#store = store
     this.#queryProcess = queryProcess
+    this.#diskGuard = diskGuard
     this.#alone = alone
   }
 
@@ -42,7 +46,8 @@ export class Compactor {
     const store = this.#store
     try {
       const small = chooseCompaction(store.files, (id, name) => attachments.shardDurationNs(id, name))
-      if (small) await this.#compact(small, databases)
+      // What is rid of deleted rows makes room, and may take of the last for it.
+      if (small && (await this.#diskGuard.hasRoomFor(bytesOf(small)))) await this.#compact(small, databases)
       for (let count = 0; count < maxDeletedPerRun && !stopped.aborted; count++) {
         const file = chooseDeleted(store.files, store.tombstones)
         if (!file) return
@@ -68,4 +73,9 @@ export class Compactor {
       this.#options.log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
     })
   }
+}
+
+/** The new file stands beside the old ones until it is in force; it is hardly ever larger than they are together. */
+function bytesOf(files: readonly StoredFile[]): number {
+  return files.reduce((sum, { entry }) => sum + entry.sizeBytes, 0)
 }

@@ -1,22 +1,22 @@
 import { join } from 'node:path'
 import type { FileDamage } from '../../common/admin-api.ts'
-import { AppError, assert, messageOf } from '../../common/errors.ts'
+import { AppError, assert } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { DamageList } from '../disk/damage.ts'
-import { withoutFolders } from '../disk/disk.ts'
 import { FileStore } from '../files/file-store.ts'
 import { Log } from '../log/log.ts'
 import { logFolder } from '../log/replay.ts'
 import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
 import { Attachments, cutoffNs, type EngineLimits } from './attachments.ts'
+import { Ballast } from './ballast.ts'
 import { Compactor } from './compactor.ts'
 import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
-import { writeFreeze, type Freeze } from './flush.ts'
+import { flushFailed, writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
 import { readPoints, readWindows, type Readable } from './open-read.ts'
@@ -41,6 +41,7 @@ export class Engine implements Reader {
   readonly #store: FileStore
   readonly #queryProcess: QueryProcess
   readonly #diskGuard: DiskGuard
+  readonly #ballast: Ballast
   readonly #damage: DamageList
   readonly #compactor: Compactor
   readonly #deletes: PendingDeletes
@@ -71,7 +72,8 @@ export class Engine implements Reader {
     this.#store = store
     this.#databases = databases
     this.#shares = shares(options.memoryLimitBytes)
-    this.#diskGuard = new DiskGuard(options.disk, options.clock, options.dataFolder)
+    this.#diskGuard = new DiskGuard(options)
+    this.#ballast = new Ballast(options.disk, options.log, options.dataFolder)
     this.#queryProcess = new QueryProcess({
       program: options.queryProcess.program,
       settings: { extensionPath: options.queryProcess.extensionPath, ...this.#shares.queryProcess },
@@ -79,7 +81,8 @@ export class Engine implements Reader {
       log: options.log,
     })
     this.#deletes = new PendingDeletes(store)
-    this.#compactor = new Compactor(options, store, this.#queryProcess, (work) => this.#alone(work))
+    const alone = (work: () => Promise<void>) => this.#alone(work)
+    this.#compactor = new Compactor(options, store, this.#queryProcess, this.#diskGuard, alone)
   }
 
   /**
@@ -94,8 +97,9 @@ export class Engine implements Reader {
     const databases = new Map<string, StoredDatabase>()
     for (const [id, catalog] of await store.loadCatalogs()) databases.set(id, new StoredDatabase(id, catalog))
     const engine = new Engine(options, keyring, damage, store, databases)
+    const makeRoom = () => engine.#ballast.release()
     engine.#log = await Log.open(
-      { disk, folder: join(dataFolder, logFolder), keyring, log, damage, onFatal },
+      { disk, folder: join(dataFolder, logFolder), keyring, log, damage, makeRoom, onFatal },
       store.checkpoint,
       (position, payload) => engine.#replay(position, decodeLogRecord(payload)),
     )
@@ -121,8 +125,8 @@ export class Engine implements Reader {
     const invalid = batch.rejections.map((rejection) => ({ kind: 'invalid' as const, ...rejection }))
     if (batch.pointCount === 0) return { ...noOutcome, problems: invalid }
     this.#damage.requireNone()
-    await this.#diskGuard.check()
     const bytes = batch.tables.reduce((sum, table) => sum + bytesOfTable(table), 0)
+    await this.#diskGuard.check(bytes)
     this.#makeSureOfRoom(bytes)
     const record: WriteRecord = {
       kind: 'write',
@@ -228,7 +232,8 @@ export class Engine implements Reader {
     await this.#flushing
   }
 
-  stats = (): EngineStats => statsOf(this.#store, this.#log, this.#databases, this.#counts)
+  stats = (): EngineStats =>
+    statsOf(this.#store, this.#log, this.#databases, this.#counts, this.#diskGuard.isFull)
 
   /** Flushes, then ends the query process. What could not be flushed is in the log. */
   async close(): Promise<void> {
@@ -314,8 +319,12 @@ export class Engine implements Reader {
   }
 
   #flushInBackground(): void {
-    if (this.#flushing) return
-    this.flush().catch((error: unknown) => {
+    if (!this.#flushing) void this.#tryToFlush()
+  }
+
+  /** What fails is tried again by the upkeep. */
+  #tryToFlush(): Promise<void> {
+    return this.flush().catch((error: unknown) => {
       this.#options.log.error({ err: error }, 'buffers could not be put into files')
     })
   }
@@ -332,12 +341,7 @@ export class Engine implements Reader {
       this.#counts.flushes++
     } catch (error) {
       this.#counts.failedFlushes++
-      throw new AppError(
-        'unavailable',
-        'ERR_FLUSH',
-        `buffers could not be put into files: ${withoutFolders(messageOf(error))}`,
-        { cause: error },
-      )
+      throw flushFailed(error)
     }
   }
 
@@ -365,6 +369,7 @@ export class Engine implements Reader {
       queryProcess: this.#queryProcess,
       shardDurationNs: (databaseId: string, name: string) =>
         this.#attachments.shardDurationNs(databaseId, name),
+      makeRoom: () => this.#ballast.releaseIfFull(),
     }
     await writeFreeze(tools, freeze)
     // From here on the files answer for these points: no read may see them in neither or in both.
@@ -375,7 +380,7 @@ export class Engine implements Reader {
 
   /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */
   async #keepUp(): Promise<void> {
-    const { clock, log } = this.#options
+    const { clock } = this.#options
     for (;;) {
       try {
         await clock.sleep(upkeepMs, this.#stopped.signal)
@@ -383,17 +388,13 @@ export class Engine implements Reader {
         return
       }
       if (!this.#damage.isEmpty) continue
+      await this.#ballast.keep()
       await this.#compactor.run(this.#attachments, this.#databases, this.#stopped.signal)
       const expired = dropExpired(this.#store, this.#attachments, clock.nowNs())
       const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
       const due =
         ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes || this.#freeze !== null || expired > 0
-      if (!due) continue
-      try {
-        await this.flush()
-      } catch (error) {
-        log.error({ err: error }, 'buffers could not be put into files')
-      }
+      if (due) await this.#tryToFlush()
     }
   }
 }

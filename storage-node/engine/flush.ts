@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { AppError, messageOf } from '../../common/errors.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { keyBytes } from '../crypto/keyring.ts'
+import { withoutFolders } from '../disk/disk.ts'
 import { maxSeriesPerDictionary } from '../files/dictionary.ts'
 import type { FileStore } from '../files/file-store.ts'
 import { factsOf, fileColumns, fileRows, planFiles } from '../files/layout.ts'
@@ -28,6 +30,8 @@ export interface FlushTools {
   readonly store: FileStore
   readonly queryProcess: QueryProcess
   readonly shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint
+  /** Makes room on a full disk. @returns whether another attempt is worth it */
+  readonly makeRoom: () => Promise<boolean>
 }
 
 const maxSmallDictionaries = 16
@@ -37,6 +41,15 @@ const maxSmallDictionaries = 16
  * can be tried again.
  */
 export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<void> {
+  try {
+    await writeOnce(tools, freeze)
+  } catch (error) {
+    if (!(await tools.makeRoom())) throw error
+    await writeOnce(tools, freeze)
+  }
+}
+
+async function writeOnce(tools: FlushTools, freeze: Freeze): Promise<void> {
   const { store } = tools
   const files: FileEntry[] = []
   const dictionaries: DictionaryEntry[] = []
@@ -58,6 +71,12 @@ export async function writeFreeze(tools: FlushTools, freeze: Freeze): Promise<vo
   }
   await store.commit(freeze.position, files, dictionaries, replaced)
   for (const { database } of freeze.databases) database.catalog.settle(freeze.position)
+}
+
+/** What is told of a flush that failed. */
+export function flushFailed(cause: unknown): AppError {
+  const text = `buffers could not be put into files: ${withoutFolders(messageOf(cause))}`
+  return new AppError('unavailable', 'ERR_FLUSH', text, { cause })
 }
 
 type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>

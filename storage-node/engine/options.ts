@@ -38,6 +38,8 @@ export interface EngineStats {
   readonly flushes: number
   readonly failedFlushes: number
   readonly pointsWritten: number
+  /** 1 while writes are refused for want of space on the disk. */
+  readonly diskFull: number
   /** The newest log position that is durable and applied. */
   readonly position: number
   /** Everything up to this log position is in files. */

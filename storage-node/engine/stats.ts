@@ -25,10 +25,12 @@ export function statsOf(
   log: Log,
   databases: Databases,
   counts: Readonly<EngineCounts>,
+  isDiskFull: boolean,
 ): EngineStats {
   const tables = tablesOf(databases)
   return {
     ...counts,
+    diskFull: isDiskFull ? 1 : 0,
     bufferBytes: tables.reduce((sum, table) => sum + table.bytes, 0),
     bufferedRows: tables.reduce((sum, table) => sum + table.rowCount, 0),
     logBytes: log.sizeBytes,

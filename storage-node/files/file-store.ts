@@ -4,7 +4,7 @@ import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
-import { hasCode, type Disk } from '../disk/disk.ts'
+import { hasCode, isFull, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
 import type { Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
@@ -266,7 +266,7 @@ export class FileStore {
     } catch (error) {
       this.#changed = true
       // A full disk has replaced nothing; after any other failure it may be either manifest.
-      const isReplaced = bytes !== null || !(hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
+      const isReplaced = bytes !== null || !isFull(error)
       if (isReplaced) this.#options.onFatal(error instanceof Error ? error : new Error(messageOf(error)))
       else await this.discard(newNames)
       throw error

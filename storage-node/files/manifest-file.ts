@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { AppError, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { hasCode, type Disk } from '../disk/disk.ts'
+import { hasCode, isFull, type Disk } from '../disk/disk.ts'
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 
 const manifestName = 'manifest'
@@ -22,23 +22,30 @@ export interface ManifestFolder {
  * @throws AppError corrupt, ERR_MANIFEST_CORRUPT if neither can be read; invalid, ERR_DATA_KEY_WRONG
  */
 export async function readManifest(folder: ManifestFolder): Promise<Manifest | null> {
-  const { disk, dataFolder, log } = folder
+  const { disk, dataFolder } = folder
   // A kill may have left one that is not durable yet; what it does not name is about to be removed for good.
   await disk.syncFolder(dataFolder)
-  const found = await readOne(folder, manifestName)
-  const copy = await readOne(folder, copyName)
-  if (!found && !copy) return null
-  if (found && 'manifest' in found) {
-    if (!copy || !('manifest' in copy) || !copy.bytes.equals(found.bytes))
-      await replaceCopy(folder, found.bytes)
-    return found.manifest
+  const content = await contentOf(folder, manifestName)
+  const copy = await contentOf(folder, copyName)
+  if (content === null && copy === null) return null
+  const found = decode(folder, manifestName, content)
+  if (found instanceof AppError) return takeCopy(folder, copy, found)
+  if (!(copy instanceof Buffer && copy.equals(found.bytes))) await replaceCopy(folder, found.bytes)
+  return found.manifest
+}
+
+async function takeCopy(folder: ManifestFolder, content: Content, damage: AppError): Promise<Manifest> {
+  const { disk, dataFolder, log } = folder
+  const copy = decode(folder, copyName, content)
+  if (copy instanceof AppError) throw damage
+  log.error({ file: manifestName, reason: damage.message }, 'the copy of the manifest is taken')
+  try {
+    await disk.replace(join(dataFolder, manifestName), copy.bytes)
+  } catch (error) {
+    // The next manifest will be whole; until then the copy does as well.
+    if (!isFull(error)) throw error
   }
-  if (copy && 'manifest' in copy) {
-    log.error({ file: manifestName }, 'the manifest is damaged or missing: its copy is taken')
-    await replaceUnlessFull(folder, copy.bytes)
-    return copy.manifest
-  }
-  throw found?.damage ?? copy!.damage
+  return copy.manifest
 }
 
 /** Puts a manifest in force. Errors as of `Disk.replace`. */
@@ -64,35 +71,33 @@ export async function replaceCopy(folder: ManifestFolder, bytes: Uint8Array): Pr
   }
 }
 
-type Read =
-  | { readonly bytes: Buffer; readonly manifest: Manifest }
-  /** Why it is none. */
-  | { readonly damage: AppError }
+/** null: no such file; broken: the device cannot read it. */
+type Content = Buffer | 'broken' | null
 
-/** @returns null if there is no such file */
-async function readOne({ disk, dataFolder, keyring }: ManifestFolder, name: string): Promise<Read | null> {
-  const path = join(dataFolder, name)
+async function contentOf({ disk, dataFolder }: ManifestFolder, name: string): Promise<Content> {
   try {
-    const bytes = Buffer.from(await disk.read(path))
-    return { bytes, manifest: decodeManifest(bytes, keyring, path) }
+    return Buffer.from(await disk.read(join(dataFolder, name)))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null
-    if (error instanceof AppError && error.kind === 'corrupt') return { damage: error }
-    if (!hasCode(error, 'EIO')) throw error
-    const text = `${path}: it cannot be read`
-    return { damage: new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', text, { cause: error }) }
+    if (hasCode(error, 'EIO')) return 'broken'
+    throw error
   }
 }
 
-/** The next manifest will be whole; until then the copy does as well. */
-async function replaceUnlessFull({ disk, dataFolder }: ManifestFolder, bytes: Uint8Array): Promise<void> {
+/** @returns what is wrong with it, if it is no manifest */
+function decode(
+  { dataFolder, keyring }: ManifestFolder,
+  name: string,
+  content: Content,
+): { readonly bytes: Buffer; readonly manifest: Manifest } | AppError {
+  const path = join(dataFolder, name)
+  const corrupt = (what: string) => new AppError('corrupt', 'ERR_MANIFEST_CORRUPT', `${path}: ${what}`)
+  if (content === null) return corrupt('it is missing')
+  if (content === 'broken') return corrupt('it cannot be read')
   try {
-    await disk.replace(join(dataFolder, manifestName), bytes)
+    return { bytes: content, manifest: decodeManifest(content, keyring, path) }
   } catch (error) {
-    if (!isFull(error)) throw error
+    if (error instanceof AppError && error.kind === 'corrupt') return error
+    throw error
   }
-}
-
-function isFull(error: unknown): boolean {
-  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
 }

@@ -22,6 +22,7 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
   ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
   ['pointsWritten', 'holdfast_node_points_written', 'Points stored since the start'],
+  ['diskFull', 'holdfast_node_disk_full', 'Writes are refused for want of space on the disk'],
   ['position', 'holdfast_node_log_position', 'The newest log position that is durable and applied'],
   ['checkpoint', 'holdfast_node_log_checkpoint', 'The log position up to which everything is in files'],
 ]

@@ -296,6 +296,40 @@ describe('writing', () => {
     expect((await open(disk)).replayed).toEqual(['1:a', '2:b'])
   })
 
+  test('where room can be made, a full disk is not even told', async () => {
+    const disk = new MemoryDisk()
+    let given = 0
+    const { log } = await open(disk, 0, { makeRoom: async () => given++ === 0 })
+    await put(log, 'a')
+    disk.failNext('write', 'ENOSPC')
+    expect(await Promise.all([put(log, 'b'), put(log, 'c')])).toEqual([2, 3])
+    disk.failNext('write', 'ENOSPC')
+    await expect(put(log, 'lost')).rejects.toMatchObject({ code: 'ERR_DISK_FULL' })
+    expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c'])
+  })
+
+  test.each<[DiskStep, string]>([
+    ['create', '.log'],
+    ['create', '.synced'],
+    ['write', '.log'],
+  ])(
+    'a start on a full disk, at %s %s, replays; writing goes on when there is room',
+    async (step, suffix) => {
+      const { disk } = await written()
+      let isFull = true
+      disk.onStep = (each, path) => {
+        if (isFull && each === step && path.endsWith(suffix))
+          throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+      }
+      const { log, replayed } = await open(disk)
+      expect(replayed).toEqual(['1:a', '2:b', '3:c'])
+      await expect(put(log, 'x')).rejects.toMatchObject({ code: 'ERR_DISK_FULL' })
+      isFull = false
+      expect(await put(log, 'd')).toBe(4)
+      expect((await open(disk)).replayed).toEqual(['1:a', '2:b', '3:c', '4:d'])
+    },
+  )
+
   test('a synced length that cannot be noted takes nothing back: the record is durable', async () => {
     const disk = new MemoryDisk()
     const { log } = await open(disk)

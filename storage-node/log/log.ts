@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { AppError, assert, messageOf } from '../../common/errors.ts'
+import { AppError, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
-import { hasCode, type Disk } from '../disk/disk.ts'
+import { isFull, type Disk } from '../disk/disk.ts'
 import { removeSegment, replaySegments, type SealedSegment } from './replay.ts'
 import { maxRecordBytes } from './segment.ts'
 import { SegmentWriter, syncedSuffix } from './segment-writer.ts'
@@ -16,6 +16,8 @@ export interface LogOptions {
   readonly damage: DamageList
   /** Called when what is on disk can no longer be known. */
   readonly onFatal: (error: Error) => void
+  /** Makes room on a full disk. @returns whether another attempt is worth it */
+  readonly makeRoom?: () => Promise<boolean>
   readonly segmentBytes?: number
 }
 
@@ -39,8 +41,11 @@ const maxWaitingBytes = 64 * 1024 * 1024
 export class Log {
   readonly #options: LogOptions
   readonly #segments: SealedSegment[]
-  /** null where there is damage: then the log takes nothing, and nothing is removed from it. */
-  #writer: SegmentWriter | null
+  /**
+   * null where there is damage: then the log takes nothing, and nothing is removed from it. Also null as long as a
+   * full disk had no room for it since the start.
+   */
+  #writer: SegmentWriter | null = null
   #position: number
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -49,15 +54,9 @@ export class Log {
   #rollWanted = false
   #removable = 0
 
-  private constructor(
-    options: LogOptions,
-    segments: readonly SealedSegment[],
-    writer: SegmentWriter | null,
-    position: number,
-  ) {
+  private constructor(options: LogOptions, segments: readonly SealedSegment[], position: number) {
     this.#options = options
     this.#segments = [...segments]
-    this.#writer = writer
     this.#position = position
   }
 
@@ -71,17 +70,15 @@ export class Log {
     checkpoint: number,
     apply: (position: number, payload: Uint8Array) => unknown,
   ): Promise<Log> {
-    const { disk, folder, keyring, damage } = options
+    const { disk, folder, damage } = options
     await disk.makeFolder(folder)
     const replayed = await replaySegments(options, checkpoint, apply)
-    const { segments } = replayed
-    const position = Math.max(checkpoint, replayed.lastPosition)
+    const log = new Log(options, replayed.segments, Math.max(checkpoint, replayed.lastPosition))
     if (replayed.damage) damage.add(replayed.damage)
-    if (!damage.isEmpty) return new Log(options, segments, null, position)
+    if (!damage.isEmpty) return log
     await replayed.cleanUp()
-    await removeLeftOvers(disk, folder, segments)
-    const writer = await SegmentWriter.create(disk, folder, keyring, position + 1)
-    const log = new Log(options, segments, writer, position)
+    await removeLeftOvers(disk, folder, replayed.segments)
+    await log.#begin()
     await log.removeThrough(checkpoint)
     return log
   }
@@ -124,6 +121,7 @@ export class Log {
    * @throws AppError unavailable: ERR_DISK_FULL, ERR_LOG_FAILED
    */
   async renew(): Promise<void> {
+    this.#options.damage.requireNone()
     while (this.#running) await this.#running
     if (this.#failure) throw failed(this.#failure)
     const renewed = this.#renewSegment()
@@ -153,10 +151,20 @@ export class Log {
     await this.#writer?.close()
   }
 
-  /** A log that takes records has a writer. */
-  get #open(): SegmentWriter {
-    assert(this.#writer, 'nothing is appended to a damaged log')
-    return this.#writer
+  /** Opens the first segment of this process. A full disk keeps nobody from reading: the next record tries again. */
+  async #begin(): Promise<void> {
+    try {
+      this.#writer = await this.#newWriter()
+    } catch (error) {
+      if (!isFull(error)) throw error
+      this.#options.log.warn('no room for a new log segment')
+      await this.#takeBack()
+    }
+  }
+
+  #newWriter(): Promise<SegmentWriter> {
+    const { disk, folder, keyring } = this.#options
+    return SegmentWriter.create(disk, folder, keyring, this.#position + 1)
   }
 
   async #run(): Promise<void> {
@@ -185,21 +193,20 @@ export class Log {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const { sizeBytes, firstPosition } = this.#open
+    this.#writer ??= await this.#newWriter()
+    const { sizeBytes, firstPosition } = this.#writer
     const full = sizeBytes >= (this.#options.segmentBytes ?? defaultSegmentBytes)
-    if ((full || this.#rollWanted) && firstPosition <= this.#position) await this.#openSegment()
+    if ((full || this.#rollWanted) && firstPosition <= this.#position) await this.#openSegment(this.#writer)
     this.#rollWanted = false
-    await this.#open.append(
+    await this.#writer.append(
       this.#position + 1,
       group.map(({ payload }) => payload),
     )
     for (const { durable } of group) durable(++this.#position)
   }
 
-  async #openSegment(): Promise<void> {
-    const { disk, folder, keyring } = this.#options
-    const old = this.#open
-    this.#writer = await SegmentWriter.create(disk, folder, keyring, this.#position + 1)
+  async #openSegment(old: SegmentWriter): Promise<void> {
+    this.#writer = await this.#newWriter()
     const { name, firstPosition, sizeBytes } = old
     this.#segments.push({ name, firstPosition, lastPosition: this.#position, sizeBytes })
     await old.close()
@@ -207,14 +214,16 @@ export class Log {
   }
 
   async #renewSegment(): Promise<void> {
-    const { disk, folder, keyring } = this.#options
-    const { firstPosition, name } = this.#open
+    const old = this.#writer
     try {
-      if (firstPosition <= this.#position) return await this.#openSegment()
-      // The next one begins at the same position and so has the same name.
-      await this.#open.close()
-      await removeSegment(disk, folder, name)
-      this.#writer = await SegmentWriter.create(disk, folder, keyring, firstPosition)
+      if (old && old.firstPosition <= this.#position) return await this.#openSegment(old)
+      if (old) {
+        // The next one begins at the same position and so has the same name.
+        this.#writer = null
+        await old.close()
+        await removeSegment(this.#options.disk, this.#options.folder, old.name)
+      }
+      this.#writer = await this.#newWriter()
     } catch (error) {
       await this.#onCommitError(error, [])
       throw this.#failure ? failed(this.#failure) : diskFull(error)
@@ -223,10 +232,13 @@ export class Log {
 
   /** A full disk is taken back and told; after anything else nobody knows what is on disk. */
   async #onCommitError(error: unknown, group: readonly Waiting[]): Promise<void> {
-    if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) {
+    if (isFull(error)) {
       try {
-        await this.#open.cut()
-        await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#open.name)
+        await this.#takeBack()
+        if (await this.#options.makeRoom?.()) {
+          this.#waitAgain(group)
+          return
+        }
         for (const { failed } of group) failed(diskFull(error))
         return
       } catch (second) {
@@ -238,6 +250,17 @@ export class Log {
     const waiting = this.#waiting.splice(0)
     for (const each of [...group, ...waiting]) each.failed(failed(fatal))
     this.#options.onFatal(fatal)
+  }
+
+  /** Takes back what an append or a new segment that failed may have left. */
+  async #takeBack(): Promise<void> {
+    await this.#writer?.cut()
+    await removeLeftOvers(this.#options.disk, this.#options.folder, this.#segments, this.#writer?.name)
+  }
+
+  #waitAgain(group: readonly Waiting[]): void {
+    this.#waiting.unshift(...group)
+    for (const { payload } of group) this.#waitingBytes += payload.length
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { AppError } from '../../common/errors.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { Disk } from '../disk/disk.ts'
+import { isFull, type Disk } from '../disk/disk.ts'
 import type { StateFile } from './state-store.ts'
 
 const purpose = 'state/document'
@@ -17,8 +18,14 @@ export function sealedStateFile(disk: Disk, keyring: Keyring, dataDir: string): 
       return keyring.unseal(purpose, await disk.read(file))
     },
     async replace(content) {
-      await disk.makeFolder(folder)
-      await disk.replace(file, keyring.seal(purpose, content))
+      try {
+        await disk.makeFolder(folder)
+        await disk.replace(file, keyring.seal(purpose, content))
+      } catch (error) {
+        if (!isFull(error)) throw error
+        const text = 'the disk is full: the state document cannot be kept'
+        throw new AppError('unavailable', 'ERR_DISK_FULL', text, { cause: error })
+      }
     },
   }
 }

@@ -17,6 +17,8 @@ export interface NodeProcess {
   readonly adminPort: number
   /** Every line that it has logged. */
   readonly log: readonly LogLine[]
+  /** The exit code, once it has ended; null after a signal. */
+  readonly exited: Promise<number | null>
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL. */
@@ -67,6 +69,7 @@ export async function startStorageNode(
     port: ports.get('clients')!,
     adminPort: ports.get('admin') ?? 0,
     log,
+    exited: exited.then(([code]) => code),
     async stop() {
       child.kill('SIGTERM')
       const [code] = await exited
