@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { AppError } from '../common/errors.ts'
 import { isId } from '../common/ids.ts'
 import type { Logger } from '../common/log.ts'
@@ -49,21 +50,25 @@ export async function ownIdentity(
     return { organizationId, ...keys }
   }
   const made = newId()
-  await disk.replace(idFile, Buffer.from(`${made}\n`))
+  await disk.replace(idFile, Buffer.from(idLine(made)))
   return { organizationId: made, ...keys }
 }
 
-async function readOrganizationId(disk: Disk, file: string): Promise<string | null> {
+/** The id and its checksum: another id would only be found out by what does not open with it. */
+const idLine = (id: string): string => `${id} ${crc32(id).toString(16).padStart(8, '0')}\n`
+
+/** @returns null if there is none @throws AppError corrupt, ERR_ORGANIZATION_ID_FILE */
+export async function readOrganizationId(disk: Disk, file: string): Promise<string | null> {
   try {
-    const text = Buffer.from(await disk.read(file))
-      .toString('utf8')
-      .trim()
-    if (isId(text)) return text
+    const text = Buffer.from(await disk.read(file)).toString('latin1')
+    const id = text.slice(0, text.indexOf(' '))
+    if (isId(id) && text === idLine(id)) return id
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null
     throw error
   }
-  throw new AppError('corrupt', 'ERR_ORGANIZATION_ID_FILE', `${file}: 16 lower-case hex digits expected`)
+  const text = `${file} is damaged: 16 lower-case hex digits and their CRC-32 expected`
+  throw new AppError('corrupt', 'ERR_ORGANIZATION_ID_FILE', text)
 }
 
 /**

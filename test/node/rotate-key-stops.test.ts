@@ -1,15 +1,15 @@
 import { expect, test, vi } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
-import { readDataKeys, writeDataKeys } from '../../storage-node/data-key-file.ts'
+import { readDataKeys } from '../../storage-node/data-key-file.ts'
 import { Keyring } from '../../storage-node/crypto/keyring.ts'
 import { MemoryDisk } from '../../storage-node/disk/memory-disk.ts'
 import type { NodeConfig } from '../../storage-node/config.ts'
 import { ownIdentity } from '../../storage-node/identity.ts'
 import { rotateKey } from '../../storage-node/rotate-key.ts'
-import { firstDocument } from '../../storage-node/state/alone.ts'
 import { sealedStateFile } from '../../storage-node/state/state-file.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { kept, Life } from './engine-life.ts'
+import { Life } from './engine-life.ts'
+import { dataKey, engineFolder, keyFile, nodeFolder, organizationId } from './node-folder.ts'
 import { stage } from '../support/parquet-stand-in.ts'
 
 vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
@@ -19,9 +19,6 @@ vi.mock('../../storage-node/query-process/client.ts', async (original) => ({
 
 /** Promise: whenever a change of the data key is stopped, it can be run again, and nothing is ever without its key. */
 
-const organizationId = '0123456789abcdef'
-const old = new Uint8Array(32).fill(1)
-const keyFile = '/keys/key'
 const config: NodeConfig = {
   mode: 'alone',
   dataDir: '/',
@@ -41,24 +38,8 @@ function rotate(disk: MemoryDisk): Promise<void> {
   return rotateKey(config, { disk, clock: new FakeClock(), log: silentLogger, onFatal })
 }
 
-/** A node's whole folder, killed with points in files and in the log. */
-async function folder(): Promise<Life> {
-  const disk = new MemoryDisk()
-  for (const path of ['/', '/keys', '/state']) await disk.makeFolder(path)
-  await writeDataKeys(disk, keyFile, { dataKey: old, olderDataKeys: [] })
-  await disk.replace('/organization-id', Buffer.from(`${organizationId}\n`))
-  const state = sealedStateFile(disk, new Keyring(organizationId, old), '/')
-  const document = firstDocument(organizationId)
-  await state.replace(Buffer.from(JSON.stringify({ document, revokedTokenIds: [] })))
-  const life = await new Life(disk, undefined, undefined, '/engine').open()
-  await life.write(kept, 'autogen', 1)
-  await life.engine.flush()
-  await life.write(kept, 'autogen', 2)
-  return life
-}
-
 test('a kill or a loss of power before any step, then once more', async () => {
-  const life = await folder()
+  const life = await nodeFolder()
   const disk = new MemoryDisk(life.disk)
   const stops: { disk: MemoryDisk; where: string }[] = []
   disk.onStep = (step, path) => {
@@ -77,8 +58,8 @@ test('a kill or a loss of power before any step, then once more', async () => {
     done.powerLoss()
     const keys = await readDataKeys(done, keyFile)
     expect(keys.olderDataKeys).toEqual([])
-    expect(Buffer.from(keys.dataKey).equals(old)).toBe(false)
-    const again = new Life(done, undefined, life, '/engine')
+    expect(Buffer.from(keys.dataKey).equals(dataKey)).toBe(false)
+    const again = new Life(done, undefined, life, engineFolder)
     again.dataKeys = [keys.dataKey]
     await (await again.open()).check()
     const state = sealedStateFile(done, new Keyring(organizationId, keys.dataKey), '/')
@@ -89,11 +70,11 @@ test('a kill or a loss of power before any step, then once more', async () => {
 })
 
 test('it waits for a node that is damaged', async () => {
-  const { disk } = await folder()
+  const { disk } = await nodeFolder()
   const [path, content] = [...disk.files].find(([name]) => name.endsWith('.parquet'))!
   disk.files.set(path, content.subarray(1))
   await expect(rotate(disk)).rejects.toMatchObject({ code: 'ERR_READ_ONLY' })
   expect((await readDataKeys(disk, keyFile)).olderDataKeys.map((key) => Buffer.from(key))).toEqual([
-    Buffer.from(old),
+    Buffer.from(dataKey),
   ])
 })
