@@ -1,15 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { day } from '../test/bench/day.ts'
 import { document } from '../test/bench/document.ts'
 import { holdfast } from '../test/bench/holdfast.ts'
 import { influxdb } from '../test/bench/influxdb.ts'
 import { ingest } from '../test/bench/ingest.ts'
 import { startLoader } from '../test/bench/loader.ts'
 import { parseOptions, type Options } from '../test/bench/options.ts'
-import { queries } from '../test/bench/query-bench.ts'
 import { markdown, type Table } from '../test/bench/report.ts'
 import type { Run } from '../test/bench/run.ts'
+import { startup } from '../test/bench/startup.ts'
 import { victoriametrics } from '../test/bench/victoriametrics.ts'
 import { script, timedProgress } from './script.ts'
 
@@ -19,11 +20,12 @@ const page = join(import.meta.dirname, '../docs/benchmarks.md')
  * `make bench`: the storage node beside real peers in one run, over HTTP on the loopback interface. Without options it
  * does everything and writes docs/benchmarks.md; with options it prints to the terminal only.
  */
-async function everyTable(run: Run, options: Options): Promise<readonly Table[]> {
+async function everyTable(run: Run, { only, writers }: Options): Promise<readonly Table[]> {
   const tables: Table[] = []
-  if (options.only.includes('ingest'))
-    tables.push(...(await ingest(run, (writers) => options.writers.includes(writers))))
-  if (options.only.includes('queries')) tables.push(...(await queries(run)))
+  if (only.includes('ingest')) tables.push(...(await ingest(run, (count) => writers.includes(count))))
+  if (only.some((part) => ['queries', 'latency', 'size'].includes(part)))
+    tables.push(...(await day(run, only)))
+  if (only.includes('startup')) tables.push(await startup(run))
   return tables
 }
 

@@ -22,7 +22,7 @@ function bodiesOf(wanted: Bodies): readonly Buffer[] {
 
 async function write(order: Extract<LoadOrder, { kind: 'write' }>): Promise<LoadResult> {
   const all = bodiesOf(order.bodies)
-  const bodies = order.count === null ? all : all.slice(0, order.count)
+  const bodies = order.slice === null ? all : all.slice(...order.slice)
   const url = new URL(order.url)
   const pool = new Pool(url.origin, { connections: order.writers, pipelining: 1, bodyTimeout: 120_000 })
   const headers = { ...order.headers, ...(order.bodies.gzip ? { 'content-encoding': 'gzip' } : {}) }

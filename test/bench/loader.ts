@@ -20,8 +20,8 @@ export type LoadOrder =
       readonly writers: number
       /** Time between the starts of two requests; null sends as fast as answers come. */
       readonly paceMs: number | null
-      /** At most so many bodies; null sends all. */
-      readonly count: number | null
+      /** Which of the bodies: from this number up to that; null sends all. */
+      readonly slice: readonly [from: number, to: number] | null
     }
 
 export interface LoadResult {

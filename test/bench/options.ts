@@ -2,11 +2,12 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { AppError } from '../../common/errors.ts'
 
-export const parts = ['ingest', 'queries'] as const
+export const parts = ['ingest', 'queries', 'latency', 'size', 'startup'] as const
+export type Part = (typeof parts)[number]
 export const peers = ['influxdb', 'victoriametrics'] as const
 
 export interface Options {
-  readonly only: readonly (typeof parts)[number][]
+  readonly only: readonly Part[]
   readonly peers: readonly (typeof peers)[number][]
   readonly rounds: number
   readonly rows: number
@@ -39,7 +40,7 @@ const schema = z.object({
 })
 
 /**
- * --only ingest,queries --peers influxdb,victoriametrics|none --rounds N --rows N --writers 1,4,16 --memory-mib N
+ * --only ingest,queries,latency,size,startup --peers influxdb,victoriametrics|none --rounds N --rows N --writers 1,4,16 --memory-mib N
  * @throws AppError invalid, ERR_BENCH_OPTIONS, naming what is wrong
  */
 export function parseOptions(args: readonly string[]): Options {

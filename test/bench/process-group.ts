@@ -2,7 +2,31 @@ import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const mount = '/sys/fs/cgroup/memory'
+/** The files of a memory group, in the two forms that Linux has. */
+interface Layout {
+  readonly mount: string
+  readonly limit: string
+  readonly usage: string
+  readonly inactive: RegExp
+  readonly kills: { readonly file: string; readonly pattern: RegExp }
+}
+
+const layouts: readonly Layout[] = [
+  {
+    mount: '/sys/fs/cgroup/memory',
+    limit: 'memory.limit_in_bytes',
+    usage: 'memory.usage_in_bytes',
+    inactive: /^total_inactive_file (\d+)$/m,
+    kills: { file: 'memory.oom_control', pattern: /^oom_kill (\d+)$/m },
+  },
+  {
+    mount: '/sys/fs/cgroup',
+    limit: 'memory.max',
+    usage: 'memory.current',
+    inactive: /^inactive_file (\d+)$/m,
+    kills: { file: 'memory.events', pattern: /^oom_kill (\d+)$/m },
+  },
+]
 
 /** Memory of a server and all its children, in bytes. */
 export interface Memory {
@@ -12,7 +36,7 @@ export interface Memory {
   readonly workingSetBytes: number | null
 }
 
-/** The processes of one server: in a memory group of their own where the machine lets us make one (cgroup v1). */
+/** The processes of one server: in a memory group of their own where the machine lets us make one. */
 export interface ProcessGroup {
   /** Null where no group could be made; a shell's `echo $$ >` into this file joins it. */
   readonly joinFile: string | null
@@ -24,21 +48,29 @@ export interface ProcessGroup {
   remove(): Promise<void>
 }
 
+/** @param limitBytes what the group may use; without a group nothing holds the server to it */
 export async function createProcessGroup(name: string, limitBytes: number | null): Promise<ProcessGroup> {
-  const folder = join(mount, `holdfast-bench-${process.pid}-${name}`)
-  const made = await makeGroup(folder, limitBytes)
+  const made = await makeGroup(`holdfast-bench-${process.pid}-${name}`, limitBytes)
+  if (made === null)
+    return {
+      joinFile: null,
+      memoryKills: async () => null,
+      memory: async (pid) => ({ anonymousBytes: await anonymousBytes(pid), workingSetBytes: null }),
+      cpuSeconds,
+      remove: async () => {},
+    }
+  const { folder, layout } = made
   const read = (file: string) => readFile(join(folder, file), 'utf8')
   return {
-    joinFile: made ? join(folder, 'cgroup.procs') : null,
-    memoryKills: async () =>
-      made ? Number(/^oom_kill (\d+)$/m.exec(await read('memory.oom_control'))?.[1] ?? 0) : null,
-    memory: async (pid) => ({
-      anonymousBytes: await anonymousBytes(pid),
-      workingSetBytes: made ? await workingSetBytes(read) : null,
-    }),
+    joinFile: join(folder, 'cgroup.procs'),
+    memoryKills: async () => numberIn(await read(layout.kills.file), layout.kills.pattern),
+    memory: async (pid) => {
+      const usage = Number(await read(layout.usage))
+      const inactive = numberIn(await read('memory.stat'), layout.inactive)
+      return { anonymousBytes: await anonymousBytes(pid), workingSetBytes: Math.max(0, usage - inactive) }
+    },
     cpuSeconds,
     async remove() {
-      if (!made) return
       for (let attempt = 0; attempt < 100 && (await read('cgroup.procs')).trim() !== ''; attempt++)
         await sleep(100)
       await rmdir(folder)
@@ -46,23 +78,32 @@ export async function createProcessGroup(name: string, limitBytes: number | null
   }
 }
 
-/** @returns false where the machine has no cgroup v1 that we may write */
-async function makeGroup(folder: string, limitBytes: number | null): Promise<boolean> {
-  try {
-    await access(join(mount, 'memory.limit_in_bytes'))
-    await mkdir(folder)
-    if (limitBytes !== null) await writeFile(join(folder, 'memory.limit_in_bytes'), String(limitBytes))
-    return true
-  } catch {
-    return false
+/** @returns null where the machine has no memory groups that we may make */
+async function makeGroup(
+  name: string,
+  limitBytes: number | null,
+): Promise<{ readonly folder: string; readonly layout: Layout } | null> {
+  for (const layout of layouts) {
+    const folder = join(layout.mount, name)
+    if (
+      !(await mkdir(folder).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue
+    try {
+      await access(join(folder, layout.usage))
+      if (limitBytes !== null) await writeFile(join(folder, layout.limit), String(limitBytes))
+      return { folder, layout }
+    } catch {
+      await rmdir(folder)
+    }
   }
+  return null
 }
 
-async function workingSetBytes(read: (file: string) => Promise<string>): Promise<number> {
-  const usage = Number(await read('memory.usage_in_bytes'))
-  const inactive = Number(/^total_inactive_file (\d+)$/m.exec(await read('memory.stat'))?.[1] ?? 0)
-  return Math.max(0, usage - inactive)
-}
+const numberIn = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
 
 /** The process and its children, theirs too, as far as they live. */
 async function tree(pid: number): Promise<readonly number[]> {

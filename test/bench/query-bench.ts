@@ -3,7 +3,7 @@ import { short, spreadOf, withRange } from './figures.ts'
 import type { Bodies } from './loader.ts'
 import { database, queryRows, queryTypes, questionsOf, type Question, type QueryType } from './queries.ts'
 import type { Figure, Line, Table } from './report.ts'
-import { hosts, linesPerBatch, settled, withServers, writePath, type Run } from './run.ts'
+import { hosts, linesPerBatch, settled, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
 /** Different questions of a type; each is asked `rounds` times, servers in turn. */
@@ -18,29 +18,29 @@ export const devopsDay: Bodies = {
   gzip: false,
 }
 
-/** The eight query types: right after ingest, and once every server has merged its files and ours was restarted. */
-export async function queries(run: Run): Promise<readonly Table[]> {
-  return withServers(run, async (servers) => {
-    await load(run, servers, devopsDay)
-    const fresh = await everyType(run, servers, 'right after ingest')
-    await compactAll(run, servers)
-    const merged = await everyType(run, servers, 'from files')
-    const data = `${queryRows} rows: ${hosts} hosts, a day, every 10 s.`
-    const how = `${questionsPerType} different questions a type, each asked ${run.rounds} times; medians, least and most. Answers of ours and InfluxDB's are compared first.`
-    const near = queryTypes.map(({ name, metricsqlNote }) => `${name}: ${metricsqlNote}`).join('; ')
-    const note = `VictoriaMetrics speaks another language and answers something near: ${near}.`
-    const notes = [data, how, ...(servers.some(({ kind }) => kind.name === 'victoriametrics') ? [note] : [])]
-    return [
-      { title: 'Queries right after ingest', unit: 'p50 ms', better: 'less', lines: fresh, notes },
-      {
-        title: 'Queries from files',
-        unit: 'p50 ms',
-        better: 'less',
-        lines: merged,
-        notes: ['After a clean restart of ours, and with all files merged.'],
-      },
-    ]
-  })
+/** The eight query types, in whatever state the servers are. */
+export async function queryTable(
+  run: Run,
+  servers: readonly Server[],
+  state: string,
+  notes: readonly string[],
+): Promise<Table> {
+  const lines = await everyType(run, servers, state)
+  return { title: `Queries ${state}`, unit: 'p50 ms', better: 'less', lines, notes }
+}
+
+/** What has to be known to read the tables of queries. */
+export function queryNotes(run: Run): readonly string[] {
+  const asked = `${questionsPerType} different questions a type, each asked ${run.rounds} times; medians, least and most.`
+  const near = queryTypes.map(({ name, metricsqlNote }) => `${name}: ${metricsqlNote}`).join('; ')
+  return [
+    `${queryRows} rows: ${hosts} hosts, a day, every 10 s. ${asked} Answers of ours and InfluxDB's are compared first: floats to 1e-9, rows of one time in any order.`,
+    ...(run.kinds.some(({ name }) => name === 'victoriametrics')
+      ? [
+          `VictoriaMetrics, its cache of results off, is asked in MetricsQL and answers something near: ${near}.`,
+        ]
+      : []),
+  ]
 }
 
 /** Writes the bodies to every server, one after the other. */
@@ -57,7 +57,7 @@ export async function load(run: Run, servers: readonly Server[], bodies: Bodies)
       headers,
       writers: 4,
       paceMs: null,
-      count: null,
+      slice: null,
     })
     run.say(`${server.kind.title}: ${rows} rows in ${short(elapsedMs / 1000)} s`)
     if (server.kind.name === 'victoriametrics') await server.send('GET', '/internal/force_flush')
@@ -67,10 +67,9 @@ export async function load(run: Run, servers: readonly Server[], bodies: Bodies)
 
 /** Puts what `compact` gives back into the place of each server. */
 export async function compactAll(run: Run, servers: Server[]): Promise<void> {
-  for (const [index, server] of servers.entries()) {
-    run.say(`${server.kind.title}: merging files`)
-    servers[index] = await server.kind.compact(server)
-  }
+  run.say('merging files')
+  const merged = await Promise.all(servers.map((server) => server.kind.compact(server)))
+  servers.splice(0, servers.length, ...merged)
 }
 
 async function everyType(run: Run, servers: readonly Server[], state: string): Promise<readonly Line[]> {

@@ -38,8 +38,8 @@ export async function withServers<T>(
   } finally {
     for (const server of servers) {
       const kills = await server.group.memoryKills()
-      if (kills !== null && kills > 0)
-        run.say(`${server.kind.title}: ${kills} processes killed for want of memory`)
+      if (run.memoryLimitBytes !== null || (kills ?? 0) > 0)
+        run.say(`${server.kind.title}: ${kills ?? 'nobody counts the'} processes killed for want of memory`)
       await server.dispose()
     }
   }
