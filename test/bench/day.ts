@@ -57,6 +57,6 @@ const sizeTable = (lines: readonly Line[]): Table => ({
   better: 'less',
   lines,
   notes: [
-    `${queryRows} rows of ten fields, after files were merged: blocks of all files of the data folder, indexes and logs included.`,
+    `${queryRows} rows of ten fields, after files were merged: blocks of all files of the data folder, indexes and logs included, without the room that Holdfast keeps for a full disk.`,
   ],
 })

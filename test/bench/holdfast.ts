@@ -29,7 +29,8 @@ export async function holdfast(folder: string): Promise<ServerKind> {
     readyPath: '/ready',
     createsDatabases: true,
     dataFolder: 'data',
-    logFolder: 'data/log',
+    logFolder: 'data/engine/log',
+    reserve: 'ballast',
     command: async (data, port, settings) => {
       const limit = settings.memoryLimitBytes
       return {

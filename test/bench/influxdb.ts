@@ -38,6 +38,7 @@ export async function influxdb(): Promise<ServerKind> {
     createsDatabases: true,
     dataFolder: 'data',
     logFolder: 'data/wal',
+    reserve: null,
     command: async (folder, port, settings) => {
       const path = join(folder, 'influxd.conf')
       await writeFile(path, configuration(folder, port, await freePort(), settings.eagerCompaction))

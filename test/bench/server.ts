@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
 import { createProcessGroup, type ProcessGroup } from './process-group.ts'
@@ -26,6 +26,8 @@ export interface ServerKind {
   readonly dataFolder: string
   /** The folder of the write-ahead log; null where there is none. */
   readonly logFolder: string | null
+  /** A file that only keeps room on the disk and is not counted. */
+  readonly reserve: string | null
   /** Makes background merging finish: returns, maybe after a restart, when the files are as small as they get. */
   compact(server: Server): Promise<Server>
 }
@@ -98,8 +100,8 @@ async function start(
       const query = new URLSearchParams({ q: `CREATE DATABASE ${name}` })
       if (kind.createsDatabases) await send('POST', `/query?${query.toString()}`)
     },
-    diskBytes: () => folderBytes(join(folder, kind.dataFolder)),
-    logBytes: async () => (kind.logFolder === null ? 0 : folderBytes(join(folder, kind.logFolder))),
+    diskBytes: () => folderBytes(join(folder, kind.dataFolder), kind.reserve),
+    logBytes: async () => (kind.logFolder === null ? 0 : folderBytes(join(folder, kind.logFolder), null)),
     async restart(signal, other = settings) {
       await end(child, signal)
       return start(kind, folder, group, other)
@@ -184,8 +186,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Blocks that the files take, so that what was reserved and not written does not count; a file that goes meanwhile counts 0. */
-export async function folderBytes(folder: string): Promise<number> {
+async function folderBytes(folder: string, reserve: string | null): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
-  const found = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => null)))
+  const counted = names.filter((name) => basename(name) !== reserve)
+  const found = await Promise.all(counted.map((name) => stat(join(folder, name)).catch(() => null)))
   return found.reduce((sum, each) => sum + (each?.isFile() ? each.blocks * 512 : 0), 0)
 }

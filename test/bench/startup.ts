@@ -47,7 +47,7 @@ export async function startup(run: Run): Promise<Table> {
     better: 'less',
     lines: [line('nothing written', fresh), line('after kill -9 under writes', killed), logLine],
     notes: [
-      'Killed when its log has 128 MiB, or after 1.5 million rows of six decimals if it never gets so long.',
+      'Rows of six decimals; killed when the log has 128 MiB, or is nearly as long as the server ever lets it get.',
     ],
   }
 }

@@ -14,6 +14,7 @@ export async function victoriametrics(): Promise<ServerKind> {
     createsDatabases: false,
     dataFolder: 'data',
     logFolder: null,
+    reserve: null,
     command: async (folder, port) => ({
       program: path,
       args: [
