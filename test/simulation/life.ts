@@ -215,6 +215,8 @@ export class Life implements World {
       if (era !== this.#era) return
       this.#trace(`done ${action.words}, ${record.position}`)
       action.check?.(answer, record)
+      if (record.position !== null && era.disk.unsynced.some((path) => path.endsWith('.log')))
+        throw new Error('acknowledged after a sync of the log had failed')
       this.#ledger.noteCheckpoint(engine.stats().checkpoint)
     } catch (error) {
       if (era !== this.#era) return

@@ -40,6 +40,8 @@ export const nameOf = (path: string): string => path.replace(/\.[0-9a-f]{8}-[0-9
  */
 export class SimulatedDisk implements Disk {
   readonly faults: Faults = { full: false, failSync: false }
+  /** Files of which a sync has failed. */
+  readonly unsynced: string[] = []
   readonly #storage: Storage
   readonly #random: Random
   readonly #trace: (line: string) => void
@@ -216,7 +218,9 @@ export class SimulatedDisk implements Disk {
     }: { partly?: () => void; failing?: () => void } = {},
   ): Promise<void> {
     if (this.#dead) return never
-    const isSlow = (step === 'sync' || step === 'sync-folder') && this.#random.chance(0.1)
+    const isSync = step === 'sync' || step === 'sync-folder'
+    const isSlow =
+      (isSync && this.#random.chance(0.1)) || (step === 'read' && !this.isIdle && this.#random.chance(0.3))
     return new Promise<void>((resolve, reject) => {
       this.#pending.push({
         step,
@@ -246,6 +250,7 @@ export class SimulatedDisk implements Disk {
         code = 'EIO'
         this.faults.failSync = false
         pending.actFailing()
+        if (step === 'sync') this.unsynced.push(path)
         throw failure(code, path)
       }
       pending.act()
