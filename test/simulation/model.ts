@@ -26,8 +26,20 @@ interface Cell {
 }
 
 interface StoredPoint {
+  readonly series: string
   readonly timeNs: bigint
   readonly cells: Map<string, Cell>
+}
+
+/** What is deleted: all that is in all of these; null is all. */
+export interface Deletion {
+  readonly databaseId: string
+  readonly retentionPolicy: string | null
+  readonly measurement: string | null
+  /** Numbers of series. */
+  readonly series: ReadonlySet<number> | null
+  /** Inclusive; null is all time. */
+  readonly timesNs: readonly [min: bigint, max: bigint] | null
 }
 
 /** Points by `<series> <time>`. */
@@ -36,7 +48,8 @@ export type Expected = ReadonlyMap<string, ReadonlyMap<string, Readonly<Cell>>>
 export class DatabaseModel {
   /** By measurement. */
   readonly fields = new Map<string, Map<string, FieldType>>()
-  readonly series = new Map<string, Set<string>>()
+  /** By measurement; a series that comes again after it was dropped has another number. */
+  readonly series = new Map<string, Map<string, number>>()
   /** By `<policy> <measurement>`, then by `<series> <time>`. */
   readonly points = new Map<string, Map<string, StoredPoint>>()
 
@@ -57,6 +70,7 @@ export const pointKey = (series: string, timeNs: bigint): string => `${series} $
 export class Model {
   readonly #rules: ReadonlyMap<string, DatabaseRules>
   readonly #databases = new Map<string, DatabaseModel>()
+  #seriesNumber = 0
 
   constructor(rules: readonly DatabaseRules[]) {
     this.#rules = new Map(rules.map((each) => [each.id, each]))
@@ -81,6 +95,24 @@ export class Model {
 
   deleteDatabase(databaseId: string): void {
     this.#databases.delete(databaseId)
+  }
+
+  /** What is deleted of all time and all policies takes its series along; a measurement without series has no fields. */
+  deletePoints(deletion: Deletion): void {
+    const database = this.#databases.get(deletion.databaseId)
+    if (!database) return
+    for (const [points, key] of matching(database, deletion)) points.delete(key)
+    if (deletion.retentionPolicy !== null || deletion.timesNs !== null) return
+    for (const [measurement, series] of database.series) {
+      if (deletion.measurement !== null && deletion.measurement !== measurement) continue
+      for (const [name, number] of series) if (deletion.series?.has(number) ?? true) series.delete(name)
+      if (series.size === 0) database.fields.delete(measurement)
+    }
+  }
+
+  holds(deletion: Deletion): boolean {
+    const database = this.#databases.get(deletion.databaseId)
+    return database !== undefined && matching(database, deletion).length > 0
   }
 
   /** Time has come so far: what has expired by now may be dropped at any moment. */
@@ -111,14 +143,15 @@ export class Model {
   /** Adds the point's series and fields, unless a rule speaks against it. */
   #admit(databaseId: string, database: DatabaseModel, { measurement, series, fields }: Point): boolean {
     const rules = this.#rules.get(databaseId)!
-    const knownSeries = database.series.get(measurement) ?? new Set()
+    const knownSeries = database.series.get(measurement) ?? new Map<string, number>()
     const knownFields = database.fields.get(measurement) ?? new Map<string, FieldType>()
     const isFull = rules.maxSeries !== null && database.seriesCount >= rules.maxSeries
     if (!knownSeries.has(series) && isFull) return false
     if (fields.some(([name, text]) => (knownFields.get(name) ?? typeOf(text)) !== typeOf(text))) return false
     const added = fields.filter(([name]) => !knownFields.has(name))
     if (added.length > 0 && knownFields.size + added.length > rules.maxFields) return false
-    database.series.set(measurement, knownSeries.add(series))
+    database.series.set(measurement, knownSeries)
+    if (!knownSeries.has(series)) knownSeries.set(series, ++this.#seriesNumber)
     database.fields.set(measurement, knownFields)
     for (const [name, text] of added) knownFields.set(name, typeOf(text))
     return true
@@ -130,13 +163,30 @@ function oldest(retentionPolicy: string, nowNs: bigint): bigint {
   return durationNs === 0n ? -(2n ** 63n) : nowNs - durationNs
 }
 
+type Found = readonly [points: Map<string, StoredPoint>, key: string]
+
+function matching(database: DatabaseModel, deletion: Deletion): readonly Found[] {
+  const { retentionPolicy, measurement, series, timesNs } = deletion
+  const found: Found[] = []
+  for (const [place, points] of database.points) {
+    const [policy, name] = place.split(' ') as [string, string]
+    if ((retentionPolicy ?? policy) !== policy || (measurement ?? name) !== name) continue
+    for (const [key, point] of points) {
+      const number = database.series.get(name)!.get(point.series)!
+      const isInTime = !timesNs || (point.timeNs >= timesNs[0] && point.timeNs <= timesNs[1])
+      if (isInTime && (series?.has(number) ?? true)) found.push([points, key])
+    }
+  }
+  return found
+}
+
 function store(database: DatabaseModel, retentionPolicy: string, point: Point): void {
   const { measurement, series, timeNs, fields } = point
   const place = `${retentionPolicy} ${measurement}`
   const points = database.points.get(place) ?? new Map<string, StoredPoint>()
   database.points.set(place, points)
   const key = pointKey(series, timeNs)
-  const stored = points.get(key) ?? { timeNs, cells: new Map<string, Cell>() }
+  const stored = points.get(key) ?? { series, timeNs, cells: new Map<string, Cell>() }
   points.set(key, stored)
   for (const [name, text] of fields) {
     const ever = stored.cells.get(name)?.ever ?? new Set()

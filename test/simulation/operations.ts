@@ -1,10 +1,11 @@
 import { AppError } from '../../common/errors.ts'
 import type { Engine, WriteOutcome } from '../../storage-node/engine/engine.ts'
+import { everyTimeNs } from '../../storage-node/engine/tombstones.ts'
 import { parseLines } from '../../storage-node/line-protocol/parse.ts'
 import type { LedgerRecord } from './ledger.ts'
-import type { Model, Point } from './model.ts'
+import type { Deletion, Model, Point } from './model.ts'
 import type { Random } from './random.ts'
-import { checkPlace, places } from './reading.ts'
+import { checkPlace, places, seriesText } from './reading.ts'
 import { databases, policies } from './rules.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 
@@ -40,6 +41,7 @@ const operations: readonly Operation[] = [
   { weight: 70, draw: write },
   { weight: 12, draw: read },
   { weight: 12, draw: flush },
+  { weight: 4, draw: deletePoints },
   { weight: 1, draw: deleteDatabase },
 ]
 
@@ -112,6 +114,38 @@ function read({ random, model, clock }: World): Action {
 
 function flush(): Action {
   return { words: 'flush', effect: null, run: (engine) => engine.flush() }
+}
+
+function deletePoints({ random, clock, model, measurements }: World): Action {
+  const databaseId = random.pick(databases).id
+  const measurement = random.chance(0.8) ? random.pick(measurements) : null
+  const known = measurement === null ? undefined : model.database(databaseId)?.series.get(measurement)
+  const chosen = known && random.chance(0.7) ? [...known].filter(() => random.chance(0.4)) : null
+  const fromNs = clock.nowNs() - BigInt(random.below(60)) * minuteNs
+  const deletion: Deletion = {
+    databaseId,
+    retentionPolicy: random.chance(0.3) ? random.pick(policies).name : null,
+    measurement,
+    series: chosen && new Set(chosen.map(([, number]) => number)),
+    timesNs: random.chance(0.6) ? [fromNs, fromNs + BigInt(random.below(30)) * minuteNs] : null,
+  }
+  const [minTimeNs, maxTimeNs] = deletion.timesNs ?? [everyTimeNs.minTimeNs, everyTimeNs.maxTimeNs]
+  const names = chosen && new Set(chosen.map(([name]) => name))
+  const held = model.holds(deletion)
+  return {
+    words: `delete points of ${databaseId} ${deletion.retentionPolicy} ${measurement} ${chosen?.length}`,
+    effect: () => model.deletePoints(deletion),
+    run: (engine) => {
+      const series =
+        names && engine.series(databaseId, measurement!).filter((each) => names.has(seriesText(each)))
+      const seriesIds = series?.map(({ id }) => id) ?? null
+      const { retentionPolicy } = deletion
+      return engine.delete({ databaseId, retentionPolicy, measurement, seriesIds, minTimeNs, maxTimeNs })
+    },
+    check: (_, { position }) => {
+      if (held && position === null) throw new Error('nothing was deleted')
+    },
+  }
 }
 
 function deleteDatabase({ random, model }: World): Action {

@@ -1,6 +1,6 @@
 import { unreachable } from '../../common/errors.ts'
 import type { Engine } from '../../storage-node/engine/engine.ts'
-import type { Column } from '../../storage-node/engine/reader.ts'
+import type { Column, Series } from '../../storage-node/engine/reader.ts'
 import { faultOf, pointKey, type Model, type Place } from './model.ts'
 import { databases, measurements, policies } from './rules.ts'
 
@@ -23,11 +23,7 @@ export async function checkPlace(engine: Engine, model: Model, place: Place, now
 
 async function readPlace(engine: Engine, place: Place): Promise<Given> {
   const { databaseId, measurement } = place
-  const series = new Map(
-    engine
-      .series(databaseId, measurement)
-      .map(({ id, tags }) => [id, [...tags].map(([key, value]) => `${key}=${value}`).join()]),
-  )
+  const series = new Map(engine.series(databaseId, measurement).map((each) => [each.id, seriesText(each)]))
   const schema = engine.measurements(databaseId).find(({ name }) => name === measurement)
   const fields = [...(schema?.fields.keys() ?? [])]
   const given: Given = new Map()
@@ -52,6 +48,9 @@ async function readPlace(engine: Engine, place: Place): Promise<Given> {
   }
   return given
 }
+
+export const seriesText = ({ tags }: Series): string =>
+  [...tags].map(([key, value]) => `${key}=${value}`).join()
 
 function textOf(column: Column | null, row: number): string | null {
   if (column === null || column.present?.[row] === 0) return null
@@ -82,16 +81,14 @@ export function checkCatalog(engine: Engine, model: Model, nowNs: bigint): void 
     const database = model.database(databaseId)!
     const schema = engine.measurements(databaseId).find(({ name }) => name === measurement)
     const fields = [...(schema?.fields ?? [])].map(([name, type]) => `${name} ${type}`)
-    const series = engine
-      .series(databaseId, measurement)
-      .map(({ tags }) => [...tags].map(([key, value]) => `${key}=${value}`).join())
+    const series = engine.series(databaseId, measurement).map(seriesText)
     const known = database.fields.get(measurement)!
     same(
       `fields of ${databaseId} ${measurement}`,
       fields,
       [...known].map(([name, type]) => `${name} ${type}`),
     )
-    same(`series of ${databaseId} ${measurement}`, series, [...database.series.get(measurement)!])
+    same(`series of ${databaseId} ${measurement}`, series, [...database.series.get(measurement)!.keys()])
     if (!engine.databasesWithData().includes(databaseId)) throw new Error(`${databaseId} is said to be empty`)
   }
 }
