@@ -4,8 +4,8 @@ import { testClusterKind } from './test-cluster.ts'
 
 /**
  * `make soak`: the long forms of what `make test` tries shortly: 10,000 crash points of the simulated storage engine, a
- * fault at every step of its life in place of every second, a flipped bit in every byte of its files; on the cluster of
- * `make up` 200 kills of a storage node under load and ten minutes of Telegraf.
+ * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
+ * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf.
  */
 const environment = {
   HOLDFAST_CRASH_POINTS: '10000',
@@ -26,7 +26,11 @@ await script(async () => {
   process.env['CLUSTER'] = testClusterKind(process.env)
   process.exitCode =
     (await run('vitest', ['run', '--project', 'simulation'], environment)) ||
-    (await run('vitest', ['run', '--project', 'node', 'engine-stops', 'damage'], environment)) ||
+    (await run(
+      'vitest',
+      ['run', '--project', 'node', 'engine-stops', 'node-kills', 'damage'],
+      environment,
+    )) ||
     (await run(process.execPath, ['scripts/up.ts'])) ||
     (await run('vitest', ['run', '--project', 'e2e', 'durability', 'telegraf'], environment))
 })

@@ -8,7 +8,7 @@ import { killStorageNode } from '../support/processes.ts'
 // An acknowledged point survives kill -9 and is there once. The data path does not need the operator.
 
 const kills = Number(process.env['HOLDFAST_KILLS'] ?? 20)
-const writers = 4
+const writers = 8
 const linesPerBatch = 200
 
 let cluster: TestCluster
@@ -69,6 +69,35 @@ async function writeUntil(writer: Writer, stopped: () => boolean): Promise<void>
   }
 }
 
+/** Asks all the time: what was acknowledged before is there, what was never sent is not. @returns how many answers came */
+async function queryUntil(state: readonly Writer[], stopped: () => boolean): Promise<number> {
+  let answers = 0
+  for (let turn = 0; !stopped(); turn++) {
+    const writer = state[turn % state.length]!
+    const before = writer.acknowledged
+    const reply = await engineering
+      .send('/query', {
+        method: 'GET',
+        query: {
+          db: 'performance_data',
+          q: `SELECT count(sequence) FROM ${measurement} WHERE writer = 'w${writer.name}'`,
+        },
+      })
+      .catch(() => null)
+    // A node that goes down while it answers may say so in an answer that had begun well.
+    if (reply?.status === 200 && !reply.body.includes('"error"')) {
+      const count = Number(onlyValue(reply) ?? 0)
+      expect(count).toBeGreaterThanOrEqual(before)
+      expect(count).toBeLessThanOrEqual(writer.sent)
+      answers++
+    } else {
+      if (reply) expect([500, 502, 503, 504], reply.body).toContain(reply.status)
+      await sleep(50)
+    }
+  }
+  return answers
+}
+
 const query = async (text: string): Promise<unknown> => {
   const reply = await engineering.send('/query', {
     method: 'GET',
@@ -83,7 +112,9 @@ test(
   async () => {
     const state = Array.from({ length: writers }, (_, name): Writer => ({ name, acknowledged: 0, sent: 0 }))
     let stop = false
-    const running = Promise.all(state.map((writer) => writeUntil(writer, () => stop)))
+    const writing = Promise.all(state.map((writer) => writeUntil(writer, () => stop)))
+    const querying = queryUntil(state, () => stop)
+    const running = Promise.all([writing, querying])
     let killed = 0
     try {
       for (; killed < kills; killed++) {
@@ -119,7 +150,8 @@ test(
       expect(sum).toBe((count * (count - 1)) / 2)
     }
     console.log(
-      `${kills} kills, ${state.reduce((total, { acknowledged }) => total + acknowledged, 0)} acknowledged points, all there once`,
+      `${kills} kills, ${state.reduce((total, { acknowledged }) => total + acknowledged, 0)} acknowledged points, all there once, ` +
+        `and ${await querying} answers beside`,
     )
   },
   Math.max(600_000, kills * 30_000),
