@@ -19,7 +19,7 @@ import { DiskGuard } from './disk-guard.ts'
 import { flushFailed, writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
-import { readPoints, readWindows, type Readable } from './open-read.ts'
+import { aggregatePoints, readPoints, type Readable } from './open-read.ts'
 import type { AggregateRequest, Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { dropExpired } from './retention.ts'
@@ -155,7 +155,7 @@ export class Engine implements Reader {
   }
 
   aggregate(request: AggregateRequest): AsyncGenerator<SeriesWindows> {
-    return readWindows(this.#readable, request)
+    return aggregatePoints(this.#readable, request)
   }
 
   get #readable(): Readable {

@@ -1,11 +1,11 @@
 import type { Clock } from '../../common/clock.ts'
-import { aggregateBlocks, aggregationOf } from '../aggregation/aggregate-blocks.ts'
-import type { SeriesWindows } from '../aggregation/series-windows.ts'
+import type { FieldWindows, SeriesWindows } from '../aggregation/series-windows.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { QueryProcess } from '../query-process/client.ts'
 import { cutoffNs, type Attachments } from './attachments.ts'
 import { readBlocks, type ReadSource } from './read.ts'
 import { filesFor, type ReadBounds } from './read-plan.ts'
+import { readWindows } from './read-windows.ts'
 import type { AggregateRequest, Block, Column, ReadRequest } from './reader.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
@@ -23,7 +23,7 @@ interface OpenRead {
   readonly bounds: ReadBounds
   /** For each field of the request its place among the source's fields; -1 for one that is not known. */
   readonly places: readonly number[]
-  release(): Promise<void>
+  readonly release: () => Promise<void>
 }
 
 /** Points as the engine's `read` gives them. */
@@ -39,16 +39,38 @@ export async function* readPoints(readable: Readable, request: ReadRequest): Asy
 }
 
 /** Windows of points as the engine's `aggregate` gives them. */
-export async function* readWindows(
+export async function* aggregatePoints(
   readable: Readable,
   request: AggregateRequest,
 ): AsyncGenerator<SeriesWindows> {
-  const { databaseId, measurement, measures } = request
-  const fields = measures.map(({ field }) => field)
-  const known = readable.database(databaseId)?.catalog.measurement(measurement)?.fields
-  const aggregation = aggregationOf(request, (field) => known?.get(field)?.type ?? null)
-  yield* aggregateBlocks(readPoints(readable, { ...request, fields }), aggregation, request.countPoints)
+  const read = open(readable, { ...request, fields: request.measures.map(({ field }) => field) })
+  if (!read) return
+  const { source, bounds, places, release } = read
+  // Measures of fields that are not known have no windows, but their place in the answer.
+  const known = places.flatMap((place, index) => (place < 0 ? [] : [request.measures[index]!]))
+  const aggregation = {
+    windowing: request.windowing,
+    measures: known,
+    types: source.fields.map(({ type }) => type),
+  }
+  try {
+    for await (const windows of readWindows(source, bounds, aggregation, (count) =>
+      request.countPoints(count),
+    ))
+      yield { ...windows, fields: places.map((place) => windows.fields[place] ?? noWindows(windows)) }
+  } finally {
+    await release()
+  }
 }
+
+const noWindows = ({ startsNs }: SeriesWindows): FieldWindows => ({
+  counts: startsNs.map(() => 0),
+  sums: null,
+  min: null,
+  max: null,
+  first: null,
+  last: null,
+})
 
 /** @returns null when there is nothing to read. @throws AppError not-found */
 function open(readable: Readable, request: ReadRequest): OpenRead | null {

@@ -89,7 +89,7 @@ function partOf(
 }
 
 /** Supposes that the series of a file have equally many rows. */
-function expectedRows(files: readonly StoredFile[], seriesId: number): number {
+export function expectedRows(files: readonly StoredFile[], seriesId: number): number {
   let rows = 0
   for (const { entry } of files)
     if (entry.minSeries <= seriesId && seriesId <= entry.maxSeries) rows += entry.rows / entry.seriesCount

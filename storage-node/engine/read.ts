@@ -1,15 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
-import type { Run } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
-import { part } from '../buffer/vector.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { statementFailed, type QueryProcess } from '../query-process/client.ts'
-import type { ReadJob, RowColumn, Rows } from '../query-process/messages.ts'
+import type { ReadJob } from '../query-process/messages.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
 import { planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
-import type { Block, Column } from './reader.ts'
+import type { Block } from './reader.ts'
 import { SeriesMerger } from './series-merger.ts'
+import { runsOfRows, type SeriesRun } from './series-runs.ts'
 import { deletedAreas, type Tombstone } from './tombstones.ts'
 
 export interface ReadSource {
@@ -58,19 +57,14 @@ export async function* readBlocks(source: ReadSource, bounds: ReadBounds): Async
 
 const seriesPerTurn = 64
 
-interface Piece {
-  readonly seriesId: number
-  readonly run: Run
-}
-
 /** Rows of files, in the order of the wanted series and of time; a time may repeat, the later row is the newer. */
-async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<Piece, undefined> {
+async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<SeriesRun, undefined> {
   if (source.files.length === 0) return
   for (const readPart of planRead(source.files, bounds, source.fields.length)) {
     const job = jobOf(source, readPart)
     if (job.files.length === 0) continue
     try {
-      for await (const rows of source.queryProcess.readParquet(job, source.signal)) yield* splitBySeries(rows)
+      for await (const rows of source.queryProcess.readParquet(job, source.signal)) yield* runsOfRows(rows)
     } catch (error) {
       source.signal.throwIfAborted()
       await reportDamage(source, readPart, error)
@@ -78,7 +72,7 @@ async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenera
   }
 }
 
-function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
+export function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
   const wanted = new Set(source.fields.map(({ number }) => number))
   const deletedOf = deletedAreas(source.tombstones, readPart.seriesIds)
   return {
@@ -88,6 +82,8 @@ function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
         path: file.path,
         key: source.store.keyOf(file),
         order: file.entry.lastPosition,
+        minSeries: file.entry.minSeries,
+        maxSeries: file.entry.maxSeries,
         columns: file.entry.fields.map((field) => `f${field}`),
         deleted: deletedOf(file),
       })),
@@ -98,33 +94,15 @@ function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
   }
 }
 
-function* splitBySeries(rows: Rows): Generator<Piece> {
-  const [series, times, ...columns] = rows.columns
-  if (series?.type !== 'series' || times?.type !== 'integer')
-    throw new TypeError('rows without series and time')
-  for (let from = 0; from < rows.rowCount;) {
-    let end = from + 1
-    while (end < rows.rowCount && series.values[end] === series.values[from]) end++
-    const run = {
-      times: times.values.subarray(from, end),
-      columns: columns.map((column) => columnPart(column, from, end)),
-    }
-    yield { seriesId: series.values[from]!, run }
-    from = end
-  }
-}
-
-function columnPart(column: RowColumn, from: number, end: number): Column | null {
-  if (column.type === 'series') return null
-  const taken = part(column, from, end)
-  return taken.present?.every((flag) => flag === 0) ? null : taken
-}
-
 /**
  * A read that failed over a damaged file says which. The files are read through only if DuckDB refused one: not when
  * the query process ended, had too much to do or too little memory.
  */
-async function reportDamage(source: ReadSource, readPart: ReadPart, error: unknown): Promise<never> {
+export async function reportDamage(
+  source: ReadSource,
+  readPart: Pick<ReadPart, 'files'>,
+  error: unknown,
+): Promise<never> {
   if (!(error instanceof AppError) || error.code !== statementFailed) throw error
   if (/Out of Memory/i.test(error.message)) {
     throw new AppError(

@@ -2,9 +2,11 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import { withoutFolders } from '../disk/disk.ts'
 import {
   settingsVariable,
+  type AggregateJob,
   type NamedColumn,
   type ReadJob,
   type Request,
@@ -86,6 +88,24 @@ export class QueryProcess {
    * @throws the signal's reason; AppError unavailable: ERR_QUERY_PROCESS, ERR_QUERY_STATEMENT
    */
   async *readParquet(read: ReadJob, signal: AbortSignal): AsyncGenerator<Rows> {
+    for await (const response of this.#answers((job) => ({ kind: 'read', job, read }), signal))
+      if (response.kind === 'rows') yield response.rows
+  }
+
+  /**
+   * Windows of the rows of Parquet files, all of a series at once.
+   * @throws as `readParquet`
+   */
+  async *aggregateParquet(
+    aggregate: AggregateJob,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ readonly windows: readonly SeriesWindows[]; readonly rowCount: number }> {
+    for await (const response of this.#answers((job) => ({ kind: 'aggregate', job, aggregate }), signal))
+      if (response.kind === 'windows') yield response
+  }
+
+  /** What a job answers with, but for its end. */
+  async *#answers(request: (job: number) => Request, signal: AbortSignal): AsyncGenerator<Response> {
     signal.throwIfAborted()
     const job = this.#startJob()
     const inbox: Response[] = []
@@ -98,7 +118,7 @@ export class QueryProcess {
     signal.addEventListener('abort', onAbort, { once: true })
     let ended = false
     try {
-      send(job, { kind: 'read', job: job.id, read })
+      send(job, request(job.id))
       for (;;) {
         signal.throwIfAborted()
         const response = inbox.shift()
@@ -108,11 +128,11 @@ export class QueryProcess {
           })
           continue
         }
-        ended = response.kind !== 'rows'
+        ended = response.kind === 'done' || response.kind === 'failed'
         if (response.kind === 'done') return
         if (response.kind === 'failed') throw failureOf(job, response.message)
-        yield response.rows
-        send(job, { kind: 'more', job: job.id })
+        yield response
+        if (response.kind === 'rows') send(job, { kind: 'more', job: job.id })
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -158,7 +178,7 @@ export class QueryProcess {
     if (job.lost !== null) return this.#endJob(job)
     const patience = new AbortController()
     job.listener = (response) => {
-      if (response.kind === 'rows') return
+      if (response.kind === 'rows' || response.kind === 'windows') return
       patience.abort()
       this.#endJob(job)
     }

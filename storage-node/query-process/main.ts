@@ -2,6 +2,7 @@ import { settingsVariable, type Request, type Response, type Settings } from './
 import { Database } from './database.ts'
 import { goFirstWhenMemoryRunsOut } from '../disk/oom-score.ts'
 import { messageOf, unreachable } from '../../common/errors.ts'
+import { AggregateTask } from './aggregate-task.ts'
 import { ReadTask } from './read-task.ts'
 import { WriteTask } from './write-task.ts'
 
@@ -14,6 +15,7 @@ const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
 const database = await Database.open(settings)
 const writes = new Map<number, WriteTask>()
 const reads = new Map<number, ReadTask>()
+const aggregations = new Map<number, AggregateTask>()
 
 /** Resolves when the channel has taken the message: what waits to be sent stays bounded. */
 function reply(response: Response): Promise<void> {
@@ -53,11 +55,22 @@ async function handle(request: Request): Promise<void> {
       }
       return reply({ kind: 'done', job })
     }
+    case 'aggregate': {
+      const task = new AggregateTask(database, job, reply)
+      aggregations.set(job, task)
+      try {
+        await task.run(request.aggregate)
+      } finally {
+        aggregations.delete(job)
+      }
+      return reply({ kind: 'done', job })
+    }
     case 'more':
       return reads.get(job)?.more()
     case 'cancel':
       // A read that is under way answers by itself when it has stopped.
       if (reads.has(job)) return reads.get(job)?.cancel()
+      if (aggregations.has(job)) return aggregations.get(job)?.cancel()
       await writes.get(job)?.drop()
       writes.delete(job)
       return reply({ kind: 'done', job })

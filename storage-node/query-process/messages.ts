@@ -1,3 +1,4 @@
+import type { Aggregation, SeriesWindows } from '../aggregation/series-windows.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { DeletedArea } from '../engine/tombstones.ts'
 
@@ -30,6 +31,8 @@ export interface SourceFile {
   readonly key: Uint8Array
   /** Of two values for one series, time and field the one from the file with the higher order counts. */
   readonly order: number
+  readonly minSeries: number
+  readonly maxSeries: number
   /** Columns that the file has; a requested one that it lacks is absent from all its rows. */
   readonly columns: readonly string[]
   /** Rows in these areas are deleted. */
@@ -45,11 +48,25 @@ export interface ReadJob {
   readonly maxTimeNs: bigint
 }
 
+/** Files of a span of time whose rows become windows. */
+export interface AggregateStep extends ReadJob {
+  /** Rows of one point may be in several files; otherwise those of a series come by time as the files stand. */
+  readonly merged: boolean
+}
+
+export interface AggregateJob {
+  /** By time for each series. */
+  readonly steps: readonly AggregateStep[]
+  /** One measure for each column of the steps. */
+  readonly aggregation: Aggregation
+}
+
 export type Request =
   | { readonly kind: 'write-begin'; readonly job: number; readonly columns: readonly NamedColumn[] }
   | { readonly kind: 'write-rows'; readonly job: number; readonly rows: Rows }
   | { readonly kind: 'write-finish'; readonly job: number; readonly path: string; readonly key: Uint8Array }
   | { readonly kind: 'read'; readonly job: number; readonly read: ReadJob }
+  | { readonly kind: 'aggregate'; readonly job: number; readonly aggregate: AggregateJob }
   /** Another batch of a read may be sent. */
   | { readonly kind: 'more'; readonly job: number }
   | { readonly kind: 'cancel'; readonly job: number }
@@ -58,6 +75,13 @@ export type Response =
   | { readonly kind: 'done'; readonly job: number }
   /** Columns: series, time as integer, then the fields wanted; in the order of `seriesIds`, time, order of files. */
   | { readonly kind: 'rows'; readonly job: number; readonly rows: Rows }
+  /** Some of the series that have points, and how many rows their windows are made of. */
+  | {
+      readonly kind: 'windows'
+      readonly job: number
+      readonly windows: readonly SeriesWindows[]
+      readonly rowCount: number
+    }
   | { readonly kind: 'failed'; readonly job: number; readonly message: string }
 
 /** Batches of a read that may be on their way at once. */

@@ -55,7 +55,17 @@ const rows: Rows = {
 
 async function read(path: string): Promise<string> {
   const job: ReadJob = {
-    files: [{ path, key, order: 1, columns: fields.map(({ name }) => name), deleted: [] }],
+    files: [
+      {
+        path,
+        key,
+        order: 1,
+        minSeries: 0,
+        maxSeries: 0xffff_ffff,
+        columns: fields.map(({ name }) => name),
+        deleted: [],
+      },
+    ],
     seriesIds: [0, 1, 2, 3, 4],
     columns: fields,
     minTimeNs: 0n,

@@ -52,7 +52,7 @@ async function children(): Promise<number[]> {
 
 function readJob(path: string): ReadJob {
   return {
-    files: [{ path, key, order: 1, columns: ['f0'], deleted: [] }],
+    files: [{ path, key, order: 1, minSeries: 0, maxSeries: 4, columns: ['f0'], deleted: [] }],
     seriesIds: [0],
     columns: [{ name: 'f0', type: 'float' }],
     minTimeNs: 0n,

@@ -1,0 +1,147 @@
+import {
+  addPoints,
+  emptyWindows,
+  type Aggregation,
+  type SeriesWindows,
+} from '../aggregation/series-windows.ts'
+import { zonesWithin } from '../buffer/time-zones.ts'
+import type { AggregateStep } from '../query-process/messages.ts'
+import { planSteps } from './aggregate-plan.ts'
+import { jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
+import { expectedRows, planRead, type ReadBounds } from './read-plan.ts'
+import type { AggregateRequest, Block } from './reader.ts'
+
+/** Windows that the query process and the engine hold at a time, for all fields together. */
+const maxValuesPerGroup = 500_000
+const maxSeriesPerGroup = 5_000
+
+/**
+ * The windows of series: of what is in files alone they are made in the query process, and points from the first
+ * buffered one on are added to them here.
+ */
+export async function* readWindows(
+  source: ReadSource,
+  bounds: ReadBounds,
+  aggregation: Aggregation,
+  countPoints: AggregateRequest['countPoints'],
+): AsyncGenerator<SeriesWindows> {
+  const restFromNs = firstBuffered(source, bounds)
+  const filesEndNs = restFromNs === null ? bounds.maxTimeNs : restFromNs - 1n
+  const rest = new BlockReader(
+    restFromNs === null ? none() : readBlocks(source, { ...bounds, minTimeNs: restFromNs }),
+  )
+  try {
+    for (const seriesIds of groupsOf(source, bounds, aggregation)) {
+      const group = { ...bounds, seriesIds, maxTimeNs: filesEndNs }
+      const found = await windowsOfFiles(source, group, aggregation, countPoints)
+      for (const seriesId of seriesIds) {
+        const windows = found.get(seriesId) ?? emptyWindows(seriesId, aggregation.measures)
+        for (;;) {
+          const block = await rest.blockOf(seriesId)
+          if (!block) break
+          countPoints(block.times.length)
+          addPoints(windows, aggregation, block)
+        }
+        if (windows.startsNs.length > 0) yield windows
+      }
+    }
+  } finally {
+    await rest.close()
+  }
+}
+
+async function* none(): AsyncGenerator<Block> {}
+
+/** Hands blocks out series by series. */
+class BlockReader {
+  readonly #blocks: AsyncGenerator<Block>
+  #next: IteratorResult<Block, unknown> | null = null
+
+  constructor(blocks: AsyncGenerator<Block>) {
+    this.#blocks = blocks
+  }
+
+  async blockOf(seriesId: number): Promise<Block | null> {
+    this.#next ??= await this.#blocks.next()
+    if (this.#next.done || this.#next.value.seriesId !== seriesId) return null
+    const block = this.#next.value
+    this.#next = null
+    return block
+  }
+
+  async close(): Promise<void> {
+    await this.#blocks.return(undefined)
+  }
+}
+
+/** No buffered point is earlier; null if there is none in the range. */
+function firstBuffered({ tables }: ReadSource, { minTimeNs, maxTimeNs }: ReadBounds): bigint | null {
+  let first: bigint | null = null
+  for (const table of tables)
+    for (const zone of zonesWithin(table, minTimeNs, maxTimeNs))
+      if (first === null || zone.minTimeNs < first) first = zone.minTimeNs
+  return first === null || first > minTimeNs ? first : minTimeNs
+}
+
+/** Series whose windows are held together. */
+function* groupsOf(
+  { files }: ReadSource,
+  { seriesIds, minTimeNs, maxTimeNs }: ReadBounds,
+  { windowing, measures }: Aggregation,
+): Generator<readonly number[]> {
+  const { durationNs } = windowing
+  const windows = durationNs === 0n ? 1 : Number((maxTimeNs - minTimeNs) / durationNs) + 2
+  let group: number[] = []
+  let values = 0
+  for (const seriesId of seriesIds) {
+    const more = Math.min(windows, Math.ceil(expectedRows(files, seriesId))) * measures.length
+    if (group.length >= maxSeriesPerGroup || (group.length > 0 && values + more > maxValuesPerGroup)) {
+      yield group
+      group = []
+      values = 0
+    }
+    group.push(seriesId)
+    values += more
+  }
+  if (group.length > 0) yield group
+}
+
+async function windowsOfFiles(
+  source: ReadSource,
+  bounds: ReadBounds,
+  aggregation: Aggregation,
+  countPoints: AggregateRequest['countPoints'],
+): Promise<ReadonlyMap<number, SeriesWindows>> {
+  const found = new Map<number, SeriesWindows>()
+  const steps = stepsOf(source, bounds)
+  if (steps.length === 0) return found
+  try {
+    for await (const { windows, rowCount } of source.queryProcess.aggregateParquet(
+      { steps, aggregation },
+      source.signal,
+    )) {
+      countPoints(rowCount)
+      for (const each of windows) found.set(each.seriesId, each)
+    }
+  } catch (error) {
+    source.signal.throwIfAborted()
+    await reportDamage(source, source, error)
+  }
+  return found
+}
+
+function stepsOf(source: ReadSource, bounds: ReadBounds): readonly AggregateStep[] {
+  const { seriesIds, minTimeNs, maxTimeNs } = bounds
+  if (minTimeNs > maxTimeNs) return []
+  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
+  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
+  return planSteps(source.files, { minTimeNs, maxTimeNs, minSeries, maxSeries })
+    .flatMap((step) =>
+      planRead(step.files, { ...step, seriesIds }, source.fields.length).map((part) => {
+        const job = jobOf(source, part)
+        // Leaving out a list of series may be a join, which keeps no order.
+        return { ...job, merged: step.merged || job.files.some(({ deleted }) => deleted.length > 0) }
+      }),
+    )
+    .filter(({ files }) => files.length > 0)
+}
