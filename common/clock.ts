@@ -10,9 +10,27 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/**
+ * The wall clock in nanoseconds: as fine as the monotonic clock, and following whoever sets the wall clock. The origin
+ * that the platform gives does neither while a process lives.
+ */
+export function wallClockNs(dateMs: () => number, monotonicMs: () => number): () => bigint {
+  let originMs = dateMs() - monotonicMs()
+  return () => {
+    const nowMs = monotonicMs()
+    // The date is cut to milliseconds: up to one behind is no difference.
+    const aheadMs = originMs + nowMs - dateMs()
+    if (aheadMs < 0 || aheadMs > 1.5) originMs -= aheadMs
+    return BigInt(Math.round((originMs + nowMs) * 1000)) * 1000n
+  }
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  nowNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
+  nowNs: wallClockNs(
+    () => Date.now(),
+    () => performance.now(),
+  ),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { DamageList } from '../disk/damage.ts'
 import { FileStore } from '../files/file-store.ts'
-import { Log } from '../log/log.ts'
+import { Log, logBusy } from '../log/log.ts'
 import { logFolder } from '../log/replay.ts'
 import { QueryProcess } from '../query-process/client.ts'
 import { applyWrite } from './apply.ts'
@@ -22,7 +22,8 @@ import type { WriteOutcome, WriteRequest } from './outcome.ts'
 import { aggregatePoints, readPoints, type Readable } from './open-read.ts'
 import type { AggregateRequest, Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
-import { dropExpired } from './retention.ts'
+import { requireReplayRoom } from './replay-room.ts'
+import { dropExpired, RetentionClock } from './retention.ts'
 import { shares } from './shares.ts'
 import { statsOf, tablesOf, type EngineCounts } from './stats.ts'
 import { StoredDatabase } from './stored-database.ts'
@@ -247,7 +248,7 @@ export class Engine implements Reader {
     }
   }
 
-  /** @throws AppError unavailable, ERR_BUFFER_FULL */
+  /** @throws AppError unavailable: ERR_BUFFER_FULL, ERR_LOG_BUSY */
   #makeSureOfRoom(bytes: number): void {
     const { flushBytes, refuseBytes } = this.#shares
     // However large a batch, it finds room once the buffers are flushed.
@@ -257,6 +258,7 @@ export class Engine implements Reader {
     const mayWait = this.#waitingBytes === 0 || this.#waitingBytes + bytes <= this.#shares.waitingBytes
     if (isRoom && mayWait) return
     if (!isRoom) this.#flushInBackground()
+    if (isRoom) throw logBusy()
     throw new AppError('unavailable', 'ERR_BUFFER_FULL', 'points come faster than they can be put into files')
   }
 
@@ -265,11 +267,7 @@ export class Engine implements Reader {
     // Its ids would not be those that it had; nothing is flushed, so the log keeps the record.
     if (!this.#store.isComplete(record.databaseId)) return
     this.#apply(position, record)
-    if (!this.#damage.isEmpty) {
-      if (this.#bufferBytes() <= this.#shares.refuseBytes) return
-      const text = 'of a damaged node all that the log holds must fit into memory: it needs a higher limit'
-      throw new AppError('unavailable', 'ERR_REPLAY_MEMORY', text)
-    }
+    if (!this.#damage.isEmpty) return requireReplayRoom(this.#bufferBytes(), this.#shares)
     if (this.#bufferBytes() <= this.#shares.flushBytes || this.#replayFlushFailed) return
     try {
       await this.#writeFrozen(this.#freezeBuffers(position))
@@ -381,6 +379,7 @@ export class Engine implements Reader {
   /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */
   async #keepUp(): Promise<void> {
     const { clock } = this.#options
+    const retentionClock = new RetentionClock(clock)
     for (;;) {
       try {
         await clock.sleep(upkeepMs, this.#stopped.signal)
@@ -390,7 +389,7 @@ export class Engine implements Reader {
       if (!this.#damage.isEmpty) continue
       await this.#ballast.keep()
       await this.#compactor.run(this.#attachments, this.#databases, this.#stopped.signal)
-      const expired = dropExpired(this.#store, this.#attachments, clock.nowNs())
+      const expired = dropExpired(this.#store, this.#attachments, retentionClock)
       const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
       const due =
         ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes || this.#freeze !== null || expired > 0

@@ -102,8 +102,7 @@ export class Log {
     if (this.#failure) throw failed(this.#failure)
     if (payload.length > maxRecordBytes / 2)
       throw new AppError('too-large', 'ERR_LOG_RECORD_SIZE', 'the request is too large for the log')
-    if (this.#waitingBytes > maxWaitingBytes)
-      throw new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk')
+    if (this.#waitingBytes > maxWaitingBytes) throw logBusy()
     return new Promise((resolve, reject) => {
       this.#waiting.push({ payload, durable: (position) => resolve(apply(position)), failed: reject })
       this.#waitingBytes += payload.length
@@ -262,6 +261,11 @@ export class Log {
     this.#waiting.unshift(...group)
     for (const { payload } of group) this.#waitingBytes += payload.length
   }
+}
+
+/** Writes wait for syncs, and more may not: a client should come back. */
+export function logBusy(): AppError {
+  return new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk')
 }
 
 /** Removes segments that were begun and never used, and synced lengths whose segment is gone. */
