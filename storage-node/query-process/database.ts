@@ -1,4 +1,5 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { messageOf } from '../../common/errors.ts'
 import type { Settings } from './messages.ts'
 import { quoteText } from './sql.ts'
 
@@ -37,7 +38,12 @@ export class Database {
     const name = this.keyName(path)
     if (this.#keys.has(name)) return
     const text = Buffer.from(key).toString('base64')
-    await connection.run(`PRAGMA add_parquet_key(${quoteText(name)}, ${quoteText(text)})`)
+    try {
+      await connection.run(`PRAGMA add_parquet_key(${quoteText(name)}, ${quoteText(text)})`)
+    } catch (error) {
+      // DuckDB's messages may quote the statement; this one has the key in it.
+      throw new Error(messageOf(error).replaceAll(text, '…'))
+    }
     this.#keys.add(name)
   }
 
