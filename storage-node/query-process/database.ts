@@ -38,12 +38,10 @@ export class Database {
     const name = this.keyName(path)
     if (this.#keys.has(name)) return
     const text = Buffer.from(key).toString('base64')
-    try {
-      await connection.run(`PRAGMA add_parquet_key(${quoteText(name)}, ${quoteText(text)})`)
-    } catch (error) {
-      // DuckDB's messages may quote the statement; this one has the key in it.
-      throw new Error(messageOf(error).replaceAll(text, '…'))
-    }
+    const making = connection.run(`PRAGMA add_parquet_key(${quoteText(name)}, ${quoteText(text)})`)
+    const failure = await making.then(() => null, messageOf)
+    // DuckDB's messages may quote the statement, and this one has the key in it.
+    if (failure !== null) throw new Error(failure.replaceAll(text, '…'))
     this.#keys.add(name)
   }
 
