@@ -4,6 +4,7 @@ import type { Logger } from '../../common/log.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
 import { isFull, type Disk } from '../disk/disk.ts'
+import { logBusy } from './busy.ts'
 import { removeSegment, replaySegments, type SealedSegment } from './replay.ts'
 import { maxRecordBytes } from './segment.ts'
 import { SegmentWriter, syncedSuffix } from './segment-writer.ts'
@@ -261,11 +262,6 @@ export class Log {
     this.#waiting.unshift(...group)
     for (const { payload } of group) this.#waitingBytes += payload.length
   }
-}
-
-/** Writes wait for syncs, and more may not: a client should come back. */
-export function logBusy(): AppError {
-  return new AppError('unavailable', 'ERR_LOG_BUSY', 'too many writes wait for the disk')
 }
 
 /** Removes segments that were begun and never used, and synced lengths whose segment is gone. */
