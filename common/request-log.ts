@@ -1,5 +1,13 @@
 /** Every path that clients may call, whole: there are no prefixes and no patterns. */
-export const clientPaths = ['/ping', '/health', '/ready', '/write', '/query', '/api/v2/write'] as const
+export const clientPaths = [
+  '/ping',
+  '/health',
+  '/ready',
+  '/write',
+  '/query',
+  '/api/v2/write',
+  '/api/v2/delete',
+] as const
 export type ClientPath = (typeof clientPaths)[number]
 
 const known: ReadonlySet<string> = new Set(clientPaths)

@@ -390,11 +390,10 @@ export class Engine implements Reader {
       if (!this.#damage.isEmpty) continue
       await this.#ballast.keep()
       await this.#compactor.run(this.#attachments, this.#databases, this.#stopped.signal)
-      const expired = dropExpired(this.#store, this.#attachments, retentionClock)
-      const ageMs = this.#oldestUnflushedMs === null ? 0 : clock.monotonicMs() - this.#oldestUnflushedMs
-      const due =
-        ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes || this.#freeze !== null || expired > 0
-      if (due) await this.#tryToFlush()
+      dropExpired(this.#store, this.#attachments, retentionClock)
+      const ageMs = clock.monotonicMs() - (this.#oldestUnflushedMs ?? Infinity)
+      const waits = this.#freeze !== null || this.#store.changed
+      if (waits || ageMs > flushAgeMs || this.#log.sizeBytes > flushLogBytes) await this.#tryToFlush()
     }
   }
 }

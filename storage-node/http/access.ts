@@ -35,7 +35,12 @@ function refuse(parts: NodeParts, exchange: Exchange, reason: DenialReason, toke
 }
 
 /** @throws AppError forbidden, in the words of the dialect */
-export function requireWrite(parts: NodeParts, exchange: AuthenticatedExchange, database: string): void {
+export function requireWrite(
+  parts: NodeParts,
+  exchange: AuthenticatedExchange,
+  database: string,
+  what: 'write' | 'delete' = 'write',
+): void {
   const { principal, dialect } = exchange
   if (mayAccess(principal, 'write', database)) return
   noteDenial(parts, exchange, 'write-not-permitted', principal.tokenId)
@@ -43,7 +48,7 @@ export function requireWrite(parts: NodeParts, exchange: AuthenticatedExchange, 
     'forbidden',
     'ERR_FORBIDDEN',
     dialect === 'v2'
-      ? 'insufficient permissions for write'
+      ? `insufficient permissions ${what === 'write' ? 'for write' : 'to delete'}`
       : `${JSON.stringify(principal.tokenId)} user is not authorized to write to database ${JSON.stringify(database)}`,
   )
 }

@@ -4,6 +4,7 @@ import type { NodeParts } from './parts.ts'
 import { health, ping, ready } from './probes.ts'
 import { queryV1 } from './v1/query.ts'
 import { writeV1 } from './v1/write.ts'
+import { deleteV2 } from './v2/delete.ts'
 import { writeV2 } from './v2/write.ts'
 
 export type Method = 'GET' | 'HEAD' | 'POST'
@@ -28,6 +29,7 @@ const served: Readonly<Record<ClientPath, Endpoint>> = {
   '/write': { access: 'authenticated', methods: ['POST'], serve: writeV1 },
   '/query': { access: 'authenticated', methods: ['GET', 'POST'], serve: queryV1 },
   '/api/v2/write': { access: 'authenticated', methods: ['POST'], serve: writeV2 },
+  '/api/v2/delete': { access: 'authenticated', methods: ['POST'], serve: deleteV2 },
 }
 
 export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>(Object.entries(served))

@@ -8,9 +8,11 @@ import { parseArgs } from 'node:util'
 import { lineProtocol } from './influxql/data.ts'
 import type { RecordedRequest } from './influxql/request.ts'
 import { recordedRequests } from './influxql/requests.ts'
+import { deleteSteps, type RecordedStep } from './influxql/deletes.ts'
 
 /**
- * Records what a real InfluxDB 1.8.10 answers: `node test/conformance/record-influxql.ts --influxd PATH`. The answers
+ * Records what a real InfluxDB 1.8.10 answers: `node test/conformance/record-influxql.ts --influxd PATH`, with
+ * `--only deletes` for these alone. The answers
  * go to test/golden/influxql, against which the unit tests hold the query engine. The server runs with one processor,
  * which makes the order of equal points and the rounding of sums repeatable.
  */
@@ -89,8 +91,27 @@ async function record(base: string): Promise<void> {
   }
 }
 
+/** Deletes change what is there: they are recorded one after the other, in a database of their own. */
+async function recordDeletes(base: string): Promise<void> {
+  const parameters = { db: 'deletes' }
+  await ask(base, { q: 'CREATE DATABASE deletes' })
+  const recorded: RecordedStep[] = []
+  for (const step of deleteSteps) {
+    if ('q' in step) {
+      recorded.push({ ...step, body: (await ask(base, { q: step.q, parameters })).body })
+      continue
+    }
+    const response = await fetch(`${base}/write?db=deletes`, { method: 'POST', body: step.write })
+    recorded.push({ ...step, body: await response.text() })
+  }
+  mkdirSync(join(golden, '../influxql-deletes'), { recursive: true })
+  writeFileSync(join(golden, '../influxql-deletes/steps.json'), `${JSON.stringify(recorded, null, 1)}\n`)
+  console.log(`deletes: ${recorded.length} answers`)
+}
+
 async function main(): Promise<void> {
-  const { influxd } = parseArgs({ options: { influxd: { type: 'string' } } }).values
+  const options = { influxd: { type: 'string' }, only: { type: 'string' } } as const
+  const { influxd, only } = parseArgs({ options }).values
   if (influxd === undefined) throw new Error('--influxd PATH is missing: the program of InfluxDB 1.8.10')
   mkdirSync(golden, { recursive: true })
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-influxd-'))
@@ -104,7 +125,8 @@ async function main(): Promise<void> {
   try {
     const base = `http://127.0.0.1:${port}`
     await ready(base)
-    await record(base)
+    if (only !== 'deletes') await record(base)
+    await recordDeletes(base)
   } finally {
     server.kill()
     await ended

@@ -80,6 +80,11 @@ function contextOf(
     chunkSize: asked.chunkSize,
     authorize: (needs) => refusalOf(exchange.principal, needs),
     commands: parts.commands,
+    deletions: {
+      databaseId: (name) =>
+        requireState(parts).document.databases.find((database) => database.name === name)?.id ?? null,
+      delete: (request) => requireEngine(parts).delete(request),
+    },
     limits: parts.queryLimits,
     signal,
   }

@@ -63,7 +63,7 @@ export async function writeV2(parts: NodeParts, exchange: AuthenticatedExchange)
   respond(exchange, 204, {}, '')
 }
 
-const bucketNotFound = (bucket: string) =>
+export const bucketNotFound = (bucket: string) =>
   new AppError('not-found', 'ERR_BUCKET_NOT_FOUND', `bucket ${JSON.stringify(bucket)} not found`)
 
 const hasPolicy = (database: DatabaseState, policy: string): boolean =>

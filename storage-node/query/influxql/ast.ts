@@ -176,6 +176,14 @@ export type CatalogStatement =
   | { readonly kind: 'drop database'; readonly name: string }
   | { readonly kind: 'drop retention policy'; readonly name: string; readonly database: string }
 
+export type DeleteStatement =
+  | {
+      readonly kind: 'delete' | 'drop series'
+      readonly sources: readonly Source[]
+      readonly condition: Expr | null
+    }
+  | { readonly kind: 'drop measurement'; readonly name: string }
+
 /** A statement that parses but that Holdfast does not run, with what it would need. `text` holds no password. */
 export interface UnsupportedStatement {
   readonly kind: 'unsupported'
@@ -189,4 +197,5 @@ export type Statement =
   | { readonly kind: 'explain'; readonly analyze: boolean; readonly select: SelectStatement }
   | ShowStatement
   | CatalogStatement
+  | DeleteStatement
   | UnsupportedStatement

@@ -1,4 +1,5 @@
 import type { DatabaseState } from '../../../common/state-document.ts'
+import type { DeleteRequest } from '../../engine/delete.ts'
 import type { Reader } from '../../engine/reader.ts'
 
 /** A database as queries see it. */
@@ -43,6 +44,14 @@ export interface CatalogCommands {
   dropRetentionPolicy(database: string, policy: string): Promise<void>
 }
 
+/** What statements that delete points call. */
+export interface Deletions {
+  /** Also of a database that the caller may write to and not read. @returns null where there is none */
+  databaseId(database: string): string | null
+  /** @throws AppError as `Engine.delete` */
+  delete(request: DeleteRequest): Promise<void>
+}
+
 /** What a statement needs to be allowed to do. `text` is the statement in its normal form, without passwords. */
 export interface StatementNeeds {
   readonly kind: 'read' | 'write' | 'admin' | 'none'
@@ -84,6 +93,7 @@ export interface QueryContext {
   /** @returns null, or the text of the refusal, which becomes the statement's error */
   authorize(needs: StatementNeeds): string | null
   readonly commands: CatalogCommands
+  readonly deletions: Deletions
   readonly limits: QueryLimits
   readonly signal: AbortSignal
 }

@@ -1,5 +1,5 @@
 import { unreachable } from '../../../common/errors.ts'
-import type { CatalogStatement, ShowClauses, ShowStatement, Statement, TagKeyClause } from './ast.ts'
+import type { CatalogStatement, ShowClauses, ShowStatement, Source, Statement, TagKeyClause } from './ast.ts'
 import { formatDuration, formatGoDuration } from './duration.ts'
 import { formatExpr, formatIdentifier, formatSelect, formatSource } from './format.ts'
 
@@ -18,6 +18,14 @@ export function formatStatement(statement: Statement): string {
     case 'alter retention policy':
     case 'drop retention policy':
       return formatCatalog(statement)
+    case 'drop measurement':
+      return `DROP MEASUREMENT ${formatIdentifier(statement.name)}`
+    case 'delete':
+    case 'drop series': {
+      const { kind, sources, condition } = statement
+      const where = condition === null ? '' : ` WHERE ${formatExpr(condition)}`
+      return `${kind.toUpperCase()}${formatSources(sources)}${where}`
+    }
     default:
       return formatShow(statement)
   }
@@ -97,8 +105,11 @@ const on = (database: string): string => (database === '' ? '' : ` ON ${formatId
 const count = (keyword: string, n: number): string => (n > 0 ? ` ${keyword} ${n}` : '')
 
 function formatFrom({ database, sources }: ShowClauses): string {
-  return on(database) + (sources.length === 0 ? '' : ` FROM ${sources.map(formatSource).join(', ')}`)
+  return on(database) + formatSources(sources)
 }
+
+const formatSources = (sources: readonly Source[]): string =>
+  sources.length === 0 ? '' : ` FROM ${sources.map(formatSource).join(', ')}`
 
 function formatKey({ operator, value }: TagKeyClause): string {
   return ` WITH KEY ${operator} ${value.kind === 'string' ? formatIdentifier(value.value) : formatExpr(value)}`

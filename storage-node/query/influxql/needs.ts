@@ -34,6 +34,10 @@ export function needsOfStatement(statement: Statement, database: string | null):
     case 'alter retention policy':
     case 'drop retention policy':
       return [needs('admin', null)]
+    case 'delete':
+    case 'drop series':
+    case 'drop measurement':
+      return [needs('write', '')]
     case 'show retention policies':
     case 'show measurements':
       return [needs('read', statement.database)]

@@ -1,7 +1,7 @@
 import type { Statement, UnsupportedStatement } from './ast.ts'
-import { formatExpr, formatIdentifier, formatSelect, formatSource } from './format.ts'
-import { ParseError, parseErrorAt, unexpected } from './parse-error.ts'
-import { parseCondition, parseSelect, parseSources } from './parse-select.ts'
+import { formatIdentifier, formatSelect } from './format.ts'
+import { parseErrorAt, unexpected } from './parse-error.ts'
+import { parseSelect } from './parse-select.ts'
 import type { TokenBuffer } from './token-buffer.ts'
 
 /**
@@ -52,28 +52,6 @@ export function parseExplain(tokens: TokenBuffer): Statement {
   const analyze = tokens.accept('ANALYZE')
   tokens.expect('SELECT')
   return { kind: 'explain', analyze, select: parseSelect(tokens, 'optional') }
-}
-
-export const parseDelete = (tokens: TokenBuffer): UnsupportedStatement =>
-  parseDeletion(tokens, 'DELETE', 'write')
-export const parseDropSeries = (tokens: TokenBuffer): UnsupportedStatement =>
-  parseDeletion(tokens, 'DROP SERIES', 'write')
-
-function parseDeletion(tokens: TokenBuffer, name: string, needs: Needs): UnsupportedStatement {
-  const first = tokens.scan()
-  tokens.unscan()
-  const sources = tokens.accept('FROM') ? parseSources(tokens, false) : []
-  for (const source of sources) {
-    if (source.kind !== 'measurement') continue
-    if (source.retentionPolicy !== '')
-      throw new ParseError('retention policy not supported at line 1, char 1')
-    if (source.database !== '') throw new ParseError('database not supported at line 1, char 1')
-  }
-  const condition = parseCondition(tokens)
-  if (condition === null && sources.length === 0) throw unexpected(first, 'FROM', 'WHERE')
-  const from = sources.length === 0 ? '' : ` FROM ${sources.map(formatSource).join(', ')}`
-  const where = condition === null ? '' : ` WHERE ${formatExpr(condition)}`
-  return unsupported(name, needs, name + from + where)
 }
 
 export function parseDropShard(tokens: TokenBuffer): UnsupportedStatement {

@@ -3,6 +3,7 @@ import type { Statement } from './ast.ts'
 import { bindValue } from './parameters.ts'
 import { ParseError, unexpected } from './parse-error.ts'
 import * as catalog from './parse-catalog.ts'
+import { parseDeletion, parseDropMeasurement } from './parse-delete.ts'
 import * as other from './parse-other.ts'
 import * as show from './parse-show.ts'
 import { parseSelect } from './parse-select.ts'
@@ -17,7 +18,7 @@ interface Words {
 
 const statements: Words = {
   SELECT: (tokens) => parseSelect(tokens, 'optional'),
-  DELETE: other.parseDelete,
+  DELETE: parseDeletion('delete'),
   SHOW: {
     CONTINUOUS: { QUERIES: other.plain('SHOW CONTINUOUS QUERIES', 'read') },
     DATABASES: () => ({ kind: 'show databases' }),
@@ -49,9 +50,9 @@ const statements: Words = {
   DROP: {
     CONTINUOUS: { QUERY: other.parseDropContinuousQuery },
     DATABASE: catalog.parseDropDatabase,
-    MEASUREMENT: other.parseNamed('DROP MEASUREMENT', 'admin'),
+    MEASUREMENT: parseDropMeasurement,
     RETENTION: { POLICY: catalog.parseDropRetentionPolicy },
-    SERIES: other.parseDropSeries,
+    SERIES: parseDeletion('drop series'),
     SHARD: other.parseDropShard,
     SUBSCRIPTION: other.parseDropSubscription,
     USER: other.parseNamed('DROP USER', 'admin'),

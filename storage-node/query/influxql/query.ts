@@ -5,6 +5,7 @@ import type { CatalogStatement, SelectStatement, Statement } from './ast.ts'
 import { statementError } from './condition.ts'
 import { compileSelect } from './compile.ts'
 import type { QueryContext } from './context.ts'
+import { runDelete } from './delete.ts'
 import { formatStatement } from './format-statement.ts'
 import { needsOfStatement } from './needs.ts'
 import { resolveSelect } from './resolve.ts'
@@ -104,6 +105,16 @@ async function* runStatement(
       return
     case 'show cardinality':
       yield* linked(statementId, show.showCardinality(statement, context))
+      return
+    // As in InfluxDB 1.8, of these only DELETE says nothing of GET.
+    case 'delete':
+      await runDelete(statement, context)
+      yield success(statementId, [])
+      return
+    case 'drop series':
+    case 'drop measurement':
+      await runDelete(statement, context)
+      yield success(statementId, [], context.readOnly ? [warningOf(statement)] : [])
       return
     default:
       await runCommand(statement, context)

@@ -43,6 +43,7 @@ export function contextOf(reader: Reader, changes: Partial<QueryContext> = {}): 
     chunkSize: 10_000,
     authorize: () => null,
     commands,
+    deletions: { databaseId: (name) => (name === 'd' ? '0123456789abcdef' : null), delete: async () => {} },
     limits: {
       maxSeries: 1_000_000,
       maxPoints: 10_000_000,
