@@ -1,13 +1,14 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
-import { silentLogger } from '../../common/log.ts'
+import { createLogger, silentLogger } from '../../common/log.ts'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import type { ReadJob, Rows } from '../../storage-node/query-process/messages.ts'
-import { temporaryFolder } from './engine-support.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { allFiles, openEngine, readAll, temporaryFolder, write } from './engine-support.ts'
 
 /**
  * Promise: a flipped bit in a Parquet file is found by the read that comes upon it, wherever it is, and spoils no other
@@ -79,7 +80,7 @@ async function read(path: string): Promise<string> {
 }
 
 /** Every byte of what says how to read the file; of the rest one in so many. */
-const every = process.env['HOLDFAST_EVERY_BYTE'] ? 1 : 16
+const every = process.env['HOLDFAST_EVERY_BYTE'] ? 1 : 32
 
 test('of a file, whatever bit is flipped', async () => {
   await using folder = await temporaryFolder()
@@ -120,4 +121,38 @@ test('of a file, whatever bit is flipped', async () => {
   }
   expect(found).toBeGreaterThan(150)
   expect(fatal).toBeGreaterThan(0)
+})
+
+test('of a file that would be merged: the merge fails, all that there was stays, reads name the file', async () => {
+  await using folder = await temporaryFolder()
+  const clock = new FakeClock()
+  const said: string[] = []
+  const log = createLogger('engine', { destination: { write: (line) => said.push(line) } })
+  const engine = await openEngine(folder.path, { clock, log })
+  for (let round = 0; round < 9; round++) {
+    const lines = Array.from(
+      { length: 200 },
+      (_, k) => `m,t=${k % 5} v=${round * 1_000 + k}.5 ${round * 200 + k}`,
+    )
+    await write(engine, lines.join('\n'))
+    await engine.flush()
+  }
+  const files = [...(await allFiles(join(folder.path, 'files')))].filter(([path]) =>
+    path.endsWith('.parquet'),
+  )
+  const [path, content] = files[4]!
+  content[Math.floor(content.length / 2)]! ^= 4
+  await writeFile(path, content)
+  const damaged = { kind: 'corrupt', message: expect.stringContaining(`${basename(path)} is damaged`) }
+  await clock.advance(5_000)
+  await expect.poll(() => said.join(''), { timeout: 30_000 }).toContain('files could not be compacted')
+  expect(said.join('')).toContain(`${basename(path)} is damaged`)
+  expect([...(await allFiles(join(folder.path, 'files'))).keys()]).toEqual(
+    expect.arrayContaining(files.map(([name]) => name)),
+  )
+  expect(engine.stats().files).toBe(9)
+  await expect(readAll(engine)).rejects.toMatchObject(damaged)
+  expect(await readAll(engine, { maxTimeNs: 799n })).toHaveLength(800)
+  await expect(readAll(engine, { minTimeNs: 900n, maxTimeNs: 900n })).rejects.toMatchObject(damaged)
+  await engine.close()
 })

@@ -71,7 +71,7 @@ const kinds: readonly (readonly [kind: string, pattern: RegExp, outcome: Outcome
   ['synced length', /\.synced$/, 'unharmed'],
 ]
 
-const every = process.env['HOLDFAST_EVERY_BYTE'] ? 1 : 5
+const every = process.env['HOLDFAST_EVERY_BYTE'] ? 1 : 11
 
 /** All of a small file; of a larger one its head and a byte in so many. */
 function positions(sizeBytes: number): number[] {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, type Clock } from '../../common/clock.ts'
-import { silentLogger } from '../../common/log.ts'
+import { silentLogger, type Logger } from '../../common/log.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { nodeDisk } from '../../storage-node/disk/node-disk.ts'
@@ -41,13 +41,14 @@ export interface OpenOptions extends DatabaseOptions {
   readonly organizationId?: string
   readonly dataKey?: Uint8Array
   readonly memoryLimitBytes?: number
+  readonly log?: Logger
 }
 
 export async function openEngine(dataFolder: string, options: OpenOptions = {}): Promise<Engine> {
   const engine = await Engine.open({
     disk: nodeDisk,
     clock: options.clock ?? systemClock,
-    log: silentLogger,
+    log: options.log ?? silentLogger,
     organizationId: options.organizationId ?? '0123456789abcdef',
     dataKey: options.dataKey ?? new Uint8Array(32).fill(options.keyByte ?? 1),
     dataFolder,

@@ -112,20 +112,20 @@ test('while points are written, put into files, merged and read', async () => {
   const clock = new FakeClock()
   const engine = await openEngine(folder.path, { clock, dataKey, memoryLimitBytes: 64 * 1024 * 1024 })
   for (let round = 0; round < 9; round++) {
-    const lines = Array.from({ length: 3_000 }, (_, k) => {
+    const lines = Array.from({ length: 2_000 }, (_, k) => {
       // Each text is another one, so that files are of a size that takes time to write.
       const long = `${text}${randomBytes(60).toString('hex')}`
-      return `${measurement},${key}=${tag}${k % 5} ${field}="${long}",v=${k} ${round * 3_000 + k}`
+      return `${measurement},${key}=${tag}${k % 5} ${field}="${long}",v=${k} ${round * 2_000 + k}`
     })
     await write(engine, lines.join('\n'))
     await engine.flush()
   }
   const wanted = { measurement: measurement!, fields: [field!, 'v'] }
   const before = await readAll(engine, wanted)
-  expect([before.length, engine.stats().files]).toEqual([27_000, 9])
+  expect([before.length, engine.stats().files]).toEqual([18_000, 9])
   await clock.advance(5_000)
   await expect.poll(() => engine.stats().files, { timeout: 60_000 }).toBe(1)
-  expect((await readAll(engine, wanted)).length).toBe(27_000)
+  expect((await readAll(engine, wanted)).length).toBe(18_000)
   await engine.useDataKey(randomBytes(32))
   await engine.close()
   await search.stop()
