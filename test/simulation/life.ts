@@ -48,6 +48,8 @@ export class Life implements World {
   readonly #writers: number
   readonly #faultChance: number
   #numbers = 0
+  /** What the process before left free on a disk that was full. */
+  #roomBytes: number | null = null
   #era!: Era
   readonly #ledger = new Ledger()
   readonly #logger = createLogger('simulation', {
@@ -111,7 +113,10 @@ export class Life implements World {
     this.clock = new SimulatedClock(this.clock.nowMs() + random.below(10_000))
     this.model.noteTime(this.clock.nowNs())
     const disk = new SimulatedDisk(this.#storage, random, (line) => this.#trace(line))
-    const era: Era = { disk, crashStep, fatal: null, isFaulty: false, violation: null }
+    const isLast = crashStep === Number.POSITIVE_INFINITY
+    if (!isLast && random.chance(0.7)) disk.faults.roomBytes = this.#roomBytes
+    const isFull = disk.faults.roomBytes !== null
+    const era: Era = { disk, crashStep, fatal: null, isFaulty: isFull, violation: null }
     this.#era = era
     stage.disk = disk
     this.#trace('open')
@@ -123,7 +128,8 @@ export class Life implements World {
       return (await this.#check(engine)) ? engine : null
     } catch (error) {
       if (!era.isFaulty) throw error
-      this.#trace('does not open')
+      this.#trace(`does not open: ${String(error)}`)
+      this.#count('did not open')
       return null
     }
   }
@@ -184,7 +190,7 @@ export class Life implements World {
       if (random.chance(0.02)) this.#pass(random.pick([100, 2_000, 6_000, 6_000]))
       if (random.chance(0.001)) this.#setClock()
       if (random.chance(this.#faultChance)) this.#fault()
-      if (this.#era.disk.faults.full && random.chance(0.03)) this.#era.disk.faults.full = false
+      if (random.chance(0.01)) this.#era.disk.faults.roomBytes = null
     }
   }
 
@@ -257,6 +263,7 @@ export class Life implements World {
     const { disk, fatal, crashStep } = this.#era
     const reached = disk.steps >= crashStep
     disk.kill()
+    this.#roomBytes = disk.faults.roomBytes
     this.crashes++
     this.steps += disk.steps
     const losesPower = this.random.chance(0.6)
@@ -283,9 +290,9 @@ export class Life implements World {
   #fault(): void {
     const { faults } = this.#era.disk
     this.#era.isFaulty = true
-    if (this.random.chance(0.7)) faults.full = true
+    if (this.random.chance(0.7)) faults.roomBytes = this.random.below(this.random.pick([1, 3_000, 60_000]))
     else faults.failSync = true
-    this.#trace(faults.full ? 'the disk is full' : 'a sync will fail')
+    this.#trace(`room: ${faults.roomBytes}, a sync will fail: ${faults.failSync}`)
   }
 
   #count(what: string): void {

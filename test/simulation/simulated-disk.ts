@@ -11,6 +11,8 @@ interface Pending {
   readonly step: Step
   readonly path: string
   readonly act: () => void
+  /** The room that it takes. */
+  readonly neededBytes: () => number
   /** What a crash or a full disk may leave of it. */
   readonly actPartly: () => void
   readonly actFailing: () => void
@@ -21,10 +23,16 @@ interface Pending {
 }
 
 export interface Faults {
-  /** What needs room fails. */
-  full: boolean
+  /** What is free; null is more than anybody needs. */
+  roomBytes: number | null
   /** The next sync, of a file or a folder, fails. */
   failSync: boolean
+}
+
+interface More {
+  readonly needed?: () => number
+  readonly partly?: () => void
+  readonly failing?: () => void
 }
 
 const totalBytes = 1_000_000
@@ -39,7 +47,7 @@ export const nameOf = (path: string): string => path.replace(/\.[0-9a-f]{8}-[0-9
  * whoever drives the simulation decides when. After a crash nothing is ever answered.
  */
 export class SimulatedDisk implements Disk {
-  readonly faults: Faults = { full: false, failSync: false }
+  readonly faults: Faults = { roomBytes: null, failSync: false }
   /** Files of which a sync has failed. */
   readonly unsynced: string[] = []
   readonly #storage: Storage
@@ -176,7 +184,7 @@ export class SimulatedDisk implements Disk {
 
   async space(): Promise<DiskSpace> {
     await this.#alive()
-    return { freeBytes: this.faults.full && this.#random.chance(0.5) ? 0 : totalBytes, totalBytes }
+    return { freeBytes: this.faults.roomBytes ?? totalBytes, totalBytes }
   }
 
   #file(inode: Inode, path: string): DiskFile {
@@ -190,6 +198,7 @@ export class SimulatedDisk implements Disk {
 
   #write(inode: Inode, path: string, bytes: Uint8Array, offset: number): Promise<void> {
     return this.#perform('write', path, () => inode.write(bytes, offset), {
+      needed: () => Math.max(0, offset + bytes.length - inode.content.length),
       partly: () => inode.write(bytes.subarray(0, this.#random.below(bytes.length + 1)), offset),
     })
   }
@@ -208,26 +217,19 @@ export class SimulatedDisk implements Disk {
     if (this.#dead) await never
   }
 
-  #perform(
-    step: Step,
-    path: string,
-    act: () => unknown,
-    {
-      partly = () => undefined,
-      failing = () => undefined,
-    }: { partly?: () => void; failing?: () => void } = {},
-  ): Promise<void> {
+  #perform(step: Step, path: string, act: () => unknown, more: More = {}): Promise<void> {
     if (this.#dead) return never
-    const isSync = step === 'sync' || step === 'sync-folder'
     const isSlow =
-      (isSync && this.#random.chance(0.1)) || (step === 'read' && !this.isIdle && this.#random.chance(0.3))
+      (isSync(step) && this.#random.chance(0.1)) ||
+      (step === 'read' && !this.isIdle && this.#random.chance(0.3))
     return new Promise<void>((resolve, reject) => {
       this.#pending.push({
         step,
         path,
         act: () => void act(),
-        actPartly: partly,
-        actFailing: failing,
+        neededBytes: more.needed ?? (() => (step === 'create' ? 1 : 0)),
+        actPartly: more.partly ?? (() => undefined),
+        actFailing: more.failing ?? (() => undefined),
         resolve,
         reject,
         delay: isSlow ? this.#random.between(1, 40) : 0,
@@ -237,23 +239,14 @@ export class SimulatedDisk implements Disk {
 
   #do(pending: Pending): void {
     const { step, path } = pending
-    const needsRoom = step === 'create' || step === 'write' || (step === 'rename' && this.#random.chance(0.3))
-    const isSync = step === 'sync' || step === 'sync-folder'
-    let code: string | null = null
+    const code = this.#failureOf(pending)
     try {
-      if (this.faults.full && needsRoom) {
-        code = this.#random.pick(['ENOSPC', 'EDQUOT'])
-        pending.actPartly()
-        throw failure(code, path)
-      }
-      if (this.faults.failSync && isSync) {
-        code = 'EIO'
-        this.faults.failSync = false
-        pending.actFailing()
-        if (step === 'sync') this.unsynced.push(path)
-        throw failure(code, path)
-      }
-      pending.act()
+      const beforeBytes = this.#usedBytes()
+      if (code === null) pending.act()
+      else if (code === 'EIO') pending.actFailing()
+      else pending.actPartly()
+      this.#takeRoom(code === null || code === 'EIO' ? this.#usedBytes() - beforeBytes : Infinity)
+      if (code !== null) throw failure(code, path)
       this.#trace(`${step} ${nameOf(path)}`)
       pending.resolve()
     } catch (error) {
@@ -261,7 +254,30 @@ export class SimulatedDisk implements Disk {
       pending.reject(error as Error)
     }
   }
+
+  #failureOf({ step, path, neededBytes }: Pending): string | null {
+    const { faults } = this
+    if (faults.failSync && isSync(step)) {
+      faults.failSync = false
+      if (step === 'sync') this.unsynced.push(path)
+      return 'EIO'
+    }
+    if (faults.roomBytes === null) return null
+    const isRefused = step === 'rename' && faults.roomBytes === 0 && this.#random.chance(0.3)
+    return isRefused || neededBytes() > faults.roomBytes ? this.#random.pick(['ENOSPC', 'EDQUOT']) : null
+  }
+
+  #takeRoom(bytes: number): void {
+    const { faults } = this
+    if (faults.roomBytes !== null) faults.roomBytes = Math.max(0, faults.roomBytes - bytes)
+  }
+
+  #usedBytes(): number {
+    return this.faults.roomBytes === null ? 0 : this.#storage.usedBytes
+  }
 }
+
+const isSync = (step: Step): boolean => step === 'sync' || step === 'sync-folder'
 
 /** Another step of the crash may have taken the file away. */
 function actIfPossible(pending: Pending): void {

@@ -24,6 +24,12 @@ export class Storage {
     return this.#names.keys()
   }
 
+  get usedBytes(): number {
+    let bytes = 0
+    for (const { content } of this.#names.values()) bytes += content.length
+    return bytes
+  }
+
   create(path: string): Inode {
     const inode = new Inode()
     this.#change([[path, inode]])
