@@ -50,16 +50,35 @@ export interface HttpServerSettings {
     /** Looks at a connection that TLS accepted. @returns false to end it */
     readonly accept?: (socket: TLSSocket) => boolean
   }
+  /** Connections at the same time; more are answered 503, or closed where TLS would have to answer first. */
   readonly maxConnections?: number
   /** Connections at the same time that count as from one source; more are closed at once. */
   readonly perSource?: { readonly maxConnections: number; readonly keyOf: (address: string) => string }
+  /** The head of a request must have arrived whole within this time, also the first one of a connection. */
+  readonly headersTimeoutMs?: number
   /** A request must have arrived whole within this time. */
   readonly requestTimeoutMs?: number
+  /** How often it is looked whether these two times are over. */
+  readonly checkIntervalMs?: number
   /** Must be longer than the idle time of the clients' pools, so that it is they who close. */
   readonly keepAliveTimeoutMs?: number
   /** How long running requests may take to end when the server stops. */
   readonly drainMs?: number
 }
+
+const tellEveryMs = 60_000
+const lingerMs = 1_000
+const tooManyText = 'too many connections'
+const tooManyBody = `${JSON.stringify({ error: tooManyText, code: 'unavailable', message: tooManyText })}\n`
+const tooManyConnections = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Connection: close',
+  'Retry-After: 2',
+  'Content-Type: application/json',
+  `Content-Length: ${tooManyBody.length}`,
+  '',
+  tooManyBody,
+].join('\r\n')
 
 const statusOfClientError = (code: string | undefined): string =>
   code === 'ERR_HTTP_REQUEST_TIMEOUT'
@@ -93,6 +112,9 @@ export class HttpServer implements Component {
   readonly #running = new Set<ServerResponse>()
   readonly #bySource = new Map<string, number>()
   readonly #refused = new WeakSet<Socket>()
+  #connections = 0
+  /** When it was last told that there are too many. */
+  #toldMs = Number.NEGATIVE_INFINITY
   #draining = false
 
   constructor(settings: HttpServerSettings) {
@@ -141,13 +163,13 @@ export class HttpServer implements Component {
   }
 
   #create(): Server {
-    const { tls, maxConnections, requestTimeoutMs, keepAliveTimeoutMs } = this.#settings
+    const { tls } = this.#settings
     const limits = {
       maxHeaderSize: 32_768,
-      headersTimeout: 15_000,
-      requestTimeout: requestTimeoutMs ?? 300_000,
-      keepAliveTimeout: keepAliveTimeoutMs ?? 75_000,
-      connectionsCheckingInterval: 5_000,
+      headersTimeout: this.#settings.headersTimeoutMs ?? 15_000,
+      requestTimeout: this.#settings.requestTimeoutMs ?? 300_000,
+      keepAliveTimeout: this.#settings.keepAliveTimeoutMs ?? 75_000,
+      connectionsCheckingInterval: this.#settings.checkIntervalMs ?? 5_000,
     }
     const listener = (request: IncomingMessage, response: ServerResponse) =>
       this.#onRequest(request, response)
@@ -168,9 +190,30 @@ export class HttpServer implements Component {
         if (!accept(socket)) socket.destroy()
       })
     }
-    server.maxConnections = maxConnections ?? 4_096
-    server.on('connection', (socket: Socket) => this.#countSource(socket))
+    server.on('connection', (socket: Socket) => this.#admit(socket))
     return server
+  }
+
+  #admit(socket: Socket): void {
+    if (this.#connections >= (this.#settings.maxConnections ?? 4_096)) return this.#turnAway(socket)
+    this.#connections++
+    socket.once('close', () => this.#connections--)
+    this.#countSource(socket)
+  }
+
+  #turnAway(socket: Socket): void {
+    const { clock, log, tls } = this.#settings
+    this.#refused.add(socket)
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#toldMs >= tellEveryMs) {
+      this.#toldMs = nowMs
+      log.warn({ listener: this.name, connections: this.#connections }, 'too many connections')
+    }
+    if (tls) return void socket.destroy()
+    socket.end(tooManyConnections)
+    // Closed at once, with a request unread, it would take the answer with it.
+    const timer = setTimeout(() => socket.destroy(), lingerMs)
+    socket.once('close', () => clearTimeout(timer))
   }
 
   #countSource(socket: Socket): void {

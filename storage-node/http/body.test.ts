@@ -66,6 +66,8 @@ describe('no body takes more memory than it may, and every refusal is an answer'
     ['plain', 'x'.repeat(maxBytes), {}],
     ['compressed', gzipSync('x'.repeat(maxBytes)), gzip],
     ['empty', '', {}],
+    ['an encoding that is none', 'x', { 'content-encoding': 'identity' }],
+    ['gzip by its other names', gzipSync('x'), { 'content-encoding': 'X-GZip' }],
     ['two gzip members', Buffer.concat([gzipSync('x'), gzipSync('y')]), gzip],
   ])('taken: %s', async (_name, body, headers) => {
     expect((await post(body, headers))[0]).toBe(200)
@@ -81,10 +83,25 @@ describe('no body takes more memory than it may, and every refusal is an answer'
     ['what is no gzip', 'x', gzip, 400],
     ['half of a gzip', gzipSync('x'.repeat(maxBytes)).subarray(0, 15), gzip, 400],
     ['nothing as gzip', '', gzip, 400],
+    ['an encoding that nobody undoes', 'x', { 'content-encoding': 'deflate' }, 415],
+    ['one encoding upon another', gzipSync(gzipSync('x')), { 'content-encoding': 'gzip, gzip' }, 415],
   ])('refused: %s', async (_name, body, headers, status) => {
     expect((await post(body, headers))[0]).toBe(status)
     expect((await post(body, headers, true))[0]).toBe(status)
     expect(budget.usedBytes).toBe(0)
+  })
+
+  test('a body that is announced as too large is refused before any of it has come', async () => {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () => {
+        socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n')
+      })
+      socket.once('data', (piece) => {
+        socket.destroy()
+        resolve(piece.toString())
+      })
+    })
+    expect(answer).toMatch(/^HTTP\/1.1 413 /)
   })
 
   test('when all bodies together are too much, one is told to come back', async () => {

@@ -77,10 +77,19 @@ class Pieces {
 
 const tooLarge = () => new AppError('too-large', 'ERR_BODY_TOO_LARGE', 'Request Entity Too Large')
 
+/** @throws AppError invalid, ERR_BODY_ENCODING for an encoding that nobody would undo */
+function isGzip(request: IncomingMessage): boolean {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (encoding === '' || encoding === 'identity') return false
+  if (encoding === 'gzip' || encoding === 'x-gzip') return true
+  const text = `Content-Encoding "${encoding}" is not supported: gzip or identity expected`
+  throw new AppError('invalid', 'ERR_BODY_ENCODING', text)
+}
+
 /**
  * Reads a request's body and passes it on, decompressed where `Content-Encoding: gzip` says so. Its bytes count in
  * the budget until `use` is done with them.
- * @throws AppError too-large, unavailable, or invalid for a damaged gzip stream
+ * @throws AppError too-large, unavailable, or invalid for another encoding or a damaged gzip stream
  */
 export async function withBody<T>(
   exchange: Pick<Exchange, 'request' | 'response'>,
@@ -89,14 +98,14 @@ export async function withBody<T>(
   maxBytes: number = maxBodyBytes,
 ): Promise<T> {
   const { request, response } = exchange
+  const isCompressed = isGzip(request)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
   if (request.headers.expect !== undefined) response.writeContinue()
   const reservation = budget.open()
   try {
     const encoded = new Pieces(reservation, maxBytes)
     await collect(request, encoded)
-    const encoding = request.headers['content-encoding'] ?? 'identity'
-    const body = encoding === 'gzip' ? await gunzip(encoded, reservation, maxBytes) : encoded.whole()
+    const body = isCompressed ? await gunzip(encoded, reservation, maxBytes) : encoded.whole()
     return await use(body)
   } finally {
     reservation.release()

@@ -23,6 +23,10 @@ describe('each dialect has the bodies, headers and codes that its clients look f
     expect(csv.body).toBe('error\n"not found: ""x"""\n')
   })
 
+  test.each(['v1', 'v2'] as const)('%s: an encoding that nobody undoes is 415', (dialect) => {
+    expect(answerOf(error('invalid', 'Content-Encoding', 'ERR_BODY_ENCODING'), dialect).status).toBe(415)
+  })
+
   test('v1: 401 asks for credentials and says nothing else', () => {
     expect(answerOf(error('unauthenticated', 'the token expired'), 'v1')).toEqual({
       status: 401,

@@ -12,6 +12,11 @@ export interface ErrorAnswer extends WireError {
 /** Seconds after which a client should come back, where coming back may help. */
 const retryAfterSeconds = 2
 
+/** Codes whose status says more than their kind does. */
+const statuses: Readonly<Record<string, number>> = {
+  ERR_BODY_ENCODING: 415,
+}
+
 /** Codes that InfluxDB 1.8 answers with another status than their kind has. */
 const v1Statuses: Readonly<Record<string, number>> = {
   ERR_WRITE_POLICY_NOT_FOUND: 500,
@@ -28,11 +33,12 @@ export function answerOf(error: unknown, dialect: Dialect, form: AnswerForm = co
   const message = known && kind !== 'internal' ? known.message : 'internal error'
   // One body for all, which the gateway can give as well.
   if (kind === 'unauthenticated') return { status: 401, ...unauthorized(dialect) }
+  const code = known?.code ?? ''
   const wire =
     dialect === 'v2'
-      ? { status: v2Status(kind), ...v2Error(v2Code(kind), message) }
+      ? { status: statuses[code] ?? v2Status(kind), ...v2Error(v2Code(kind), message) }
       : {
-          status: v1Statuses[known?.code ?? ''] ?? statusOf(kind),
+          status: statuses[code] ?? v1Statuses[code] ?? statusOf(kind),
           ...inForm(v1Error(statusOf(kind), message), message, form),
         }
   if (kind !== 'unavailable' && kind !== 'too-many-requests') return wire
