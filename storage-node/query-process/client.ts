@@ -249,8 +249,8 @@ function send(job: Job, request: Request): void {
 }
 
 function failureOf(job: Job, message: string): AppError {
-  // What another job has done says nothing of this one's files.
-  if (job.lost !== null || message.startsWith('FATAL Error')) return failure(message)
+  // The process may have ended since DuckDB gave its reason; what another job has done is no reason of this one's.
+  if (message === job.lost || message.startsWith('FATAL Error')) return failure(message)
   return failure(message, statementFailed)
 }
 
