@@ -6,7 +6,7 @@ import type { Bodies, LoadAnswer, LoadOrder, LoadResult } from './loader.ts'
 
 const kept = new Map<string, readonly Buffer[]>()
 const retryMs = 100
-const maxRefusals = 10_000
+const refusedLimitMs = 30_000
 
 function bodiesOf(wanted: Bodies): readonly Buffer[] {
   const key = JSON.stringify(wanted)
@@ -32,12 +32,14 @@ async function write(order: Extract<LoadOrder, { kind: 'write' }>): Promise<Load
   const cpu = process.cpuUsage()
   const startedMs = performance.now()
   const send = async (body: Buffer): Promise<void> => {
+    const deadlineMs = performance.now() + refusedLimitMs
     for (;;) {
       const answer = await pool.request({ method: 'POST', path: url.pathname + url.search, headers, body })
       const text = await answer.body.text()
       if (answer.statusCode < 300) return
-      const again = [429, 503].includes(answer.statusCode) && refusals++ < maxRefusals
+      const again = [429, 503].includes(answer.statusCode) && performance.now() < deadlineMs
       if (!again) throw new Error(`write: ${answer.statusCode} ${text.slice(0, 500)}`)
+      refusals++
       await sleep(retryMs)
     }
   }
