@@ -8,7 +8,9 @@ const layer = (name: string, include: string[], more: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      layer('unit', ['{common,operator,gateway,storage-node,local-kubernetes,scripts}/**/*.test.ts']),
+      layer('unit', [
+        '{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench}/**/*.test.ts',
+      ]),
       layer('tidy', ['test/tidy/**/*.test.ts']),
       layer('simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 1_800_000 }),
       layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),

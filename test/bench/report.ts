@@ -29,7 +29,7 @@ export function ratio(ours: Figure | undefined, peer: Figure | undefined, better
 }
 
 /** A table in Markdown; the columns are the servers, then ours against each peer. */
-export function markdown(table: Table, kinds: readonly ServerKind[]): string {
+export function markdown(table: Table, kinds: readonly Pick<ServerKind, 'name' | 'title'>[]): string {
   const peers = kinds.filter(({ name }) => name !== 'holdfast')
   const head = [
     table.unit,

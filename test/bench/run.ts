@@ -40,6 +40,7 @@ export async function withServers<T>(
       const kills = await server.group.memoryKills()
       if (run.memoryLimitBytes !== null || (kills ?? 0) > 0)
         run.say(`${server.kind.title}: ${kills ?? 'nobody counts the'} processes killed for want of memory`)
+      if (!server.alive()) run.say(`${server.kind.title} had ended: ${await server.lastWords()}`)
       await server.dispose()
     }
   }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,6 +48,8 @@ export interface Server {
   /** From the start of the program to its first answer that it is ready. */
   readonly startMs: number
   alive(): boolean
+  /** The end of what it wrote to its outputs. */
+  lastWords(): Promise<string>
   send(method: 'GET' | 'POST', path: string, body?: string): Promise<string>
   createDatabase(name: string): Promise<void>
   diskBytes(): Promise<number>
@@ -79,9 +81,13 @@ async function start(
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const startedMs = performance.now()
-  const child = launch(await kind.command(folder, port, settings), group)
+  const output = join(folder, 'output')
+  const child = await launch(await kind.command(folder, port, settings), group, output)
+  const lastWords = async () => (await readFile(output, 'utf8')).slice(-1_000)
   const { startMs, headers } = await started(child, async () => {
-    await untilReady(kind, child, `${url}${kind.readyPath}`)
+    await untilReady(child, `${url}${kind.readyPath}`).catch(async (error: unknown) => {
+      throw new Error(`${kind.title}: ${await lastWords()}`, { cause: error })
+    })
     return { startMs: performance.now() - startedMs, headers: await kind.headers(folder) }
   })
   const send = (method: 'GET' | 'POST', path: string, body?: string) =>
@@ -94,6 +100,7 @@ async function start(
     folder,
     startMs,
     pid: child.pid!,
+    lastWords,
     alive: () => child.exitCode === null && child.signalCode === null,
     send,
     async createDatabase(name) {
@@ -121,14 +128,17 @@ export interface Command {
 }
 
 /** Through a shell where there is a memory group, so that the program is in it from its first page on. */
-function launch(command: Command, group: ProcessGroup): ChildProcess {
+async function launch(command: Command, group: ProcessGroup, output: string): Promise<ChildProcess> {
   const line = [command.program, ...command.args]
   const [program, ...args] =
     group.joinFile === null ? line : ['sh', '-c', 'echo $$ > "$0" && exec "$@"', group.joinFile, ...line]
-  return spawn(program!, args, {
-    env: { ...process.env, ...command.env },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const file = await open(output, 'a')
+  try {
+    const env = { ...process.env, ...command.env }
+    return spawn(program!, args, { env, stdio: ['ignore', file.fd, file.fd] })
+  } finally {
+    await file.close()
+  }
 }
 
 /** A server that does not come up is not left behind. */
@@ -141,18 +151,18 @@ async function started<T>(child: ChildProcess, wait: () => Promise<T>): Promise<
   }
 }
 
-async function untilReady(kind: ServerKind, child: ChildProcess, url: string): Promise<void> {
+async function untilReady(child: ChildProcess, url: string): Promise<void> {
   const deadlineMs = performance.now() + readyLimitMs
   while (performance.now() < deadlineMs) {
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`${kind.title} ended with ${child.exitCode ?? child.signalCode}`)
+      throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`)
     const ready = await request(url)
       .then(async ({ statusCode, body }) => (await body.dump(), statusCode < 300))
       .catch(() => false)
     if (ready) return
     await sleep(5)
   }
-  throw new Error(`${kind.title} is not ready after ${readyLimitMs / 1000} s`)
+  throw new Error(`it is not ready after ${readyLimitMs / 1000} s`)
 }
 
 async function sendTo(
