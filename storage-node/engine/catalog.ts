@@ -88,30 +88,33 @@ export class Catalog {
     fields: readonly [from: number, end: number],
     position: number,
   ): boolean {
-    const isIn = (places: ReadonlyMap<number, number>, [from, end]: readonly [number, number]) =>
-      [...places].some(([place, by]) => place >= from && place < end && by <= position)
+    const isIn = (places: ReadonlyMap<number, number>, [from, end]: readonly [number, number]) => {
+      for (const [place, by] of places) if (place >= from && place < end && by <= position) return true
+      return false
+    }
     return isIn(this.#droppedSeries, series) || isIn(this.#droppedFields, fields)
   }
 
   /**
    * Forgets series; a measurement without series is forgotten with its fields.
+   * @param measurement null for all
    * @param position of the log
    */
-  dropSeries(ids: readonly number[], position: number): void {
-    const gone = new Set(ids.filter((id) => this.#idOfKey.get(this.#keys[id]!) === id))
-    const names = new Set<string>()
-    for (const id of gone) {
-      const key = this.#keys[id]!
-      const [measurement, ...tags] = JSON.parse(key) as string[]
-      this.#idOfKey.delete(key)
-      this.#droppedSeries.set(id, position)
-      names.add(measurement!)
-      countTags(this.#measurements.get(measurement!)!.tagKeys, tags, -1)
-    }
-    for (const name of names) {
-      const entry = this.#measurements.get(name)!
-      entry.seriesIds = entry.seriesIds.filter((id) => !gone.has(id))
-      if (entry.seriesIds.length > 0) continue
+  dropSeries(measurement: string | null, isDropped: (id: number) => boolean, position: number): void {
+    const entries = measurement === null ? this.#measurements.values() : [this.#measurements.get(measurement)]
+    for (const entry of entries) {
+      const gone = entry?.seriesIds.filter(isDropped) ?? []
+      if (!entry || gone.length === 0) continue
+      const isWhole = gone.length === entry.seriesIds.length
+      for (const id of gone) {
+        const key = this.#keys[id]!
+        this.#idOfKey.delete(key)
+        this.#droppedSeries.set(id, position)
+        if (!isWhole) countTags(entry.tagKeys, (JSON.parse(key) as string[]).slice(1), -1)
+      }
+      entry.seriesIds = isWhole ? [] : entry.seriesIds.filter((id) => !isDropped(id))
+      if (!isWhole) continue
+      entry.tagKeys.clear()
       for (const { place } of entry.fields.values()) this.#droppedFields.set(place, position)
       entry.fields.clear()
     }

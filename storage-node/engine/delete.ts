@@ -1,11 +1,11 @@
 import { AppError } from '../../common/errors.ts'
-import { pickColumn } from '../buffer/merge.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
+import { copyRows, finishVector, newVector } from '../buffer/vector.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { BatchColumn } from '../line-protocol/batch.ts'
 import type { DeleteRecord } from './record.ts'
 import { allTables, type Buffers, type StoredDatabase } from './stored-database.ts'
-import { everyTimeNs, hasSeries, isDeleted, runsOf } from './tombstones.ts'
+import { everyTimeNs, hasSeries, runsOf } from './tombstones.ts'
 
 /** What to delete: all that was written before and is in all of these. */
 export interface DeleteRequest {
@@ -98,62 +98,75 @@ export function applyDelete(
     record.minTimeNs === everyTimeNs.minTimeNs &&
     record.maxTimeNs === everyTimeNs.maxTimeNs
   if (!isEverything) return
-  const live = catalog.liveSeries(record.measurement)
-  catalog.dropSeries(
-    live.filter((id) => hasSeries(record.series, id)),
-    position,
-  )
+  catalog.dropSeries(record.measurement, (id) => hasSeries(record.series, id), position)
 }
 
 function deleteRows(buffers: Buffers, record: DeleteRecord): void {
   for (const { retentionPolicy, measurement, table } of allTables(buffers)) {
     if (record.retentionPolicy !== null && record.retentionPolicy !== retentionPolicy) continue
     if (record.measurement !== null && record.measurement !== measurement) continue
-    const rows = keptRows(table, record)
-    if (rows.length === table.rowCount) continue
+    const kept = keptRows(table, record)
+    if (kept.length === 2 && kept[0] === 0 && kept[1] === table.rowCount) continue
     const tables = buffers.get(retentionPolicy)!
     // A read under way and a flush go on with the rows that they began with: those do not change.
-    if (rows.length > 0) tables.set(measurement, copyOf(table, rows))
+    if (kept.length > 0) tables.set(measurement, copyOf(table, kept))
     else tables.delete(measurement)
   }
 }
 
-function keptRows({ series, times, rowCount }: TableBuffer, record: DeleteRecord): Int32Array {
-  const areas = [record]
-  const rows = new Int32Array(rowCount)
-  let count = 0
-  for (let row = 0; row < rowCount; row++)
-    if (!isDeleted(areas, series[row]!, times[row]!)) rows[count++] = row
-  return rows.subarray(0, count)
+/** @returns runs of rows that stay: where one begins, where it ends, and so on */
+function keptRows({ series, times, rowCount }: TableBuffer, record: DeleteRecord): number[] {
+  const { minTimeNs, maxTimeNs } = record
+  const anyTime = minTimeNs === everyTimeNs.minTimeNs && maxTimeNs === everyTimeNs.maxTimeNs
+  const kept: number[] = []
+  let isOpen = false
+  let lastId = -1
+  let isNamed = false
+  for (let row = 0; row < rowCount; row++) {
+    if (series[row] !== lastId) {
+      lastId = series[row]!
+      isNamed = hasSeries(record.series, lastId)
+    }
+    const stays = !isNamed || !(anyTime || (times[row]! >= minTimeNs && times[row]! <= maxTimeNs))
+    if (stays !== isOpen) kept.push(row)
+    isOpen = stays
+  }
+  if (isOpen) kept.push(rowCount)
+  return kept
 }
 
-function copyOf(table: TableBuffer, rows: Int32Array): TableBuffer {
-  const rowCount = rows.length
-  const picking = {
-    rows,
-    sources: new Uint8Array(rowCount),
-    targets: Int32Array.from({ length: rowCount }, (_, index) => index),
-    targetCount: rowCount,
-  }
+/** @param kept runs of rows, at least one */
+function copyOf(table: TableBuffer, kept: readonly number[]): TableBuffer {
+  let rowCount = 0
+  for (let k = 0; k < kept.length; k += 2) rowCount += kept[k + 1]! - kept[k]!
+  const seriesOfRow = new Uint32Array(rowCount)
+  const times = new BigInt64Array(rowCount)
+  eachRun(kept, (from, end, to) => {
+    seriesOfRow.set(table.series.subarray(from, end), to)
+    times.set(table.times.subarray(from, end), to)
+  })
   const numbers: number[] = []
   const columns: BatchColumn[] = []
   for (const number of table.fields) {
-    const { type } = table.column(number)!
-    const column = pickColumn(type, [table.column(number)], picking)
+    const all = table.column(number)!
+    const vector = newVector(all.type, rowCount)
+    eachRun(kept, (from, end, to) => copyRows(all, from, vector, to, end - from))
+    const column = finishVector(vector, rowCount)
     if (!column) continue
     numbers.push(number)
     columns.push({ ...column, name: '' })
   }
-  const indexOf = new Map<number, number>()
-  const seriesOfRow = Uint32Array.from(rows, (row) => {
-    const id = table.series[row]!
-    const known = indexOf.get(id)
-    if (known === undefined) indexOf.set(id, indexOf.size)
-    return known ?? indexOf.size - 1
-  })
-  const times = BigInt64Array.from({ length: rowCount }, (_, index) => table.times[rows[index]!]!)
+  const lastId = seriesOfRow.reduce((a, b) => Math.max(a, b))
+  const ids = Uint32Array.from({ length: lastId + 1 }, (_, id) => id)
   const copy = new TableBuffer()
-  const batch = { measurement: '', rowCount, series: [], seriesOfRow, times, columns }
-  copy.append(batch, Uint32Array.from(indexOf.keys()), numbers, null)
+  copy.append({ measurement: '', rowCount, series: [], seriesOfRow, times, columns }, ids, numbers, null)
   return copy
+}
+
+function eachRun(runs: readonly number[], visit: (from: number, end: number, to: number) => void): void {
+  let to = 0
+  for (let k = 0; k < runs.length; k += 2) {
+    visit(runs[k]!, runs[k + 1]!, to)
+    to += runs[k + 1]! - runs[k]!
+  }
 }

@@ -6,7 +6,7 @@ import { keyBytes, type Keyring } from '../crypto/keyring.ts'
 import type { DamageList } from '../disk/damage.ts'
 import { hasCode, isFull, type Disk } from '../disk/disk.ts'
 import { Catalog } from '../engine/catalog.ts'
-import type { Tombstone } from '../engine/tombstones.ts'
+import { coversWhole, type Tombstone } from '../engine/tombstones.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import { resealed, sealFileKey, unsealFileKey } from './file-key.ts'
 import { findMissing, removeOrphans } from './inventory.ts'
@@ -239,7 +239,7 @@ export class FileStore {
     this.#dropDeleted()
     for (const [databaseId, position] of this.#deleted)
       if (position <= checkpoint) this.#deleted.delete(databaseId)
-    this.#dropCovered()
+    this.#dropCovered((file) => this.#tombstones.covers(file))
     for (const name of this.#unnamed) if (!this.#pins.has(name)) await this.#remove(name)
   }
 
@@ -308,11 +308,11 @@ export class FileStore {
   /** Deletes points in files, also those that are being made; files that are deleted as a whole go at once. */
   addTombstone(tombstone: Tombstone): void {
     this.#tombstones.add(tombstone)
-    this.#dropCovered()
+    this.#dropCovered((file) => coversWhole(tombstone, file))
   }
 
-  #dropCovered(): void {
-    const covered = this.#files.filter((file) => this.#tombstones.covers(file))
+  #dropCovered(isCovered: (file: StoredFile) => boolean): void {
+    const covered = this.#files.filter(isCovered)
     const names = new Set(covered.map(({ entry }) => entry.name))
     this.drop(({ name }) => names.has(name))
     this.#tombstones.prune(this.#files)

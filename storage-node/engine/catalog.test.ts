@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { Catalog, seriesKey } from './catalog.ts'
+
+/** Promise: what was dropped is gone for everybody, its ids and numbers are never anybody else's, and dictionaries of an earlier time still say what was there then. */
+
+const key = (tag: string) => seriesKey('m', [['t', tag]])
+const isIn = (ids: readonly number[]) => (id: number) => ids.includes(id)
+
+function catalogOf(): Catalog {
+  const catalog = new Catalog()
+  for (const tag of ['a', 'b']) catalog.addSeries(key(tag))
+  catalog.addSeries(seriesKey('n', [['u', 'x']]))
+  catalog.addField('m', 'v', 'float')
+  catalog.addField('n', 'v', 'integer')
+  return catalog
+}
+
+/** As the dictionaries up to a position would give it to the next start. */
+function reopened(catalog: Catalog, position: number): Catalog {
+  const next = new Catalog()
+  for (const each of catalog.seriesKeys(0, catalog.seriesCount, position)) next.addSeries(each)
+  for (const field of catalog.fieldList(0, catalog.fieldCount, position)) next.addField(...field)
+  return next
+}
+
+test('a dropped series comes again as a new one; the measurement keeps its fields', () => {
+  const catalog = catalogOf()
+  catalog.dropSeries('m', isIn([0]), 5)
+  expect(catalog.series('m').map(({ id }) => id)).toEqual([1])
+  expect(catalog.seriesId(key('a'))).toBeUndefined()
+  expect([catalog.liveSeriesCount, catalog.seriesCount]).toEqual([2, 3])
+  expect(catalog.addSeries(key('a'))).toBe(3)
+  expect(catalog.schema('m')).toEqual({ name: 'm', tagKeys: ['t'], fields: new Map([['v', 'float']]) })
+})
+
+test('a measurement without series has no fields, and its next fields have other numbers', () => {
+  const catalog = catalogOf()
+  catalog.dropSeries('m', () => true, 5)
+  expect([catalog.schema('m'), catalog.schema('n')?.name]).toEqual([null, 'n'])
+  catalog.addSeries(key('a'))
+  expect(catalog.addField('m', 'v', 'string')).toMatchObject({ number: 1, place: 2, type: 'string' })
+  catalog.dropSeries(null, () => true, 6)
+  expect(catalog.liveSeries(null)).toEqual([])
+  expect(catalog.addField('m', 'w', 'float').number).toBe(2)
+})
+
+test('a tag key goes with the last series that has it', () => {
+  const catalog = catalogOf()
+  catalog.addSeries(
+    seriesKey('m', [
+      ['t', 'a'],
+      ['z', '1'],
+    ]),
+  )
+  expect(catalog.schema('m')!.tagKeys).toEqual(['t', 'z'])
+  catalog.dropSeries('m', isIn([3]), 5)
+  expect(catalog.schema('m')!.tagKeys).toEqual(['t'])
+})
+
+test('dictionaries say what was there at their position, also after what was dropped is settled', () => {
+  const catalog = catalogOf()
+  catalog.dropSeries('m', isIn([0]), 5)
+  catalog.dropSeries('n', () => true, 8)
+  expect(reopened(catalog, 4).liveSeriesCount).toBe(3)
+  expect(reopened(catalog, 5).liveSeries(null)).toEqual([1, 2])
+  expect(reopened(catalog, 7).schema('n')?.fields.get('v')).toBe('integer')
+  expect(reopened(catalog, 8).schema('n')).toBeNull()
+  expect(catalog.hasDropped([0, 1], [0, 0], 4)).toBe(false)
+  expect(catalog.hasDropped([0, 1], [0, 0], 5)).toBe(true)
+  expect(catalog.hasDropped([1, 3], [0, 1], 7)).toBe(false)
+  expect(catalog.hasDropped([3, 3], [1, 2], 8)).toBe(true)
+  catalog.settle(5)
+  expect(catalog.hasDropped([0, 3], [0, 2], 5)).toBe(false)
+  expect(reopened(catalog, 5).liveSeries(null)).toEqual([1, 2])
+  catalog.settle(8)
+  const again = reopened(catalog, 8)
+  expect([again.liveSeriesCount, again.seriesCount, again.fieldCount]).toEqual([1, 3, 2])
+  expect(again.addField('n', 'v', 'float').number).toBe(1)
+})
