@@ -5,6 +5,7 @@ import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
 import { DataKeyChange } from './data-key-change.ts'
 import { readDataKeys } from './data-key-file.ts'
+import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
@@ -117,6 +118,7 @@ export async function createStorageNode(
 function dataOf(engine: EngineComponent): DataDisposal {
   return {
     databasesWithData: () => engine.require().databasesWithData(),
+    requireWritable: () => requireNone(engine.require().damage),
     dropDatabase: (id) => engine.require().deleteDatabase(id),
   }
 }

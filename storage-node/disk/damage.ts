@@ -33,11 +33,15 @@ export class DamageList {
 
   /** @throws AppError unavailable, ERR_READ_ONLY, naming the first damage */
   requireNone(): void {
-    const [first] = this.#found
-    if (first) throw new AppError('unavailable', 'ERR_READ_ONLY', `the node is read-only: ${textOf(first)}`)
+    requireNone(this.#found)
   }
 }
 
-export function textOf({ file, offsetBytes, what }: FileDamage): string {
+/** @throws AppError unavailable, ERR_READ_ONLY, naming the first */
+export function requireNone([first]: readonly FileDamage[]): void {
+  if (first) throw new AppError('unavailable', 'ERR_READ_ONLY', `the node is read-only: ${textOf(first)}`)
+}
+
+function textOf({ file, offsetBytes, what }: FileDamage): string {
   return `${file}${offsetBytes === null ? '' : ` at byte ${offsetBytes}`}: ${what}`
 }

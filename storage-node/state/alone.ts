@@ -42,6 +42,8 @@ export function adminTokenState(token: string): TokenState {
 export interface DataDisposal {
   /** Ids of all databases that have data. */
   databasesWithData(): readonly string[]
+  /** @throws AppError unavailable, when nothing can be deleted as long as somebody has not repaired something */
+  requireWritable(): void
   dropDatabase(databaseId: string): Promise<void>
 }
 
@@ -79,6 +81,8 @@ export function aloneCommands(store: StateStore, data: DataDisposal): CatalogCom
     async dropDatabase(database) {
       const id = idOf(database)
       if (id === null) return
+      // Before the document changes: a database that cannot be deleted must not be lost from sight.
+      data.requireWritable()
       await store.update((document) => ({
         ...document,
         databases: document.databases.filter((there) => there.id !== id),

@@ -176,6 +176,7 @@ describe('alone: a dropped database leaves nothing, whenever the process is kill
       there,
       killed: false,
       databasesWithData: () => [...there],
+      requireWritable: () => undefined,
       async dropDatabase(id) {
         if (this.killed) throw new Error('killed')
         there.delete(id)
@@ -203,6 +204,18 @@ describe('alone: a dropped database leaves nothing, whenever the process is kill
     disposal.killed = false
     await deleteForgotten(kept, disposal, silentLogger)
     expect([...disposal.there]).toEqual([b])
+  })
+
+  test('a database that cannot be deleted stays in sight', async () => {
+    const store = await newStore(memoryFile())
+    await store.replace('', firstDocument(own))
+    const requireWritable = () => {
+      throw new Error('the node is read-only')
+    }
+    const commands = aloneCommands(store, { ...data(), requireWritable })
+    await commands.createDatabase('a', null)
+    await expect(commands.dropDatabase('a')).rejects.toThrow('the node is read-only')
+    expect(store.inForce!.document.databases.map(({ name }) => name)).toEqual(['a'])
   })
 
   test('a node that has lost its document deletes nothing', async () => {

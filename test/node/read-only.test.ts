@@ -111,7 +111,10 @@ describe('a damaged log', () => {
       [points.slice(0, 2), points.slice(0, 1)],
       [points.slice(0, 1), points.slice(0, 1)],
     ]).toContainEqual(served)
-    expect(await ask(node, 'DROP DATABASE b')).toMatch(/^the node is read-only: /)
+    for (const text of ['DROP DATABASE b', 'DELETE FROM old', 'DROP MEASUREMENT old'])
+      expect(await ask(node, text)).toMatch(/^the node is read-only: /)
+    expect(await ask(node, 'SHOW DATABASES')).toEqual([['a'], ['b']])
+    expect(await ask(node, 'SELECT v FROM old', 'b')).toHaveLength(2)
     expect(await node.stop()).toBe(0)
     expect(await allFiles(engine)).toEqual(before)
     await writeFile(log!, whole)
@@ -131,7 +134,12 @@ describe('a damaged file', () => {
     const node = await start(data)
     await expectReadOnly(node, `files/${name}`, /: it is missing$/)
     const answers = [await ask(node, 'SELECT v FROM old', 'a'), await ask(node, 'SELECT v FROM old', 'b')]
-    expect(answers).toContain(`${name} is damaged: points of measurement "old" from 1 to 2 cannot be read`)
+    const error = `${name} is damaged: points of measurement "old" from 1 to 2 cannot be read`
+    expect(answers).toContain(error)
+    const whose = answers[0] === error ? 'a' : 'b'
+    for (const text of ['count(v)', 'mean(v)', 'last(v)', 'v + 1'])
+      expect(await ask(node, `SELECT ${text} FROM old`, whose), text).toBe(error)
+    expect(await ask(node, 'SELECT v FROM old WHERE time > 2', whose)).toEqual([])
     expect(answers).toContainEqual([
       [1, 1],
       [2, 2],
