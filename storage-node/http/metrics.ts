@@ -19,6 +19,7 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['files', 'holdfast_node_files', 'Parquet files'],
   ['fileBytes', 'holdfast_node_file_bytes', 'Size of the Parquet files'],
   ['series', 'holdfast_node_series', 'Series that the index knows'],
+  ['tombstones', 'holdfast_node_tombstones', 'Deletes that files have yet to see'],
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
   ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
   ['pointsWritten', 'holdfast_node_points_written', 'Points stored since the start'],

@@ -1,6 +1,6 @@
 import { AppError } from '../../../common/errors.ts'
 import type { Expr } from '../../query/influxql/ast.ts'
-import { deleteRequestOf } from '../../query/influxql/delete.ts'
+import { deleteRequestOf, type Deletion } from '../../query/influxql/delete.ts'
 import { parseTimeLiteral } from '../../query/influxql/time-literal.ts'
 import { formatTime, maxTimeNs, minTimeNs } from '../../query/time.ts'
 import { requireWrite } from '../access.ts'
@@ -41,17 +41,21 @@ export async function deleteV2(parts: NodeParts, exchange: AuthenticatedExchange
   if (!database.retentionPolicies.some((each) => each.name === policy)) throw bucketNotFound(bucket)
 
   const engine = requireEngine(parts)
-  const request = await deleteRequestOf(
-    {
-      databaseId: database.id,
-      retentionPolicy: policy,
-      sources: [],
-      condition: body.condition,
-      range: { minNs: body.startNs, maxNs: body.stopNs },
-    },
-    engine,
-  )
-  if (request) await engine.delete(request)
+  const deletion: Deletion = {
+    databaseId: database.id,
+    retentionPolicy: policy,
+    sources: [],
+    condition: body.condition,
+    range: { minNs: body.startNs, maxNs: body.stopNs },
+  }
+  // To find the series is as much work as for a query.
+  const releaseSlot = parts.slots.take(document.limits.concurrentQueries)
+  try {
+    const request = await deleteRequestOf(deletion, engine)
+    if (request) await engine.delete(request)
+  } finally {
+    releaseSlot()
+  }
   respond(exchange, 204, {}, '')
 }
 
