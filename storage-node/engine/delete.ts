@@ -32,10 +32,12 @@ export const maxRuns = 50_000
  * @throws AppError too-large, ERR_DELETE_SERIES
  */
 export function deleteRecord(database: StoredDatabase, request: DeleteRequest): DeleteRecord | null {
-  const { seriesIds, ...rest } = request
-  if (seriesIds === null) return { kind: 'delete', ...rest, series: null }
+  const { databaseId, retentionPolicy, measurement, seriesIds, minTimeNs, maxTimeNs } = request
+  // Part by part: the manifest has no place for anything else, and a start refuses one that has.
+  const parts = { databaseId, retentionPolicy, measurement, minTimeNs, maxTimeNs }
+  if (seriesIds === null) return { kind: 'delete', ...parts, series: null }
   const wanted = new Set(seriesIds)
-  const live = database.catalog.liveSeries(request.measurement)
+  const live = database.catalog.liveSeries(measurement)
   const series = runsOf(
     live.filter((id) => wanted.has(id)),
     live,
@@ -48,7 +50,7 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
       `the delete names ${series.length / 2} groups of series, of at most ${maxRunsPerDelete}: delete by other tags, or in several parts`,
     )
   }
-  return { kind: 'delete', ...rest, series }
+  return { kind: 'delete', ...parts, series }
 }
 
 /** Deletes on their way into the log, within what a manifest may hold. */
