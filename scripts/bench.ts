@@ -34,6 +34,8 @@ await script(async () => {
   const startedMs = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
   const loader = startLoader()
+  // The next thing asked of the loader fails, and all servers and their data are removed on the way out.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => loader.stop())
   try {
     const kinds = [await holdfast(join(folder, 'program'))]
     if (options.peers.includes('influxdb')) kinds.push(await influxdb())

@@ -1,6 +1,7 @@
 import { gauges } from './devops.ts'
 import { short } from './figures.ts'
 import { latency } from './latency.ts'
+import { memoryTable, watchMemory } from './memory.ts'
 import type { Part } from './options.ts'
 import { queryRows } from './queries.ts'
 import { compactAll, devopsDay, load, queryNotes, queryTable } from './query-bench.ts'
@@ -18,12 +19,7 @@ export async function day(run: Run, parts: readonly Part[]): Promise<readonly Ta
     if (has('queries')) tables.push(await queryTable(run, servers, 'right after ingest', queryNotes(run)))
     if (has('queries') || has('size')) await compactAll(run, servers)
     if (has('size')) sizes.push(await sizeLine(run, servers, 'whole numbers'))
-    if (has('queries'))
-      tables.push(
-        await queryTable(run, servers, 'from files', [
-          'After a clean restart of ours, and with all files merged.',
-        ]),
-      )
+    if (has('queries')) tables.push(...(await queriesFromFiles(run, servers)))
     // Last of all: what it writes would count as size.
     if (has('latency')) tables.push(await latency(run, servers))
   })
@@ -35,6 +31,18 @@ export async function day(run: Run, parts: readonly Part[]): Promise<readonly Ta
     })
   if (sizes.length > 0) tables.push(sizeTable(sizes))
   return tables
+}
+
+/** And the memory that they take, from a start that has read nothing yet. */
+async function queriesFromFiles(run: Run, servers: readonly Server[]): Promise<readonly Table[]> {
+  const watch = watchMemory(servers)
+  try {
+    const notes = ['After a clean restart of ours, and with all files merged.']
+    const table = await queryTable(run, servers, 'from files', notes)
+    return [table, memoryTable('Memory under queries from files', await watch.lines('the eight types'))]
+  } finally {
+    watch.stop()
+  }
 }
 
 async function sizeLine(run: Run, servers: readonly Server[], what: string): Promise<Line> {

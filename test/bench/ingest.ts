@@ -1,6 +1,7 @@
 import type { Shape } from './devops.ts'
-import { mebibytes, spreadOf, withRange } from './figures.ts'
+import { spreadOf, withRange } from './figures.ts'
 import type { Bodies } from './loader.ts'
+import { memoryTable, watchMemory } from './memory.ts'
 import type { Figure, Line, Table } from './report.ts'
 import { hosts, linesPerBatch, settled, withServers, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
@@ -40,14 +41,18 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
   for (const group of groups)
     await withServers(run, async (servers) => {
       const watch = watchMemory(servers)
-      for (const each of group.filter(({ writers }) => only(writers))) {
-        const { rate, cost } = await oneCase(run, servers, each)
-        rates.push(rate)
-        costs.push(cost)
+      try {
+        for (const each of group.filter(({ writers }) => only(writers))) {
+          const { rate, cost } = await oneCase(run, servers, each)
+          rates.push(rate)
+          costs.push(cost)
+        }
+        memories.push(
+          ...(await watch.lines(group === groups[0] ? 'few series' : '100,000 new series a round')),
+        )
+      } finally {
+        watch.stop()
       }
-      const after =
-        group === groups[0] ? 'whole numbers, decimals, out of order' : '100,000 new series a round'
-      memories.push(...(await watch.lines(after)))
     })
   const rows = `${run.rows} rows of ten fields a round, ${run.rounds} rounds, ${linesPerBatch} lines a request; medians, least and most.`
   return [
@@ -59,13 +64,7 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
       lines: costs,
       notes: ['All of the server, its background work until it is idle again included.'],
     },
-    {
-      title: 'Memory',
-      unit: 'MiB',
-      better: 'less',
-      lines: memories,
-      notes: ['Private anonymous memory of the processes, and the working set as a kubelet counts it.'],
-    },
+    memoryTable('Memory under ingest', memories),
   ]
 }
 
@@ -139,46 +138,4 @@ async function oneRound(
   const cpuSeconds = (await server.group.cpuSeconds(server.pid)) - before
   if (result.refusals > 0) run.say(`${server.kind.title} asked ${result.refusals} times to come back later`)
   return { rate: (result.rows / result.elapsedMs) * 1000, cpuSeconds }
-}
-
-/** Samples the memory of all servers until asked for the figures. */
-function watchMemory(servers: readonly Server[]) {
-  const idle = Promise.all(servers.map((server) => server.group.memory(server.pid)))
-  const peaks = servers.map(() => ({ anonymousBytes: 0, workingSetBytes: 0 }))
-  const sample = async () => {
-    for (const [index, server] of servers.entries()) {
-      const memory = await server.group.memory(server.pid)
-      const peak = peaks[index]!
-      peak.anonymousBytes = Math.max(peak.anonymousBytes, memory.anonymousBytes)
-      peak.workingSetBytes = Math.max(peak.workingSetBytes, memory.workingSetBytes ?? 0)
-    }
-  }
-  const timer = setInterval(() => void sample(), 100)
-  return {
-    async lines(what: string): Promise<readonly Line[]> {
-      clearInterval(timer)
-      await settled(servers)
-      const after = await Promise.all(servers.map((server) => server.group.memory(server.pid)))
-      const line = (
-        name: string,
-        memories: readonly { anonymousBytes: number; workingSetBytes: number | null }[],
-      ) => ({
-        what: `${name}: anonymous, working set`,
-        figures: Object.fromEntries(
-          servers.map(({ kind }, index): [ServerName, Figure] => {
-            const { anonymousBytes, workingSetBytes } = memories[index]!
-            return [
-              kind.name,
-              { value: anonymousBytes, text: `${mebibytes(anonymousBytes)}, ${mebibytes(workingSetBytes)}` },
-            ]
-          }),
-        ),
-      })
-      return [
-        line('idle after the start', await idle),
-        line(`peak, ${what}`, peaks),
-        line(`after, ${what}`, after),
-      ]
-    },
-  }
 }

@@ -55,7 +55,7 @@ export async function latency(run: Run, servers: readonly Server[]): Promise<Tab
       },
     ],
     notes: [
-      `${requests} writes of 1,000 rows, one due every ${paceMs} ms, ${writers} connections; counted from when a write was due.`,
+      `${requests} writes of 1,000 rows, one due every ${paceMs} ms, ${writers} connections; counted from when a write was due. Event-loop delay is not among the figures: a node alone serves no metrics.`,
     ],
   }
 }

@@ -50,14 +50,15 @@ export function startLoader(): Loader {
     else waiting?.resolve(answer.result)
     waiting = null
   })
-  child.once('exit', (code) => waiting?.reject(new Error(`the loader ended with ${code}`)))
+  child.once('exit', (code, signal) => waiting?.reject(new Error(`the loader was ended: ${code ?? signal}`)))
   return {
     order(order) {
       if (waiting) throw new Error('the loader does one thing at a time')
+      if (!child.connected) throw new Error('the loader has ended')
       waiting = Promise.withResolvers<LoadResult>()
       child.send(order)
       return waiting.promise
     },
-    stop: () => child.disconnect(),
+    stop: () => void child.kill(),
   }
 }
