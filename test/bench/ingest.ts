@@ -37,23 +37,24 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
   const rates: Line[] = []
   const costs: Line[] = []
   const memories: Line[] = []
-  const groups = [cases.filter(({ newSeries }) => !newSeries), cases.filter(({ newSeries }) => newSeries)]
-  for (const group of groups)
+  const wanted = cases.filter(({ writers }) => only(writers))
+  for (const newSeries of [false, true]) {
+    const group = wanted.filter((each) => each.newSeries === newSeries)
+    if (group.length === 0) continue
     await withServers(run, async (servers) => {
       const watch = watchMemory(servers)
       try {
-        for (const each of group.filter(({ writers }) => only(writers))) {
+        for (const each of group) {
           const { rate, cost } = await oneCase(run, servers, each)
           rates.push(rate)
           costs.push(cost)
         }
-        memories.push(
-          ...(await watch.lines(group === groups[0] ? 'few series' : '100,000 new series a round')),
-        )
+        memories.push(...(await watch.lines(newSeries ? '100,000 new series a round' : 'few series')))
       } finally {
         watch.stop()
       }
     })
+  }
   const rows = `${run.rows} rows of ten fields a round, ${run.rounds} rounds, ${linesPerBatch} lines a request; medians, least and most.`
   return [
     { title: 'Ingest', unit: 'rows/s', better: 'more', lines: rates, notes: [rows] },
