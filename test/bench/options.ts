@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AppError } from '../../common/errors.ts'
 
 export const parts = ['ingest', 'queries', 'latency', 'size', 'startup'] as const
