@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { run } from '../../scripts/run.ts'
 import { Keyring } from '../../storage-node/crypto/keyring.ts'
+import { everyTimeNs } from '../../storage-node/engine/tombstones.ts'
 import { decodeManifest } from '../../storage-node/files/manifest.ts'
 import { ensurePythonPackages } from '../support/python-packages.ts'
-import { openEngine, readAll, temporaryFolder, write } from './engine-support.ts'
+import { databaseId, openEngine, readAll, temporaryFolder, write } from './engine-support.ts'
 
 /** Promise: whoever has the data key can read all points with common tools, without anything of ours. */
 
@@ -84,6 +85,18 @@ test('the documented script reads all files of a folder, with the names of their
   expect(rowsBySeries.get('day 2 host h4')).toBe(100)
   expect(rowsBySeries.get('t ä,="x')).toBe(3)
   expect(rowsBySeries.get('')).toBe(3)
+
+  // Of what was deleted since, files still hold all.
+  const again = await openEngine(dataFolder, { dataKey })
+  const request = { databaseId, retentionPolicy: null, measurement: 'm', seriesIds: [0, 2] }
+  await again.delete({ ...request, ...everyTimeNs })
+  await again.delete({ ...request, measurement: null, seriesIds: null, minTimeNs: 0n, maxTimeNs: 100n })
+  await again.flush()
+  const left = await readAll(again, { fields: ['v', 'other'] })
+  expect([left.length, again.stats().tombstones]).toEqual([1240, 2])
+  await again.close()
+  const less = await readWithPython(folder.path, keyFile)
+  expect(sum(less.filter(({ measurement }) => measurement === 'm').map(({ rows }) => rows))).toBe(left.length)
 
   await writeFile(keyFile, `${Buffer.alloc(32, 8).toString('base64')}\n`)
   await expect(readWithPython(folder.path, keyFile)).rejects.toThrow('KeyError')
