@@ -4,6 +4,7 @@ import { systemClock } from '../common/clock.ts'
 import { AppError, messageOf } from '../common/errors.ts'
 import { HttpServer } from '../common/http-server.ts'
 import { idOfUid } from '../common/ids.ts'
+import { idleCollection } from '../common/idle-collection.ts'
 import { Lifecycle, untilSignalled } from '../common/lifecycle.ts'
 import { createLogger, type Logger } from '../common/log.ts'
 import { createRegistry } from '../common/metrics.ts'
@@ -55,7 +56,7 @@ async function main(): Promise<void> {
     maxConnections: 100,
     drainMs: 1_000,
   })
-  const standby = new Lifecycle([probes, election], log)
+  const standby = new Lifecycle([probes, idleCollection(systemClock), election], log)
   const signalled = untilSignalled()
   // An API server that is away must not keep a pod from ending; nothing is held yet that would have to be given back.
   const early = await Promise.race([standby.start(), signalled])

@@ -1,5 +1,6 @@
 import { systemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
+import { idleCollection } from '../common/idle-collection.ts'
 import { untilSignalled } from '../common/lifecycle.ts'
 import { createLogger } from '../common/log.ts'
 import { parseNodeConfig } from './config.ts'
@@ -28,12 +29,15 @@ async function main(): Promise<void> {
   const node = await createStorageNode(config, environment)
   const signalled = untilSignalled()
   await node.start()
+  const collection = idleCollection(systemClock)
+  await collection.start()
   const signal = await signalled
   log.info({ signal }, 'stopping')
   const overdue = setTimeout(() => {
     log.error({ stopLimitMs }, 'did not stop in time; the log holds what is not flushed')
     process.exit(1)
   }, stopLimitMs)
+  await collection.stop()
   await node.stop()
   clearTimeout(overdue)
   release()

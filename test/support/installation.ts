@@ -10,6 +10,7 @@ import { hashToken, mintToken } from '../../common/token.ts'
 import { firstDocument } from '../../storage-node/state/alone.ts'
 import { withDatabase } from '../../storage-node/state/catalog-changes.ts'
 import { TestAuthority, writeIdentity, type TestIdentity } from './certificates.ts'
+import type { Form } from './image-form.ts'
 import { startStorageNode, type NodeProcess } from './storage-node.ts'
 
 export const installationId = 'cccccccccccccccc'
@@ -80,12 +81,13 @@ export class TestInstallation {
     )
   }
 
-  async startTenant(id: string): Promise<Tenant> {
+  /** @param form how the node is started; out of this work tree if not given */
+  async startTenant(id: string, form?: Form): Promise<Tenant> {
     const issued = await this.authority.issue(identity(id, 'node'))
     const tlsDir = await writeIdentity(join(this.folder, id, 'tls'), issued)
     const keyFile = join(this.folder, id, 'data-key')
     await writeFile(keyFile, randomBytes(32).toString('base64'))
-    const process = await startStorageNode([], {
+    const environment = {
       HOLDFAST_ORGANIZATION_ID: id,
       HOLDFAST_INSTALLATION_ID: installationId,
       HOLDFAST_DATA_DIR: join(this.folder, id, 'data'),
@@ -93,7 +95,8 @@ export class TestInstallation {
       HOLDFAST_DATA_KEY_FILE: keyFile,
       HOLDFAST_LISTEN: `${host}:0`,
       HOLDFAST_ADMIN_LISTEN: `${host}:0`,
-    })
+    }
+    const process = await startStorageNode([], { ...environment, ...form?.environment }, form?.command)
     this.#nodes.push(process)
     const { text: token, state } = newToken(id, [{ database: 'metrics', access: ['read', 'write'] }])
     const document: StateDocument = {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
@@ -19,6 +19,7 @@ export interface NodeProcess {
   readonly log: readonly LogLine[]
   /** The exit code, once it has ended; null after a signal. */
   readonly exited: Promise<number | null>
+  readonly child: ChildProcess
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL. */
@@ -28,14 +29,16 @@ export interface NodeProcess {
 const startLimitMs = 60_000
 
 /**
- * Starts `storage-node/main.ts` and waits until it listens.
+ * Starts a storage node and waits until it listens.
  * @param flags and environment, beside the DuckDB extension
+ * @param command what starts it; out of this work tree if not given
  */
 export async function startStorageNode(
   flags: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  command: readonly string[] = [process.execPath, 'storage-node/main.ts'],
 ): Promise<NodeProcess> {
-  const child = spawn(process.execPath, ['storage-node/main.ts', ...flags], {
+  const child = spawn(command[0]!, [...command.slice(1), ...flags], {
     env: { ...process.env, HOLDFAST_DUCKDB_EXTENSION: await ensureDuckdbExtension(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -66,6 +69,7 @@ export async function startStorageNode(
     throw error
   }
   return {
+    child,
     port: ports.get('clients')!,
     adminPort: ports.get('admin') ?? 0,
     log,
