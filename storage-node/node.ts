@@ -9,6 +9,7 @@ import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
+import { LineParser } from './line-protocol/line-parser.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
@@ -20,6 +21,8 @@ import { StateStore } from './state/state-store.ts'
 
 /** How long a node of a cluster waits for the operator before it serves the document that it kept. */
 const pushWaitMs = 5_000
+/** Of the memory limit: a series key that is remembered between bodies takes half a kilobyte of it. */
+const bytesPerKnownSeries = 8_192
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -159,6 +162,7 @@ function createParts(
       maxReadsOfColumn: 50,
     },
     bodies,
+    lines: new LineParser(Math.floor(config.memoryLimitBytes / bytesPerKnownSeries)),
     slots,
     writeRate: new WriteRate(clock),
     metrics,

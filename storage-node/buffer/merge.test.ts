@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseLines } from '../line-protocol/parse.ts'
+import { tagsOfKey } from '../line-protocol/series-key.ts'
 import { countThrough, mergeRuns, partOfRun, type Run } from './merge.ts'
 import { SortedRows } from './sorted-rows.ts'
 import { TableBuffer } from './table-buffer.ts'
@@ -84,7 +85,7 @@ describe('a table of the buffer', () => {
   const buffer = new TableBuffer()
   const fill = (lines: string, rows: readonly number[] | null) => {
     const [table] = parseLines(Buffer.from(lines), 'ns', 0n).tables
-    const ids = Uint32Array.from(table!.series, ({ tags }) => Number(tags[0]![1]))
+    const ids = Uint32Array.from(table!.series, ({ key }) => Number(tagsOfKey(key)[0]![1]))
     buffer.append(
       table!,
       ids,

@@ -1,5 +1,5 @@
 import type { BatchTable } from '../line-protocol/batch.ts'
-import { seriesKey, type FieldEntry } from './catalog.ts'
+import type { FieldEntry } from './catalog.ts'
 import { maxProblems, type WriteOutcome, type WriteProblem, type WriteProblemKind } from './outcome.ts'
 import type { WriteLimits, WriteRecord } from './record.ts'
 import type { StoredDatabase } from './stored-database.ts'
@@ -41,7 +41,6 @@ class TableWrite {
   readonly #otherSeries: number
   readonly #table: BatchTable
   readonly #problems: Problems
-  readonly #keys: readonly string[]
   /** Series id for each series of the batch, as far as there is one. */
   readonly #ids: Uint32Array
   /** The field for each column of the batch, as far as there is one. */
@@ -61,8 +60,7 @@ class TableWrite {
     this.#table = table
     this.#problems = problems
     const { catalog } = database
-    this.#keys = table.series.map(({ tags }) => seriesKey(table.measurement, tags))
-    this.#ids = Uint32Array.from(this.#keys, (key) => catalog.seriesId(key) ?? unknown)
+    this.#ids = Uint32Array.from(table.series, ({ key }) => catalog.seriesId(key) ?? unknown)
     const known = catalog.measurement(table.measurement)?.fields
     this.#fields = table.columns.map(({ name }) => known?.get(name))
   }
@@ -152,7 +150,7 @@ class TableWrite {
     const series = seriesOfRow[row]!
     if (this.#ids[series] === unknown) {
       // Two spellings of one key are two series of the batch.
-      const key = this.#keys[series]!
+      const { key } = this.#table.series[series]!
       this.#ids[series] = catalog.seriesId(key) ?? catalog.addSeries(key)
     }
     for (const [index, { name, type, present }] of columns.entries()) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Catalog, seriesKey } from './catalog.ts'
+import { seriesKey } from '../line-protocol/series-key.ts'
+import { Catalog } from './catalog.ts'
 
 /** Promise: what was dropped is gone for everybody, its ids and numbers are never anybody else's, and dictionaries of an earlier time still say what was there then. */
 

@@ -1,4 +1,5 @@
 import { assert } from '../../common/errors.ts'
+import { tagsOfKey } from '../line-protocol/series-key.ts'
 import type { FieldType, MeasurementSchema, Series } from './reader.ts'
 
 export interface FieldEntry {
@@ -24,13 +25,6 @@ interface Entry extends MeasurementEntry {
   readonly tagKeys: Map<string, number>
   /** Dropped ones included: a number is never used twice. */
   fieldCount: number
-}
-
-type Tags = readonly (readonly [key: string, value: string])[]
-
-/** What identifies a series: measurement and sorted tags, as JSON, so that no name can run into the next. */
-export function seriesKey(measurement: string, tags: Tags): string {
-  return JSON.stringify([measurement, ...tags.flat()])
 }
 
 type ListedField = readonly [measurement: string, field: string, type: FieldType]
@@ -177,12 +171,7 @@ export class Catalog {
 
   series(measurement: string): Series[] {
     const ids = this.#measurements.get(measurement)?.seriesIds ?? []
-    return ids.map((id) => {
-      const [, ...flat] = JSON.parse(this.#keys[id]!) as string[]
-      const tags = new Map<string, string>()
-      for (let index = 0; index < flat.length; index += 2) tags.set(flat[index]!, flat[index + 1]!)
-      return { id, measurement, tags }
-    })
+    return ids.map((id) => ({ id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }))
   }
 
   /** Ids, ascending: of a measurement, or of all. */

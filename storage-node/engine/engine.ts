@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import type { FileDamage } from '../../common/admin-api.ts'
-import { AppError, assert } from '../../common/errors.ts'
+import { assert } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { DamageList } from '../disk/damage.ts'
 import { FileStore } from '../files/file-store.ts'
-import { logBusy } from '../log/busy.ts'
 import { Log } from '../log/log.ts'
 import { logFolder } from '../log/replay.ts'
 import { QueryProcess } from '../query-process/client.ts'
@@ -25,6 +24,7 @@ import type { AggregateRequest, Block, MeasurementSchema, Reader, ReadRequest, S
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { requireReplayRoom } from './replay-room.ts'
 import { dropExpired, RetentionClock } from './retention.ts'
+import { Room } from './room.ts'
 import { shares } from './shares.ts'
 import { statsOf, tablesOf, type EngineCounts } from './stats.ts'
 import { StoredDatabase } from './stored-database.ts'
@@ -47,6 +47,7 @@ export class Engine implements Reader {
   readonly #damage: DamageList
   readonly #compactor: Compactor
   readonly #deletes: PendingDeletes
+  readonly #room: Room
   readonly #databases: Map<string, StoredDatabase>
   readonly #shares: ReturnType<typeof shares>
   readonly #stopped = new AbortController()
@@ -57,8 +58,6 @@ export class Engine implements Reader {
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
   readonly #counts: EngineCounts = { flushes: 0, failedFlushes: 0, pointsWritten: 0 }
-  /** What writes that wait for the log will take in the buffers. */
-  #waitingBytes = 0
   #replayFlushFailed = false
 
   private constructor(
@@ -74,6 +73,12 @@ export class Engine implements Reader {
     this.#store = store
     this.#databases = databases
     this.#shares = shares(options.memoryLimitBytes)
+    this.#room = new Room({
+      clock: options.clock,
+      shares: this.#shares,
+      bufferBytes: () => this.#bufferBytes(),
+      onFull: () => this.#flushInBackground(),
+    })
     this.#diskGuard = new DiskGuard(options)
     this.#ballast = new Ballast(options.disk, options.log, options.dataFolder)
     this.#queryProcess = new QueryProcess({
@@ -129,7 +134,7 @@ export class Engine implements Reader {
     this.#damage.requireNone()
     const bytes = batch.tables.reduce((sum, table) => sum + bytesOfTable(table), 0)
     await this.#diskGuard.check(bytes)
-    this.#makeSureOfRoom(bytes)
+    await this.#room.take(bytes)
     const record: WriteRecord = {
       kind: 'write',
       databaseId,
@@ -138,8 +143,7 @@ export class Engine implements Reader {
       limits,
       tables: batch.tables,
     }
-    this.#waitingBytes += bytes
-    const outcome = await this.#append(record).finally(() => (this.#waitingBytes -= bytes))
+    const outcome = await this.#append(record).finally(() => this.#room.giveBack(bytes))
     if (this.#bufferBytes() > this.#shares.flushBytes) this.#flushInBackground()
     return { accepted: outcome.accepted, problems: [...invalid, ...outcome.problems] }
   }
@@ -247,20 +251,6 @@ export class Engine implements Reader {
       await this.#log.close()
       await this.#queryProcess.close()
     }
-  }
-
-  /** @throws AppError unavailable: ERR_BUFFER_FULL, ERR_LOG_BUSY */
-  #makeSureOfRoom(bytes: number): void {
-    const { flushBytes, refuseBytes } = this.#shares
-    // However large a batch, it finds room once the buffers are flushed.
-    const wantedBytes = Math.min(bytes, refuseBytes - flushBytes)
-    const isRoom = this.#bufferBytes() + this.#waitingBytes + wantedBytes <= refuseBytes
-    // What waits for the log is in memory several times; the large ones wait one at a time.
-    const mayWait = this.#waitingBytes === 0 || this.#waitingBytes + bytes <= this.#shares.waitingBytes
-    if (isRoom && mayWait) return
-    if (!isRoom) this.#flushInBackground()
-    if (isRoom) throw logBusy()
-    throw new AppError('unavailable', 'ERR_BUFFER_FULL', 'points come faster than they can be put into files')
   }
 
   /** Buffers are put into files meanwhile: a log may hold more than fits into memory. */
@@ -375,6 +365,7 @@ export class Engine implements Reader {
     for (const { database } of freeze.databases) database.frozen = null
     freeze.arrived()
     this.#freeze = null
+    this.#room.made()
   }
 
   /** Flushes what waits too long or takes too much room, and drops files that retention has passed by. */

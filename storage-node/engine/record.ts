@@ -2,6 +2,7 @@ import { AppError, unreachable } from '../../common/errors.ts'
 import { copyCell, newVector, type Vector } from '../buffer/vector.ts'
 import type { BatchColumn, BatchSeries, BatchTable, FieldType, FieldValues } from '../line-protocol/batch.ts'
 import type { Tombstone } from './tombstones.ts'
+import { narrowed, widened, type Numbers, type WholeNumbers } from './whole-numbers.ts'
 
 /**
  * What a log record says. All that the outcome depends on and that the log does not hold already is in it, so that
@@ -38,12 +39,15 @@ interface ColumnHead {
   readonly type: FieldType
   /** How many rows have a value. */
   readonly count: number
+  /** Bytes a value; left out where the values have the size of their type. */
+  readonly width?: number
 }
 
 interface TableHead {
   readonly measurement: string
   readonly rowCount: number
-  readonly series: readonly (readonly string[])[]
+  /** How many series keys the table's part begins with. */
+  readonly seriesCount: number
   readonly columns: readonly ColumnHead[]
 }
 
@@ -62,29 +66,24 @@ type DeleteHead = Omit<DeleteRecord, 'minTimeNs' | 'maxTimeNs'> & {
 }
 
 /**
- * Length of the head (4 bytes), the head as JSON, then the columns of each table one after the other: series index of
- * each row (4 bytes each), times (8), and for each field its values, after the numbers of their rows (4) unless all rows
- * have one. So a record is as large as what it holds, however sparse.
+ * Length of the head (4 bytes), the head as JSON, then the parts of the tables one after the other: the series keys as
+ * a JSON array after its length (4 bytes), the series index of each row (1, 2 or 4 bytes each, as few as the number of
+ * series allows), times (8), and for each field its values, after the numbers of their rows (4) unless all rows have
+ * one. So a record is as large as what it holds, however sparse.
  */
 export function encodeLogRecord(record: LogRecord): Uint8Array {
-  const parts: Uint8Array[] = []
-  const headBytes = Buffer.from(JSON.stringify(headOf(record)))
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(headBytes.length)
-  parts.push(length, headBytes)
-  if (record.kind === 'write') {
-    for (const table of record.tables) {
-      parts.push(bytesOf(table.seriesOfRow), bytesOf(table.times))
-      for (const column of table.columns) encodeColumn(column, parts)
-    }
-  }
-  return Buffer.concat(parts)
+  const bodies: Uint8Array[] = []
+  const head = headOf(record, bodies)
+  return Buffer.concat([...withLength(JSON.stringify(head)), ...bodies])
 }
 
-function headOf(record: LogRecord): WriteHead | DeleteHead | DeleteDatabaseRecord {
+/** @param bodies gets what a write has besides its head */
+function headOf(record: LogRecord, bodies: Uint8Array[]): WriteHead | DeleteHead | DeleteDatabaseRecord {
   switch (record.kind) {
-    case 'write':
-      return writeHead(record)
+    case 'write': {
+      const tables = record.tables.map((table) => encodeTable(table, bodies))
+      return { ...record, cutoffNs: record.cutoffNs === null ? null : String(record.cutoffNs), tables }
+    }
     case 'delete':
       return { ...record, minTimeNs: String(record.minTimeNs), maxTimeNs: String(record.maxTimeNs) }
     case 'delete-database':
@@ -94,54 +93,58 @@ function headOf(record: LogRecord): WriteHead | DeleteHead | DeleteDatabaseRecor
   }
 }
 
-function writeHead(record: WriteRecord): WriteHead {
-  return {
-    ...record,
-    cutoffNs: record.cutoffNs === null ? null : String(record.cutoffNs),
-    tables: record.tables.map((table) => ({
-      measurement: table.measurement,
-      rowCount: table.rowCount,
-      series: table.series.map(({ tags }) => tags.flat()),
-      columns: table.columns.map((column) => ({
-        name: column.name,
-        type: column.type,
-        count: presentCount(column) ?? table.rowCount,
-      })),
-    })),
-  }
+function withLength(text: string): Uint8Array[] {
+  const bytes = Buffer.from(text)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length)
+  return [length, bytes]
+}
+
+function encodeTable(table: BatchTable, parts: Uint8Array[]): TableHead {
+  const { measurement, rowCount, series } = table
+  const Indexes = indexArray(series.length)
+  parts.push(...withLength(`[${series.map(({ key }) => key).join(',')}]`))
+  parts.push(bytesOf(new Indexes(table.seriesOfRow)), bytesOf(table.times))
+  const columns = table.columns.map((column) => encodeColumn(column, rowCount, parts))
+  return { measurement, rowCount, seriesCount: series.length, columns }
+}
+
+/** The smallest that holds indexes below `count`. */
+function indexArray(count: number) {
+  if (count <= 0x100) return Uint8Array
+  return count <= 0x1_0000 ? Uint16Array : Uint32Array
 }
 
 const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
 /** null where all rows have a value. */
-function presentCount({ present }: BatchColumn): number | null {
-  if (!present) return null
-  let count = 0
-  for (const flag of present) count += flag
-  return count
-}
-
 function presentRows(column: BatchColumn): Uint32Array | null {
   const { present } = column
   if (!present) return null
-  const rows = new Uint32Array(presentCount(column)!)
+  let count = 0
+  for (const flag of present) count += flag
+  const rows = new Uint32Array(count)
   let at = 0
   for (let row = 0; row < present.length; row++) if (present[row] === 1) rows[at++] = row
   return rows
 }
 
 /** Strings: the byte length of each (4 bytes), then all their bytes. */
-function encodeColumn(column: BatchColumn, parts: Uint8Array[]): void {
+function encodeColumn(column: BatchColumn, rowCount: number, parts: Uint8Array[]): ColumnHead {
+  const { name } = column
   const rows = presentRows(column)
   if (rows) parts.push(bytesOf(rows))
-  const { type, values } = rows ? packed(column, rows) : column
-  if (type !== 'string') {
-    parts.push(bytesOf(values))
-    return
+  const vector = rows ? packed(column, rows) : column
+  const head = { name, type: vector.type, count: rows?.length ?? rowCount }
+  if (vector.type === 'string') {
+    const lengths = Uint32Array.from(vector.values, (value) => Buffer.byteLength(value))
+    parts.push(bytesOf(lengths), Buffer.from(vector.values.join('')))
+    return head
   }
-  const lengths = Uint32Array.from(values, (value) => Buffer.byteLength(value))
-  parts.push(bytesOf(lengths), Buffer.from(values.join('')))
+  const whole = vector.type === 'boolean' ? null : narrowed(vector)
+  parts.push(bytesOf(whole ?? vector.values))
+  return whole ? { ...head, width: whole.BYTES_PER_ELEMENT } : head
 }
 
 function packed(column: BatchColumn, rows: Uint32Array): Vector {
@@ -178,19 +181,15 @@ export function decodeLogRecord(payload: Uint8Array): LogRecord {
 }
 
 function decodeTable(head: TableHead, cursor: Cursor): BatchTable {
-  const { measurement, rowCount } = head
-  const seriesOfRow = new Uint32Array(cursor.copy(rowCount * 4))
+  const { measurement, rowCount, seriesCount } = head
+  const keys = JSON.parse(Buffer.from(cursor.take(cursor.uint32())).toString()) as string[][]
+  const series = keys.map((key): BatchSeries => ({ key: JSON.stringify(key) }))
+  const Indexes = indexArray(seriesCount)
+  const indexes = new Indexes(cursor.copy(rowCount * Indexes.BYTES_PER_ELEMENT))
+  const seriesOfRow = new Uint32Array(indexes)
   const times = new BigInt64Array(cursor.copy(rowCount * 8))
   const columns = head.columns.map((column) => decodeColumn(column, rowCount, cursor))
-  const series = head.series.map((flat): BatchSeries => ({ tags: pairs(flat) }))
   return { measurement, rowCount, series, seriesOfRow, times, columns }
-}
-
-function pairs(flat: readonly string[]): (readonly [string, string])[] {
-  return Array.from(
-    { length: flat.length / 2 },
-    (_, index) => [flat[index * 2]!, flat[index * 2 + 1]!] as const,
-  )
 }
 
 function decodeColumn(head: ColumnHead, rowCount: number, cursor: Cursor): BatchColumn {
@@ -205,7 +204,8 @@ function decodeColumn(head: ColumnHead, rowCount: number, cursor: Cursor): Batch
   return { ...vector, name }
 }
 
-function decodeValues({ type, count }: ColumnHead, cursor: Cursor): FieldValues {
+function decodeValues({ type, count, width }: ColumnHead, cursor: Cursor): FieldValues {
+  if (width !== undefined) return widened(numberType(type), decodeWhole(width, cursor.copy(count * width)))
   switch (type) {
     case 'float':
       return { type, values: new Float64Array(cursor.copy(count * 8)) }
@@ -223,6 +223,21 @@ function decodeValues({ type, count }: ColumnHead, cursor: Cursor): FieldValues 
       return unreachable(type)
   }
 }
+
+function decodeWhole(width: number, bytes: ArrayBuffer): WholeNumbers {
+  if (width === 1) return new Int8Array(bytes)
+  if (width === 2) return new Int16Array(bytes)
+  if (width === 4) return new Int32Array(bytes)
+  throw unknownWidth()
+}
+
+function numberType(type: FieldType): Numbers['type'] {
+  if (type === 'float' || type === 'integer' || type === 'unsigned') return type
+  throw unknownWidth()
+}
+
+const unknownWidth = () =>
+  new AppError('corrupt', 'ERR_LOG_RECORD_WIDTH', 'a log record holds values of an unknown width')
 
 class Cursor {
   readonly #bytes: Uint8Array

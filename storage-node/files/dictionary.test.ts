@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Catalog, seriesKey } from '../engine/catalog.ts'
+import { Catalog } from '../engine/catalog.ts'
+import { seriesKey } from '../line-protocol/series-key.ts'
 import { encodeDictionary, loadDictionary } from './dictionary.ts'
 import type { DictionaryEntry } from './manifest.ts'
 

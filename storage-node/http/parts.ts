@@ -5,6 +5,7 @@ import type { DataKeyChange } from '../data-key-change.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
 import type { StateInForce, StateStore } from '../state/state-store.ts'
+import type { LineParser } from '../line-protocol/line-parser.ts'
 import type { BodyBudget } from './body.ts'
 import type { NodeMetrics } from './metrics.ts'
 import type { QuerySlots, WriteRate } from './limits.ts'
@@ -21,6 +22,7 @@ export interface NodeParts {
   readonly commands: CatalogCommands
   readonly queryLimits: QueryLimits
   readonly bodies: BodyBudget
+  readonly lines: LineParser
   readonly slots: QuerySlots
   readonly writeRate: WriteRate
   readonly metrics: NodeMetrics

@@ -1,9 +1,14 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
-import type { WriteProblem } from '../engine/outcome.ts'
-import type { LineError, ParsedBatch, Precision } from '../line-protocol/batch.ts'
-import { parseLines } from '../line-protocol/parse.ts'
-import { withBody } from './body.ts'
+import type { WriteOutcome } from '../engine/outcome.ts'
+import {
+  maxReportedErrors,
+  type LineError,
+  type ParsedBatch,
+  type Precision,
+} from '../line-protocol/batch.ts'
+import { withPieces } from './body.ts'
 import type { AuthenticatedExchange } from './exchange.ts'
 import { requireEngine, requireState, type NodeParts } from './parts.ts'
 
@@ -23,33 +28,70 @@ export interface WriteReport {
   readonly partial: string | null
 }
 
-/** Writes a body of line protocol: what is good is stored, durably, and what is not is reported. */
+/**
+ * Writes a body of line protocol: what is good is stored, durably, and what is not is reported. A large body is stored
+ * batch by batch: where one of them fails, those before it stay, and sending the body again changes nothing about them.
+ */
 export async function writeLines(
   parts: NodeParts,
   exchange: AuthenticatedExchange,
   target: WriteTarget,
 ): Promise<WriteReport> {
   const engine = requireEngine(parts)
-  return withBody(exchange, parts.bodies, async (body) => {
-    parts.writeRate.take(body.length, requireState(parts).document.limits.writeBytesPerSecond)
-    const batch = parseLines(body, target.precision, parts.clock.nowNs())
-    const parseErrors = textOfErrors(batch)
-    if (batch.pointCount === 0 && batch.rejections.length === 0) {
-      return { bodyBytes: body.length, accepted: 0, parseErrors, partial: null }
+  return withPieces(exchange, parts.bodies, async (pieces) => {
+    const bodyBytes = pieces.reduce((sum, { length }) => sum + length, 0)
+    parts.writeRate.take(bodyBytes, requireState(parts).document.limits.writeBytesPerSecond)
+    const { database, retentionPolicy, precision } = target
+    const options = { precision, nowNs: parts.clock.nowNs() }
+    const tally = new Tally()
+    let stored: Promise<WriteOutcome> | null = null
+    for (const batch of parts.lines.parse(pieces, options)) {
+      tally.addErrors(batch)
+      // The batch before becomes durable while this one is parsed.
+      if (stored) tally.addOutcome(await stored)
+      else await setImmediate()
+      stored = isEmpty(batch) ? null : engine.write({ databaseId: database.id, retentionPolicy, batch })
     }
-    const outcome = await engine.write({
-      databaseId: target.database.id,
-      retentionPolicy: target.retentionPolicy,
-      batch,
-    })
-    return {
-      bodyBytes: body.length,
-      accepted: outcome.accepted,
-      parseErrors,
-      partial: textOfProblems(outcome.problems),
-    }
+    if (stored) tally.addOutcome(await stored)
+    return tally.report(bodyBytes)
   })
 }
+
+const isEmpty = (batch: ParsedBatch): boolean => batch.pointCount === 0 && batch.rejections.length === 0
+
+/** What became of the batches of one body. */
+class Tally {
+  readonly #errors: LineError[] = []
+  #errorCount = 0
+  #accepted = 0
+  #dropped = 0
+  #firstProblem: string | null = null
+
+  addErrors({ errors, errorCount }: ParsedBatch): void {
+    this.#errorCount += errorCount
+    this.#errors.push(...errors.slice(0, maxReportedErrors - this.#errors.length))
+  }
+
+  addOutcome({ accepted, problems }: WriteOutcome): void {
+    this.#accepted += accepted
+    this.#firstProblem ??= problems[0]?.message ?? null
+    for (const { dropped } of problems) this.#dropped += dropped
+  }
+
+  report(bodyBytes: number): WriteReport {
+    const unsaid = this.#errorCount - this.#errors.length
+    const lines = [...this.#errors.map(textOfLine), ...(unsaid > 0 ? [`and ${unsaid} more lines`] : [])]
+    return {
+      bodyBytes,
+      accepted: this.#accepted,
+      parseErrors: lines.length > 0 ? lines.join('\n') : null,
+      partial:
+        this.#firstProblem === null ? null : `partial write: ${this.#firstProblem} dropped=${this.#dropped}`,
+    }
+  }
+}
+
+const textOfLine = ({ text, message }: LineError): string => `unable to parse '${text}': ${message}`
 
 /** @throws AppError not-found, as InfluxDB 1.8 answers where the policy is not there */
 export function requirePolicy(database: DatabaseState, retentionPolicy: string | null): void {
@@ -60,20 +102,4 @@ export function requirePolicy(database: DatabaseState, retentionPolicy: string |
     'ERR_WRITE_POLICY_NOT_FOUND',
     `retention policy not found: ${retentionPolicy}`,
   )
-}
-
-const textOfLine = ({ text, message }: LineError): string => `unable to parse '${text}': ${message}`
-
-function textOfErrors(batch: ParsedBatch): string | null {
-  if (batch.errorCount === 0) return null
-  const unsaid = batch.errorCount - batch.errors.length
-  const lines = batch.errors.map(textOfLine)
-  return [...lines, ...(unsaid > 0 ? [`and ${unsaid} more lines`] : [])].join('\n')
-}
-
-function textOfProblems(problems: readonly WriteProblem[]): string | null {
-  const [first] = problems
-  if (!first) return null
-  const dropped = problems.reduce((sum, problem) => sum + problem.dropped, 0)
-  return `partial write: ${first.message} dropped=${dropped}`
 }

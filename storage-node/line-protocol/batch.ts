@@ -18,8 +18,8 @@ export interface Rejection {
 }
 
 export interface BatchSeries {
-  /** Sorted by key, keys and values unescaped. */
-  readonly tags: readonly (readonly [key: string, value: string])[]
+  /** As `seriesKey` makes it. */
+  readonly key: string
 }
 
 /** The values of one field; index = row of the table. Where `present` is 0 the value means nothing. */

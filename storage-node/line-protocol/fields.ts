@@ -14,6 +14,7 @@ import type { FieldType } from './batch.ts'
 import { unescapeName, unescapeString } from './key.ts'
 import { scanNumber } from './number.ts'
 import { tooManyFields, type ColumnBuilder, type TableBuilder } from './table-builder.ts'
+import { sameBytes, type Text } from './text.ts'
 import { assert } from '../../common/errors.ts'
 
 export interface ScannedFields {
@@ -25,7 +26,7 @@ export interface ScannedFields {
   readonly longestKeyLength: number
 }
 
-const powersOfTen = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
+export const powersOfTen = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
 const trueTexts = new Set(['t', 'T', 'true', 'True', 'TRUE'])
 const falseTexts = new Set(['f', 'F', 'false', 'False', 'FALSE'])
 
@@ -35,16 +36,17 @@ const falseTexts = new Set(['f', 'F', 'false', 'False', 'FALSE'])
  * @returns the error text if the line is wrong; the caller then rolls the row back
  */
 export function scanFields(
-  body: Buffer,
+  text: Text,
   from: number,
   end: number,
   table: TableBuilder,
 ): ScannedFields | string {
-  return new FieldScan(body, end, table).scan(skipWhitespace(body, from, end))
+  return new FieldScan(text, end, table).scan(skipWhitespace(text.bytes, from, end))
 }
 
 class FieldScan {
   readonly #body: Buffer
+  readonly #view: DataView
   readonly #end: number
   readonly #table: TableBuilder
   #stored = 0
@@ -52,8 +54,9 @@ class FieldScan {
   #keyStart = 0
   #column = 0
 
-  constructor(body: Buffer, end: number, table: TableBuilder) {
-    this.#body = body
+  constructor(text: Text, end: number, table: TableBuilder) {
+    this.#body = text.bytes
+    this.#view = text.view
     this.#end = end
     this.#table = table
   }
@@ -120,15 +123,13 @@ class FieldScan {
   #predictedKeyEnd(from: number): number {
     const expected = this.#table.columns[this.#column]
     if (!expected) return from
-    const end = from + expected.rawEnd - expected.rawStart
-    return end < this.#end && this.#body[end] === equals && this.#sameKey(expected, from) ? end : from
+    return this.#isKeyOf(expected, from) ? from + expected.written.bytes.length - 1 : from
   }
 
-  #sameKey(column: ColumnBuilder, from: number): boolean {
-    const body = this.#body
-    let at = from
-    for (let raw = column.rawStart; raw < column.rawEnd; raw++, at++) if (body[raw] !== body[at]) return false
-    return true
+  /** Whether the column's key and its equals sign stand at `from`. */
+  #isKeyOf({ written }: ColumnBuilder, from: number): boolean {
+    const { length } = written.bytes
+    return from + length <= this.#end && sameBytes(written.view, 0, this.#view, from, length)
   }
 
   /** @param at the equals sign @returns where the value ends, or the error text */
@@ -218,7 +219,8 @@ class FieldScan {
     if (length > this.#longestKeyLength) this.#longestKeyLength = length
     const expected = this.#table.columns[this.#column]
     let found: ColumnBuilder | null
-    if (expected && expected.storage.type === type && this.#isKeyOf(expected, length)) {
+    const isExpected = expected?.written.bytes.length === length + 1
+    if (expected && isExpected && expected.storage.type === type && this.#isKeyOf(expected, this.#keyStart)) {
       found = expected
       this.#column++
     } else found = this.#findColumn(type)
@@ -228,21 +230,17 @@ class FieldScan {
     return found
   }
 
-  #isKeyOf(column: ColumnBuilder, length: number): boolean {
-    return column.rawEnd - column.rawStart === length && this.#sameKey(column, this.#keyStart)
-  }
-
   #findColumn(type: FieldType): ColumnBuilder | null {
     const name = unescapeName(this.#body.toString('utf8', this.#keyStart, this.#keyEnd))
     if (name === 'time') return null
-    const index = this.#table.columnIndex(name, type, this.#keyStart, this.#keyEnd)
+    const index = this.#table.columnIndex(name, type, this.#body.subarray(this.#keyStart, this.#keyEnd + 1))
     this.#column = index + 1
     return this.#table.columns[index] ?? null
   }
 }
 
 /** A whole number below 2^53 as the two halves of an int64. */
-function writeHalves(halves: Int32Array, at: number, value: number): void {
+export function writeHalves(halves: Int32Array, at: number, value: number): void {
   const high = Math.floor(value / 4294967296)
   assert(Number.isSafeInteger(value), 'only exact numbers have halves')
   halves[at * 2] = value - high * 4294967296

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { hash as hashSign, newline, skipWhitespace, space } from './bytes.ts'
 import {
   maxReportedErrors,
+  type BatchTable,
   type LineError,
   type ParsedBatch,
   type Precision,
@@ -11,55 +12,121 @@ import { scanFields } from './fields.ts'
 import { scanKey, splitKey } from './key.ts'
 import { LineEnds } from './lines.ts'
 import { maxQuotedLength, quoted } from './number.ts'
-import { SeriesTable, type SeriesEntry } from './series-table.ts'
+import { forget, scanPlainFields } from './plain-line.ts'
+import { SeriesCache, type KnownMeasurement, type SeriesEntry } from './series-cache.ts'
+import { seriesKey } from './series-key.ts'
 import { cellBudget, TableBuilder, type CellBudget } from './table-builder.ts'
+import { sameBytes, textOf, type Text } from './text.ts'
 import { timestampNs, truncateNow, writeTimestamp } from './timestamp.ts'
-
-export type { LineError, ParsedBatch, Precision }
 
 const maxKeyLength = 65535
 const maxMeasurements = 10_000
 /** What the storage format of InfluxDB puts between series key and field key; it counts in the limit. */
 const keySeparatorLength = 4
+/** No line can be judged before so many bytes beyond it are known: a backslash escapes what follows. */
+const lookAheadBytes = 2
+/** Zeros beyond the end of a text, so that digits end before the memory does. */
+export const paddingBytes = 8
+
+/** What the lines of a body have in common. */
+export interface BodyOptions {
+  readonly precision: Precision
+  /** What a point without a timestamp gets, cut down to whole units of `precision`. */
+  readonly nowNs: bigint
+}
+
+/** Part of a body. */
+export interface Section {
+  readonly text: Text
+  /** `paddingBytes` zeros follow. */
+  readonly end: number
+  /** Whether the body ends here; otherwise a line that is not complete is left for the next section. */
+  readonly isLast: boolean
+  /** The number of its first line, 1 for the body's first. */
+  readonly firstLine: number
+}
+
+export interface SectionResult {
+  readonly batch: ParsedBatch
+  /** Where the lines that were parsed end. */
+  readonly consumedBytes: number
+  readonly lines: number
+}
 
 /**
  * Line protocol as InfluxDB 1.8 reads it, with its error texts. Lines that are wrong are reported by number, the
  * others are kept.
- * @param body decompressed; its size is the caller's to limit
- * @param nowNs what a point without a timestamp gets, cut down to whole units of `precision`
+ * @param batch a number that no batch with this cache had before
  */
-export function parseLines(body: Uint8Array, precision: Precision, nowNs: bigint): ParsedBatch {
-  return new LineParser(body, precision, nowNs).parse()
+export function parseSection(
+  cache: SeriesCache,
+  batch: number,
+  section: Section,
+  options: BodyOptions,
+): SectionResult {
+  cache.makeRoom()
+  return new SectionParser(cache, batch, section, options).parse()
 }
 
-class LineParser {
+/** A whole body as one batch. */
+export function parseLines(body: Uint8Array, precision: Precision, nowNs: bigint): ParsedBatch {
+  const padded = Buffer.alloc(body.length + paddingBytes)
+  padded.set(body)
+  const section = { text: textOf(padded), end: body.length, isLast: true, firstLine: 1 }
+  return parseSection(new SeriesCache(body.length), 1, section, { precision, nowNs }).batch
+}
+
+class SectionParser {
+  readonly #cache: SeriesCache
+  /** Tells what belongs to this batch from what an earlier one left. */
+  readonly #batch: number
+  readonly #section: Section
+  readonly #text: Text
   readonly #body: Buffer
-  readonly #allUtf8: boolean
+  readonly #end: number
   readonly #precision: Precision
   readonly #nowNs: bigint
-  readonly #series: SeriesTable
   readonly #cells: CellBudget
-  readonly #tables = new Map<string, TableBuilder>()
+  readonly #measurements: KnownMeasurement[] = []
   readonly #errors: LineError[] = []
   readonly #rejections = new Map<string, number>()
+  #allUtf8: boolean | null = null
   #errorCount = 0
   #previous: SeriesEntry | null = null
+  /** Where the digits of the time before stand, and the time in two halves. */
+  #timeFrom = 0
+  #timeLength = 0
+  #timeLow = 0
+  #timeHigh = 0
 
-  constructor(body: Uint8Array, precision: Precision, nowNs: bigint) {
-    this.#body = Buffer.from(body.buffer, body.byteOffset, body.length)
-    this.#allUtf8 = isUtf8(body)
+  constructor(cache: SeriesCache, batch: number, section: Section, { precision, nowNs }: BodyOptions) {
+    this.#cache = cache
+    this.#batch = batch
+    this.#section = section
+    this.#text = section.text
+    // The view's length is its own: what lies beyond the section does not count.
+    this.#body = section.text.bytes.subarray(0, section.end)
+    this.#end = section.end
     this.#precision = precision
-    this.#cells = cellBudget(body.length)
+    this.#cells = cellBudget(section.end)
     this.#nowNs = truncateNow(nowNs, precision)
-    this.#series = new SeriesTable(this.#body)
   }
 
-  parse(): ParsedBatch {
+  parse(): SectionResult {
     const body = this.#body
     const ends = new LineEnds(body)
-    let line = 1
-    for (let from = 0; from < body.length;) {
+    const { isLast, firstLine } = this.#section
+    let line = firstLine
+    let from = 0
+    while (from < body.length) {
+      const next = this.#plainLine(from)
+      if (next >= 0) {
+        line += 1 + this.#previous!.newlines
+        from = next
+        continue
+      }
       const end = ends.endOf(from)
+      if (!isLast && end + lookAheadBytes > body.length) break
       const start = skipWhitespace(body, from, end)
       if (start < end && body[start] !== hashSign) {
         const message = this.#parseLine(start, end)
@@ -68,9 +135,17 @@ class LineParser {
       line += linesIn(body, from, end)
       from = end + 1
     }
-    const tables = [...this.#tables.values()]
-      .filter((table) => table.rowCount > 0)
-      .map((table) => table.finish())
+    return { batch: this.#finish(), consumedBytes: Math.min(from, body.length), lines: line - firstLine }
+  }
+
+  #finish(): ParsedBatch {
+    const tables: BatchTable[] = []
+    for (const measurement of this.#measurements) {
+      const table = measurement.table!
+      if (table.rowCount > 0) tables.push(table.finish())
+      measurement.shape = table.shape()
+      measurement.table = null
+    }
     return {
       tables,
       pointCount: tables.reduce((sum, table) => sum + table.rowCount, 0),
@@ -78,6 +153,67 @@ class LineParser {
       errorCount: this.#errorCount,
       rejections: [...this.#rejections].map(([message, dropped]): Rejection => ({ message, dropped })),
     }
+  }
+
+  /**
+   * A line of the series that came next the last time, with the fields of the line before it.
+   * @returns where the next line begins; -1 if it is not so plain, and then nothing was kept of it
+   */
+  #plainLine(from: number): number {
+    const series = this.#previous?.next ?? this.#previous
+    if (!series || series.measurement === null) return -1
+    const body = this.#text.bytes
+    const keyEnd = from + series.length
+    if (keyEnd >= this.#end || body[keyEnd] !== space || !this.#cache.matches(series, this.#text, from))
+      return -1
+    const table = this.#tableOf(series.measurement)
+    if (!table || series.length + keySeparatorLength + table.longestKeyLength > maxKeyLength) return -1
+    const fieldsEnd = scanPlainFields(this.#text, keyEnd + 1, this.#end, table)
+    if (fieldsEnd < 0) return -1
+    const next = this.#plainTime(table, fieldsEnd + 1)
+    if (next < 0) return forget(table.columns, table.plainColumns, table.rowCount)
+    table.commit(this.#indexOf(series, table))
+    if (this.#previous) this.#previous.next = series
+    this.#previous = series
+    return next
+  }
+
+  /** @returns where the next line begins, -1 if no plain time and line end stand here */
+  #plainTime(table: TableBuilder, from: number): number {
+    const body = this.#text.bytes
+    const halves = table.timeHalves
+    const sameEnd = from + this.#timeLength
+    const isSame =
+      this.#timeLength > 0 &&
+      sameEnd < this.#end &&
+      body[sameEnd] === newline &&
+      sameBytes(this.#text.view, this.#timeFrom, this.#text.view, from, this.#timeLength)
+    if (isSame) {
+      halves[table.rowCount * 2] = this.#timeLow
+      halves[table.rowCount * 2 + 1] = this.#timeHigh
+      return sameEnd + 1
+    }
+    let at = from
+    while (body[at]! >= 48 && body[at]! <= 57) at++
+    const isEnd = at < this.#end ? body[at] === newline : this.#section.isLast
+    if (at === from || at - from > 19 || !isEnd) return -1
+    if (!this.#writeTime(table, from, at)) return -1
+    this.#timeFrom = from
+    this.#timeLength = at - from
+    this.#timeLow = halves[table.rowCount * 2]!
+    this.#timeHigh = halves[table.rowCount * 2 + 1]!
+    return at + 1
+  }
+
+  #writeTime(table: TableBuilder, from: number, end: number): boolean {
+    const body = this.#text.bytes
+    let billions = 0
+    let rest = 0
+    let at = from
+    const split = Math.max(from, end - 9)
+    for (; at < split; at++) billions = billions * 10 + (body[at]! - 48)
+    for (; at < end; at++) rest = rest * 10 + (body[at]! - 48)
+    return writeTimestamp(table.timeHalves, table.rowCount, billions, rest, this.#precision)
   }
 
   #report(line: number, start: number, end: number, message: string): void {
@@ -94,54 +230,63 @@ class LineParser {
 
   /** @returns the error text, or null if the line is done with */
   #parseLine(start: number, end: number): string | null {
+    // A section may end in the middle of a character, and then that of a line that is left for the next one.
+    this.#allUtf8 ??= isUtf8(this.#body)
     if (!this.#allUtf8 && !isUtf8(this.#body.subarray(start, end))) return 'invalid UTF-8'
     const series = this.#parseKey(start, end)
     if (typeof series === 'string') return series
-    // A series that cannot be stored is parsed to the end all the same: a malformed line is reported as such.
-    const table = series.table ?? new TableBuilder('', cellBudget(0))
+    if (series.measurement === null) {
+      // A series that cannot be stored is parsed to the end all the same: a malformed line is reported as such.
+      return this.#parsePoint(series, new TableBuilder('', cellBudget(0), null), end)
+    }
+    const table = this.#tableOf(series.measurement)
+    if (!table) return `too many measurements in one request: at most ${maxMeasurements}`
     const message = this.#parsePoint(series, table, end)
     if (message !== null) table.rollBack()
     return message
   }
 
   #parsePoint(series: SeriesEntry, table: TableBuilder, end: number): string | null {
-    const keyLength = series.rawEnd - series.rawStart
-    const fields = scanFields(this.#body, this.#keyEnd, end, table)
+    const fields = scanFields(this.#text, this.#keyEnd, end, table)
     if (typeof fields === 'string') return fields
-    const length = keyLength + keySeparatorLength + fields.longestKeyLength
+    const length = series.length + keySeparatorLength + fields.longestKeyLength
     if (length > maxKeyLength) return `max key length exceeded: ${length} > ${maxKeyLength}`
     const message = this.#parseTime(table, fields.end, end)
     if (message !== null) return message
-    if (series.table === null) this.#reject(series.rejection)
-    else if (fields.stored > 0) table.commit(series.series)
+    if (series.measurement === null) this.#reject(series.rejection)
+    else if (fields.stored > 0) table.commit(this.#indexOf(series, table))
     else
       this.#reject(`invalid field name: input field "time" on measurement "${table.measurement}" is invalid`)
     return null
+  }
+
+  /** @returns null where the batch has too many measurements already */
+  #tableOf(measurement: KnownMeasurement): TableBuilder | null {
+    if (measurement.table) return measurement.table
+    if (this.#measurements.length >= maxMeasurements) return null
+    this.#measurements.push(measurement)
+    measurement.table = new TableBuilder(measurement.name, this.#cells, measurement.shape)
+    return measurement.table
+  }
+
+  #indexOf(series: SeriesEntry, table: TableBuilder): number {
+    if (series.batch !== this.#batch) {
+      series.batch = this.#batch
+      series.index = table.series.push(series) - 1
+    }
+    return series.index
   }
 
   /** Where the key of the line in hand ended. */
   #keyEnd = 0
 
   #parseKey(start: number, end: number): SeriesEntry | string {
-    const predicted = this.#previous?.next ?? this.#previous
-    if (predicted) {
-      const keyEnd = start + predicted.rawEnd - predicted.rawStart
-      if (keyEnd < end && this.#body[keyEnd] === space && this.#series.matches(predicted, start)) {
-        this.#keyEnd = keyEnd
-        if (this.#previous) this.#previous.next = predicted
-        this.#previous = predicted
-        return predicted
-      }
-    }
     const scan = scanKey(this.#body, start, end)
     if ('message' in scan) return scan.message
-    const hash = this.#series.hash(start, scan.end)
-    let entry: SeriesEntry | string | null = this.#series.find(start, scan.end, hash)
-    if (entry === null) {
-      entry = this.#newSeries(start, scan.end, hash)
-      if (typeof entry === 'string') return entry
-      this.#series.add(entry)
-    }
+    const hash = this.#cache.hash(this.#body, start, scan.end)
+    let entry: SeriesEntry | string | null = this.#cache.find(this.#text, start, scan.end, hash)
+    entry ??= this.#newSeries(start, scan.end, hash)
+    if (typeof entry === 'string') return entry
     if (this.#previous) this.#previous.next = entry
     this.#previous = entry
     this.#keyEnd = scan.end
@@ -152,19 +297,13 @@ class LineParser {
     const name = splitKey(this.#body.toString('utf8', start, end))
     if (typeof name === 'string') return name
     if (end - start > maxKeyLength) return `max key length exceeded: ${end - start} > ${maxKeyLength}`
-    const place = { rawStart: start, rawEnd: end, hash, next: null }
-    if (name.tags.some(([key]) => key === 'time')) {
+    const key = seriesKey(name.measurement, name.tags)
+    if (name.tags.some(([tag]) => tag === 'time')) {
       const rejection = `invalid tag key: input tag "time" on measurement "${name.measurement}" is invalid`
-      return { ...place, table: null, rejection, series: 0 }
+      return this.#cache.add(this.#body, start, end, { key, hash, measurement: null, rejection })
     }
-    let table = this.#tables.get(name.measurement)
-    if (!table) {
-      if (this.#tables.size >= maxMeasurements)
-        return `too many measurements in one request: at most ${maxMeasurements}`
-      table = new TableBuilder(name.measurement, this.#cells)
-      this.#tables.set(name.measurement, table)
-    }
-    return { ...place, table, rejection: '', series: table.series.push({ tags: name.tags }) - 1 }
+    const measurement = this.#cache.measurement(name.measurement)
+    return this.#cache.add(this.#body, start, end, { key, hash, measurement, rejection: '' })
   }
 
   /** @returns the error text, or null with the time of the row in hand set */
@@ -175,21 +314,15 @@ class LineParser {
       table.setTime(this.#nowNs)
       return null
     }
-    let billions = 0
-    let rest = 0
-    let at = start
     const digitsEnd = this.#digitsEnd(start, end)
     if (digitsEnd < 0) return 'bad timestamp'
-    const split = Math.max(start, digitsEnd - 9)
-    for (; at < split; at++) billions = billions * 10 + (body[at]! - 48)
-    for (; at < digitsEnd; at++) rest = rest * 10 + (body[at]! - 48)
     const plain = body[start] !== 45 && digitsEnd - start <= 19
-    if (!plain || !writeTimestamp(table.timeHalves, table.rowCount, billions, rest, this.#precision)) {
+    if (!plain || !this.#writeTime(table, start, digitsEnd)) {
       const timeNs = timestampNs(body.toString('latin1', start, digitsEnd), this.#precision)
       if (typeof timeNs === 'string') return timeNs
       table.setTime(timeNs)
     }
-    for (at = digitsEnd; at < end; at++) if (body[at] !== space) return 'point is invalid'
+    for (let at = digitsEnd; at < end; at++) if (body[at] !== space) return 'point is invalid'
     return null
   }
 

@@ -1,22 +1,25 @@
 import type { BatchColumn, BatchSeries, BatchTable, FieldType } from './batch.ts'
 import { assert, unreachable } from '../../common/errors.ts'
+import { textOf, type Text } from './text.ts'
 
 const firstCapacity = 4
-/** Bounds on what one body may make: room is taken for every row in every column. */
+/** Bounds on what one batch may make: room is taken for every row in every column. */
 const maxColumns = 4096
 const cellsPerByte = 64
 const alwaysCells = 262_144
-const maxCells = 8_388_608
+const maxCells = 2_097_152
+/** Of the table before, so many columns are made again at once; a table with more is filled as it comes. */
+const maxExpectedColumns = 64
 
 export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${cellsPerByte} values a byte with the empty places between them`
 
-/** What the tables of one body may still take, together. */
+/** What the tables of one batch may still take, together. */
 export interface CellBudget {
   left: number
 }
 
-export const cellBudget = (bodyBytes: number): CellBudget => ({
-  left: Math.min(maxCells, Math.max(alwaysCells, cellsPerByte * bodyBytes)),
+export const cellBudget = (batchBytes: number): CellBudget => ({
+  left: Math.min(maxCells, Math.max(alwaysCells, cellsPerByte * batchBytes)),
 })
 
 type Storage =
@@ -26,15 +29,21 @@ type Storage =
   | { type: 'boolean'; values: Uint8Array }
   | { type: 'string'; values: string[] }
 
-/** One field while it is being filled. `rawStart` and `rawEnd` find its key, as written, in the body. */
+/** One field while it is being filled. */
 export interface ColumnBuilder {
   readonly name: string
-  readonly rawStart: number
-  readonly rawEnd: number
+  /** The key as written, and the equals sign. */
+  readonly written: Text
   readonly storage: Storage
   /** Columns of the same name and another type: of a field twice in a line the last counts. */
   readonly namesakes: ColumnBuilder[]
   present: Uint8Array
+}
+
+/** What is remembered of a table, since the next batch mostly has one just like it. */
+export interface TableShape {
+  readonly rows: number
+  readonly columns: readonly { readonly name: string; readonly type: FieldType; readonly written: Text }[]
 }
 
 /** The rows of one measurement while they are being filled; row `rowCount` is the one in hand until `commit`. */
@@ -45,6 +54,12 @@ export class TableBuilder {
   rowCount = 0
   /** Set when the row in hand does not fit. */
   full = false
+  /** How many columns, from the first on, a plain line has given the row in hand. */
+  plainColumns = 0
+  /** Lines disagree about the type of a field. */
+  mixed = false
+  /** Of the field keys, bytes as written. */
+  longestKeyLength = 0
   readonly #indexes = new Map<string, number>()
   readonly #budget: CellBudget
   /** Columns that the row in hand was given a value in. */
@@ -55,30 +70,41 @@ export class TableBuilder {
   /** The times as 32-bit halves, the way in which digits become a time without a bigint. */
   timeHalves = new Int32Array(this.#times.buffer)
 
-  constructor(measurement: string, budget: CellBudget) {
+  constructor(measurement: string, budget: CellBudget, expected: TableShape | null) {
     this.measurement = measurement
     this.#budget = budget
+    if (!expected || expected.columns.length > maxExpectedColumns) return
+    if (expected.rows * expected.columns.length > budget.left / 4) return
+    this.#grow(Math.max(firstCapacity, expected.rows))
+    for (const { name, type, written } of expected.columns) this.#addColumn(name, type, written)
   }
 
-  /** The column's index, made where there is none yet; -1 where no more fit, and then the table is `full`. */
-  columnIndex(name: string, type: FieldType, rawStart: number, rawEnd: number): number {
-    const key = `${type} ${name}`
-    const known = this.#indexes.get(key)
+  /**
+   * @param written the key as written, and the equals sign
+   * @returns the column's index, made where there is none yet; -1 where no more fit, and then the table is `full`
+   */
+  columnIndex(name: string, type: FieldType, written: Uint8Array): number {
+    const known = this.#indexes.get(`${type} ${name}`)
     if (known !== undefined) return known
     if (this.columns.length >= maxColumns || this.#capacity > this.#budget.left) {
       this.full = true
       return -1
     }
+    return this.#addColumn(name, type, textOf(Buffer.from(written)))
+  }
+
+  #addColumn(name: string, type: FieldType, written: Text): number {
     this.#budget.left -= this.#capacity
-    this.#indexes.set(key, this.columns.length)
+    this.#indexes.set(`${type} ${name}`, this.columns.length)
     const column: ColumnBuilder = {
       name,
-      rawStart,
-      rawEnd,
+      written,
       storage: newStorage(type, this.#capacity),
       namesakes: this.columns.filter((other) => other.name === name),
       present: new Uint8Array(this.#capacity),
     }
+    this.longestKeyLength = Math.max(this.longestKeyLength, written.bytes.length - 1)
+    if (column.namesakes.length > 0) this.mixed = true
     for (const other of column.namesakes) other.namesakes.push(column)
     return this.columns.push(column) - 1
   }
@@ -113,6 +139,15 @@ export class TableBuilder {
     for (const column of this.#touched) column.present[this.rowCount] = 0
     this.#touched.length = 0
     this.full = this.rowCount === this.#capacity
+  }
+
+  shape(): TableShape {
+    const used = this.columns.filter(({ present }) => present.includes(1))
+    return {
+      // Its last row leaves no place for one in hand.
+      rows: this.rowCount + 1,
+      columns: used.map(({ name, storage, written }) => ({ name, type: storage.type, written })),
+    }
   }
 
   finish(): BatchTable {

@@ -74,8 +74,12 @@ function body(batch: number): string {
 async function counted(port: number): Promise<number> {
   const query = new URLSearchParams({ db: 'd', q: 'SELECT count(usage) FROM cpu' })
   const response = await fetch(`http://127.0.0.1:${port}/query?${query.toString()}`)
-  const answer = (await response.json()) as { results: { series?: { values: number[][] }[] }[] }
-  return answer.results[0]?.series?.[0]?.values[0]?.[1] ?? 0
+  const text = await response.text()
+  expect(response.status, text).toBe(200)
+  const answer = JSON.parse(text) as { results: { series?: { values: number[][] }[] }[] }
+  const count = answer.results[0]?.series?.[0]?.values[0]?.[1]
+  expect(count, text).toBeTypeOf('number')
+  return count!
 }
 
 async function memoryKills(): Promise<number> {

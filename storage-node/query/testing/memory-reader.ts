@@ -1,6 +1,7 @@
 import { aggregateBlocks, aggregationOf } from '../../aggregation/aggregate-blocks.ts'
 import type { SeriesWindows } from '../../aggregation/series-windows.ts'
 import { parseLines } from '../../line-protocol/parse.ts'
+import { tagsOfKey } from '../../line-protocol/series-key.ts'
 import type { BatchColumn } from '../../line-protocol/batch.ts'
 import type {
   AggregateRequest,
@@ -32,8 +33,8 @@ export class MemoryReader implements Reader {
       this.#fields.set(table.measurement, fields)
       for (const column of table.columns) fields.set(column.name, column.type)
       for (let row = 0; row < table.rowCount; row++) {
-        const { tags } = table.series[table.seriesOfRow[row]!]!
-        const { points } = this.#seriesOf(table.measurement, new Map(tags))
+        const { key } = table.series[table.seriesOfRow[row]!]!
+        const { points } = this.#seriesOf(table.measurement, new Map(tagsOfKey(key)))
         const values = points.get(table.times[row]!) ?? new Map<string, Scalar>()
         points.set(table.times[row]!, values)
         for (const column of table.columns) {

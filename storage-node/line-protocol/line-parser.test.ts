@@ -1,0 +1,140 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { ParsedBatch } from './batch.ts'
+import { LineParser } from './line-parser.ts'
+import { parseLines } from './parse.ts'
+
+/**
+ * Promise: a body means the same however it is cut into pieces and sections, and whatever bodies the parser has seen
+ * before it.
+ */
+const options = { precision: 'ns', nowNs: 7n } as const
+
+/** The points in words, each with its number among those of its measurement. */
+function meaningOf(batches: readonly ParsedBatch[]) {
+  const points: string[] = []
+  for (const { tables } of batches) {
+    for (const table of tables) {
+      for (let row = 0; row < table.rowCount; row++) {
+        const fields = table.columns
+          .filter(({ present }) => present === null || present[row] === 1)
+          .map(
+            ({ name, type, values }) => `${name}:${type}=${Object.is(values[row], -0) ? '-0' : values[row]}`,
+          )
+          .sort()
+        points.push(`${table.series[table.seriesOfRow[row]!]!.key} ${fields.join(',')} ${table.times[row]}`)
+      }
+    }
+  }
+  return {
+    points: points.sort(),
+    errors: batches.flatMap(({ errors }) => errors),
+    rejected: batches.flatMap(({ rejections }) => rejections).reduce((sum, { dropped }) => sum + dropped, 0),
+  }
+}
+
+const series = fc.constantFrom('m', 'm,a=1', 'm,a=1,b=2', 'm,b=2,a=1', 'n\\ x,t=é', 'n,time=1', 'm,a=\\\n1')
+const value = fc.oneof(
+  fc.constantFrom(
+    '1',
+    '-0',
+    '0.1',
+    '.5',
+    '5.',
+    '-7i',
+    '12u',
+    't',
+    '"s"',
+    '"a\nb"',
+    '1e3',
+    '-',
+    '.',
+    '',
+    '1i2',
+  ),
+  fc.constantFrom(
+    '123456789012345',
+    '1234567890123456',
+    '123456789012345i',
+    '9007199254740993i',
+    '0.300000000000000',
+  ),
+)
+const fields = fc
+  .array(fc.tuple(fc.constantFrom('f', 'g', 'f\\=', 'time', 'usage_user'), value), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  .map((pairs) => pairs.map(([key, text]) => `${key}=${text}`).join(','))
+const time = fc.constantFrom(
+  ' 1',
+  ' 1700000000000000000',
+  ' -5',
+  '',
+  ' 9223372036854775807',
+  '  3',
+  ' 3 ',
+  ' 3\r',
+  ' x',
+)
+const line = fc.oneof(
+  { weight: 8, arbitrary: fc.tuple(series, fields, time).map(([key, text, at]) => `${key} ${text}${at}`) },
+  { weight: 1, arbitrary: fc.constantFrom('# no', '', 'm', 'm,', ' m f=1 1', 'm f=1,f=2 1', 'm f=1,f=2i 1') },
+)
+const body = fc.array(line, { maxLength: 30 }).map((lines) => lines.join('\n'))
+
+function piecesOf(text: string, cuts: readonly number[]): Buffer[] {
+  const bytes = Buffer.from(text)
+  const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
+  return [...places, bytes.length].map((end, index) => bytes.subarray(places[index - 1] ?? 0, end))
+}
+
+/** Each line on its own, by a parser that has seen nothing. */
+const oneByOne = (text: string): ParsedBatch =>
+  parseLines(Buffer.from(text), options.precision, options.nowNs)
+
+describe('cut anywhere, after other bodies', () => {
+  const parser = new LineParser(8)
+
+  test.each([64, 256])('sections of %d bytes', (sectionBytes) => {
+    const small = new LineParser(8, sectionBytes)
+    fc.assert(
+      fc.property(body, fc.array(fc.nat(), { maxLength: 6 }), (text, cuts) => {
+        const expected = meaningOf([oneByOne(text)])
+        expect(meaningOf([...small.parse(piecesOf(text, cuts), options)])).toEqual(expected)
+        expect(meaningOf([...parser.parse(piecesOf(text, cuts), options)])).toEqual(expected)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('lines like the one before mean what they mean alone', () => {
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 8 }), (lines) => {
+        const bodies = lines.flatMap((each) => [each, each])
+        const alone = meaningOf(bodies.map(oneByOne))
+        const together = meaningOf([oneByOne(bodies.join('\n'))])
+        // A quote that is not closed takes the lines after it with it.
+        fc.pre(together.errors.every(({ message }) => message !== 'unbalanced quotes'))
+        expect(together.points).toEqual(alone.points)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+test('a line that is larger than a section', () => {
+  const parser = new LineParser(8, 64)
+  const text = `m f=1 1\nm s="${'x'.repeat(1_000)}",f=2 2\nm f=3 3`
+  const { points, errors } = meaningOf([...parser.parse(piecesOf(text, [10, 100, 500]), options)])
+  expect(errors).toEqual([])
+  expect(points).toHaveLength(3)
+})
+
+test('an empty body has no points', () => {
+  expect(meaningOf([...new LineParser(8).parse([], options)])).toEqual({
+    points: [],
+    errors: [],
+    rejected: 0,
+  })
+})

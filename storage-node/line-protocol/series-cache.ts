@@ -1,0 +1,150 @@
+import { randomInt } from 'node:crypto'
+import type { BatchSeries } from './batch.ts'
+import type { TableBuilder, TableShape } from './table-builder.ts'
+import { sameBytes, textOf, type Text } from './text.ts'
+
+/** A measurement as bodies name it, and the table of the batch in hand. */
+export interface KnownMeasurement {
+  readonly name: string
+  /** Of the batch in hand. */
+  table: TableBuilder | null
+  /** Of the table before. */
+  shape: TableShape | null
+}
+
+/** A series key as bodies spell it. */
+export interface SeriesEntry extends BatchSeries {
+  /** Where the key, as written, stands in the cache. */
+  readonly from: number
+  readonly length: number
+  /** Newlines in the key: escaped ones are part of it. */
+  readonly newlines: number
+  readonly hash: number
+  /** null: the series is well-formed but not storable, `rejection` says why. */
+  readonly measurement: KnownMeasurement | null
+  readonly rejection: string
+  /** Index into the series of the table of the batch `batch`. */
+  index: number
+  batch: number
+  /** The series that came after this one the last time: bodies repeat their order. */
+  next: SeriesEntry | null
+}
+
+/** Tenants choose keys, so the hash starts from a number that they cannot know. */
+const seed = randomInt(2 ** 31)
+const firstSlots = 256
+const firstBytes = 65_536
+/** What the keys, as written, may take, for each series that may be remembered. */
+const bytesPerSeries = 256
+
+/**
+ * Series keys, found by their bytes. They are remembered from one body to the next, since agents send the same series
+ * again and again; when it is full, it begins anew.
+ */
+export class SeriesCache {
+  readonly #maxSeries: number
+  #slots: (SeriesEntry | null)[] = []
+  #measurements = new Map<string, KnownMeasurement>()
+  #keys: Text = textOf(Buffer.alloc(0))
+  #usedBytes = 0
+  #count = 0
+
+  /** @param maxSeries how many are remembered */
+  constructor(maxSeries: number) {
+    this.#maxSeries = maxSeries
+    this.#clear()
+  }
+
+  /** Makes room before a batch, so that no entry goes while the batch is parsed. */
+  makeRoom(): void {
+    if (this.#count < this.#maxSeries && this.#usedBytes < this.#maxSeries * bytesPerSeries) return
+    this.#clear()
+  }
+
+  hash(body: Uint8Array, from: number, end: number): number {
+    let value = seed
+    for (let at = from; at < end; at++) value = Math.imul(value ^ body[at]!, 16777619)
+    return (value ^ (value >>> 15)) >>> 0
+  }
+
+  find(body: Text, from: number, end: number, hash: number): SeriesEntry | null {
+    const mask = this.#slots.length - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = this.#slots[slot] ?? null
+      if (!entry) return null
+      if (entry.hash === hash && entry.length === end - from && this.matches(entry, body, from)) return entry
+    }
+  }
+
+  /** Whether the body holds the entry's key at `from`; the body does not end before. */
+  matches(entry: SeriesEntry, body: Text, from: number): boolean {
+    return sameBytes(this.#keys.view, entry.from, body.view, from, entry.length)
+  }
+
+  measurement(name: string): KnownMeasurement {
+    let known = this.#measurements.get(name)
+    if (!known) {
+      known = { name, table: null, shape: null }
+      this.#measurements.set(name, known)
+    }
+    return known
+  }
+
+  /** @param body holds the key from `from` to `end` */
+  add(
+    body: Uint8Array,
+    from: number,
+    end: number,
+    entry: Pick<SeriesEntry, 'key' | 'hash' | 'measurement' | 'rejection'>,
+  ): SeriesEntry {
+    const place = this.#usedBytes
+    const written = body.subarray(from, end)
+    this.#reserve(place + written.length)
+    this.#keys.bytes.set(written, place)
+    this.#usedBytes += written.length
+    const added: SeriesEntry = {
+      ...entry,
+      from: place,
+      length: written.length,
+      newlines: newlinesIn(written),
+      index: 0,
+      batch: 0,
+      next: null,
+    }
+    if (++this.#count * 2 > this.#slots.length) {
+      const old = this.#slots
+      this.#slots = Array.from({ length: old.length * 2 }, () => null)
+      for (const each of old) if (each) this.#place(each)
+    }
+    this.#place(added)
+    return added
+  }
+
+  #clear(): void {
+    this.#slots = Array.from({ length: firstSlots }, () => null)
+    this.#measurements = new Map()
+    this.#keys = textOf(Buffer.alloc(firstBytes))
+    this.#usedBytes = 0
+    this.#count = 0
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#keys.bytes.length) return
+    const grown = Buffer.alloc(Math.max(bytes, this.#keys.bytes.length * 2))
+    grown.set(this.#keys.bytes)
+    this.#keys = textOf(grown)
+  }
+
+  #place(entry: SeriesEntry): void {
+    const mask = this.#slots.length - 1
+    let slot = entry.hash & mask
+    while (this.#slots[slot]) slot = (slot + 1) & mask
+    this.#slots[slot] = entry
+  }
+}
+
+function newlinesIn(bytes: Uint8Array): number {
+  let count = 0
+  for (const byte of bytes) if (byte === 10) count++
+  return count
+}

@@ -1,0 +1,15 @@
+type Tags = readonly (readonly [key: string, value: string])[]
+
+/** What identifies a series: measurement and sorted tags, as JSON, so that no name can run into the next. */
+export function seriesKey(measurement: string, tags: Tags): string {
+  return JSON.stringify([measurement, ...tags.flat()])
+}
+
+/** The other way round: sorted by key. */
+export function tagsOfKey(key: string): Tags {
+  const [, ...flat] = JSON.parse(key) as string[]
+  return Array.from(
+    { length: flat.length / 2 },
+    (_, index) => [flat[index * 2]!, flat[index * 2 + 1]!] as const,
+  )
+}
