@@ -51,7 +51,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('a disk whose syncs hang', () => {
   test('writers beyond a bound are told to come back; the others are acknowledged when the sync is done', async () => {
-    const { engine, slow, memory } = await open()
+    const { engine, slow, clock, memory } = await open()
     await write(engine, 'm v=0 0')
     slow.hold()
     const points = 20_000
@@ -63,6 +63,8 @@ describe('a disk whose syncs hang', () => {
     })
     await until(() => engine.stats().position === 1)
     expect(await readAll(engine)).toEqual(['{} 0 v=0'])
+    // They wait ten seconds for room first.
+    await clock.advance(10_000)
     const before = memory.syncs
     slow.release()
     const settled = await Promise.all(outcomes)
