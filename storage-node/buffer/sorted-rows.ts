@@ -1,5 +1,6 @@
 import { compareTimes, inTimeOrder, timeWords } from './time-order.ts'
 import type { TableBuffer } from './table-buffer.ts'
+import { zonesWithin } from './time-zones.ts'
 
 export interface RowSelection {
   /** Sorted or not; null for all series. */
@@ -109,17 +110,23 @@ function* areSorted(rows: Int32Array, ranges: Ranges, times: BigInt64Array): Gen
 function* selectRows(table: TableBuffer, selection: RowSelection): Generator<undefined, Int32Array> {
   const { series, times, rowCount } = table
   const { minTimeNs, maxTimeNs } = selection
-  const anyTime = minTimeNs <= -(2n ** 63n) && maxTimeNs >= 2n ** 63n - 1n
   const wanted = selection.seriesIds && new Set(selection.seriesIds)
   const columns = selection.fields?.map((field) => table.column(field)).filter((column) => column !== null)
   const picked = new Int32Array(rowCount)
   let count = 0
-  for (let row = 0; row < rowCount; row++) {
-    if ((row + 1) % rowsPerTurn === 0) yield
-    if (wanted && !wanted.has(series[row]!)) continue
-    if (!anyTime && (times[row]! < minTimeNs || times[row]! > maxTimeNs)) continue
-    if (columns && !columns.some(({ present }) => present === null || present[row] === 1)) continue
-    picked[count++] = row
+  let sinceTurn = 0
+  for (const zone of zonesWithin(table, minTimeNs, maxTimeNs)) {
+    const anyTime = minTimeNs <= zone.minTimeNs && maxTimeNs >= zone.maxTimeNs
+    for (let row = zone.from; row < zone.end; row++) {
+      if (wanted && !wanted.has(series[row]!)) continue
+      if (!anyTime && (times[row]! < minTimeNs || times[row]! > maxTimeNs)) continue
+      if (columns && !columns.some(({ present }) => present === null || present[row] === 1)) continue
+      picked[count++] = row
+    }
+    sinceTurn += zone.end - zone.from
+    if (sinceTurn < rowsPerTurn) continue
+    sinceTurn = 0
+    yield
   }
   return picked.subarray(0, count)
 }

@@ -1,32 +1,41 @@
 import type { TableBuffer } from './table-buffer.ts'
+import { compareTimes, timeWords } from './time-order.ts'
 
 const zoneRows = 4_096
 
-/** The least and the greatest time of each `zoneRows` rows of a buffer, made as the buffer grows. */
+/** The rows with the least and the greatest time of each `zoneRows` rows of a buffer, found as the buffer grows. */
 class TimeZones {
   #rows = 0
-  readonly #min: bigint[] = []
-  readonly #max: bigint[] = []
+  readonly #least: number[] = []
+  readonly #greatest: number[] = []
 
   grow({ times, rowCount }: TableBuffer): void {
-    for (; this.#rows < rowCount; this.#rows++) {
-      const time = times[this.#rows]!
+    const words = timeWords(times)
+    while (this.#rows < rowCount) {
       const zone = Math.floor(this.#rows / zoneRows)
-      if (zone === this.#min.length) {
-        this.#min.push(time)
-        this.#max.push(time)
-      } else if (time < this.#min[zone]!) this.#min[zone] = time
-      else if (time > this.#max[zone]!) this.#max[zone] = time
+      const end = Math.min((zone + 1) * zoneRows, rowCount)
+      let least = this.#least[zone] ?? this.#rows
+      let greatest = this.#greatest[zone] ?? this.#rows
+      for (let row = this.#rows; row < end; row++) {
+        if (compareTimes(words, row, least) < 0) least = row
+        if (compareTimes(words, row, greatest) > 0) greatest = row
+      }
+      this.#least[zone] = least
+      this.#greatest[zone] = greatest
+      this.#rows = end
     }
   }
 
-  *within(minTimeNs: bigint, maxTimeNs: bigint): Generator<Zone> {
-    for (let zone = 0; zone < this.#min.length; zone++) {
-      const [min, max] = [this.#min[zone]!, this.#max[zone]!]
+  within({ times }: TableBuffer, minTimeNs: bigint, maxTimeNs: bigint): readonly Zone[] {
+    const zones: Zone[] = []
+    for (let zone = 0; zone < this.#least.length; zone++) {
+      const [min, max] = [times[this.#least[zone]!]!, times[this.#greatest[zone]!]!]
       if (min > maxTimeNs || max < minTimeNs) continue
       const from = zone * zoneRows
-      yield { from, end: Math.min(from + zoneRows, this.#rows), minTimeNs: min, maxTimeNs: max }
+      const end = Math.min(from + zoneRows, this.#rows)
+      zones.push({ from, end, minTimeNs: min, maxTimeNs: max })
     }
+    return zones
   }
 }
 
@@ -40,13 +49,13 @@ export interface Zone {
 
 const known = new WeakMap<TableBuffer, TimeZones>()
 
-/** The parts of a buffer that may have rows in a range of times, which is inclusive. */
-export function zonesWithin(table: TableBuffer, minTimeNs: bigint, maxTimeNs: bigint): Iterable<Zone> {
+/** The parts of a buffer, as it is now, that may have rows in a range of times, which is inclusive. */
+export function zonesWithin(table: TableBuffer, minTimeNs: bigint, maxTimeNs: bigint): readonly Zone[] {
   let zones = known.get(table)
   if (!zones) {
     zones = new TimeZones()
     known.set(table, zones)
   }
   zones.grow(table)
-  return zones.within(minTimeNs, maxTimeNs)
+  return zones.within(table, minTimeNs, maxTimeNs)
 }

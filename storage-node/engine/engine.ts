@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { FileDamage } from '../../common/admin-api.ts'
 import { assert } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
-import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { DamageList } from '../disk/damage.ts'
@@ -19,8 +18,8 @@ import { DiskGuard } from './disk-guard.ts'
 import { flushFailed, writeFreeze, type Freeze } from './flush.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
-import { aggregatePoints, readPoints, type Readable } from './open-read.ts'
-import type { AggregateRequest, Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
+import { aggregatePoints, readPoints, timeRangeOf, type Readable } from './open-read.ts'
+import type { Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { requireReplayRoom } from './replay-room.ts'
 import { dropExpired, RetentionClock } from './retention.ts'
@@ -156,13 +155,11 @@ export class Engine implements Reader {
     return this.#find(databaseId)?.catalog.series(measurement) ?? []
   }
 
-  read(request: ReadRequest): AsyncGenerator<Block> {
-    return readPoints(this.#readable, request)
-  }
+  readonly timeRange: NonNullable<Reader['timeRange']> = (...place) => timeRangeOf(this.#readable, ...place)
 
-  aggregate(request: AggregateRequest): AsyncGenerator<SeriesWindows> {
-    return aggregatePoints(this.#readable, request)
-  }
+  readonly read = (request: ReadRequest): AsyncGenerator<Block> => readPoints(this.#readable, request)
+
+  readonly aggregate: NonNullable<Reader['aggregate']> = (request) => aggregatePoints(this.#readable, request)
 
   get #readable(): Readable {
     return {

@@ -1,12 +1,13 @@
 import type { Clock } from '../../common/clock.ts'
 import type { FieldWindows, SeriesWindows } from '../aggregation/series-windows.ts'
+import { zonesWithin } from '../buffer/time-zones.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { QueryProcess } from '../query-process/client.ts'
 import { cutoffNs, type Attachments } from './attachments.ts'
 import { readBlocks, type ReadSource } from './read.ts'
 import { filesFor, type ReadBounds } from './read-plan.ts'
 import { readWindows } from './read-windows.ts'
-import type { AggregateRequest, Block, Column, ReadRequest } from './reader.ts'
+import type { AggregateRequest, Block, Column, ReadRequest, TimeRange } from './reader.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
 /** What reads see of an engine. */
@@ -71,6 +72,29 @@ const noWindows = ({ startsNs }: SeriesWindows): FieldWindows => ({
   first: null,
   last: null,
 })
+
+/** Times between which all points of a measurement lie. */
+export function timeRangeOf(
+  readable: Readable,
+  databaseId: string,
+  retentionPolicy: string,
+  measurement: string,
+): TimeRange | null {
+  const tables = readable.database(databaseId)?.buffersOf(retentionPolicy, measurement) ?? []
+  const place = { databaseId, retentionPolicy, measurement }
+  const spans: readonly TimeRange[] = [
+    ...filesFor(readable.store.files, place, minInt64, maxInt64),
+    ...tables.flatMap((table) => zonesWithin(table, minInt64, maxInt64)),
+  ]
+  if (spans.length === 0) return null
+  return {
+    minTimeNs: spans.reduce((min, span) => (span.minTimeNs < min ? span.minTimeNs : min), maxInt64),
+    maxTimeNs: spans.reduce((max, span) => (span.maxTimeNs > max ? span.maxTimeNs : max), minInt64),
+  }
+}
+
+const minInt64 = -(2n ** 63n)
+const maxInt64 = 2n ** 63n - 1n
 
 /** @returns null when there is nothing to read. @throws AppError not-found */
 function open(readable: Readable, request: ReadRequest): OpenRead | null {

@@ -62,11 +62,18 @@ export interface AggregateRequest extends Omit<ReadRequest, 'fields'> {
   readonly countPoints: (count: number) => void
 }
 
+export interface TimeRange {
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
 export interface Reader {
   /** Sorted by name; only measurements that hold points in some retention policy. */
   measurements(databaseId: string): readonly MeasurementSchema[]
   /** Every series of a measurement that the index knows, in no particular order. */
   series(databaseId: string, measurement: string): readonly Series[]
+  /** Times between which all points of a measurement lie, inclusive; null for none. Not all need have points. */
+  timeRange?(databaseId: string, retentionPolicy: string, measurement: string): TimeRange | null
   /**
    * Points of the requested series, in the order of `seriesIds`; blocks of one series follow each other in time.
    * A series without points in the range, or none with a requested field, yields nothing.

@@ -13,6 +13,10 @@ export function fairReader(reader: Reader, clock: Clock): Reader {
     measurements: (databaseId) => reader.measurements(databaseId),
     series: (databaseId, measurement) => reader.series(databaseId, measurement),
     read: (request) => readInSteps(reader, request, clock),
+    ...(reader.timeRange && {
+      timeRange: (databaseId, retentionPolicy, measurement) =>
+        reader.timeRange!(databaseId, retentionPolicy, measurement),
+    }),
     ...(reader.aggregate && {
       aggregate: (request) => inTurns(reader.aggregate!(request), request, clock),
     }),

@@ -12,6 +12,7 @@ import type {
   Reader,
   ReadRequest,
   Series,
+  TimeRange,
 } from '../../engine/reader.ts'
 
 type Scalar = number | bigint | string | boolean
@@ -57,6 +58,14 @@ export class MemoryReader implements Reader {
 
   series(_databaseId: string, measurement: string): readonly Series[] {
     return this.#series.filter((series) => series.measurement === measurement)
+  }
+
+  timeRange(_databaseId: string, _retentionPolicy: string, measurement: string): TimeRange | null {
+    const times = this.#series
+      .filter((series) => series.measurement === measurement)
+      .flatMap(({ points }) => [...points.keys()])
+      .sort((a, b) => (a < b ? -1 : 1))
+    return times.length === 0 ? null : { minTimeNs: times[0]!, maxTimeNs: times.at(-1)! }
   }
 
   async *read(request: ReadRequest): AsyncGenerator<Block> {

@@ -86,6 +86,13 @@ export class Aggregates {
     }
   }
 
+  /** The same, where each group is of one series only: of several, equal times decide by more than one point of each. */
+  readAlone(...request: Parameters<Aggregates['read']>): MeasurementRead | null {
+    const [source, schema, , , options] = request
+    const shared = this.#sharedOf(source, schema, options)
+    return shared?.sets.every(({ series }) => series.length === 1) ? this.read(...request) : null
+  }
+
   /** @returns null when no series can match or points have to be filtered */
   #sharedOf(source: BoundMeasurement, schema: MeasurementSchema, options: RunOptions): Shared | null {
     const { databaseId, retentionPolicy } = source

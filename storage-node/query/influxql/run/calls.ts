@@ -296,8 +296,12 @@ export class CallBuilder {
   /** first() and last() of all time read each set from the end that they want, and only two points of it. */
   #endOf(source: BoundMeasurement, call: Call, ref: VarRef, options: RunOptions): Stream | null {
     const ascending = call.name === 'first'
-    const reads = readAll(source, options, (schema) =>
-      readMeasurement(this.#environment, source, schema, ref, options, ascending),
+    const reads = readAll(
+      source,
+      options,
+      (schema) =>
+        this.#aggregates.readAlone(source, schema, call, ref, options) ??
+        readMeasurement(this.#environment, source, schema, ref, options, ascending),
     )
     const [first] = reads
     if (first === undefined) return null

@@ -6,6 +6,7 @@ import type { ResolvedSelect, ResolvedSource } from '../resolve.ts'
 import { castTo, compareText, isOfType, type Scalar } from '../scalar.ts'
 import { refsOf } from '../walk.ts'
 import { CallBuilder } from './calls.ts'
+import { readEnds } from './ends.ts'
 import type { Environment } from './environment.ts'
 import { mergeSorted } from './merge.ts'
 import { carriedTags, optionsOf, optionsOfSubquery, type RunOptions } from './options.ts'
@@ -20,7 +21,7 @@ const selectors = new Set(['first', 'last', 'min', 'max', 'percentile', 'sample'
 
 /** Runs a SELECT: its rows by series, each series by time. */
 export function runSelect(environment: Environment, select: ResolvedSelect): Rows {
-  return openRows(environment, select, optionsOf(select))
+  return readEnds(environment, select, optionsOf(select), (options) => openRows(environment, select, options))
 }
 
 function openRows(environment: Environment, select: ResolvedSelect, given: RunOptions): Rows {
