@@ -1,8 +1,8 @@
 import type { Shape } from './devops.ts'
-import { spreadOf, withRange } from './figures.ts'
+import { median, short } from './figures.ts'
 import type { Bodies } from './loader.ts'
 import { memoryTable, watchMemory } from './memory.ts'
-import type { Figure, Line, Table } from './report.ts'
+import { spreadLine, type Line, type Table } from './report.ts'
 import { hosts, linesPerBatch, settled, withServers, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
@@ -37,6 +37,7 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
   const rates: Line[] = []
   const costs: Line[] = []
   const memories: Line[] = []
+  const loaderCosts: number[] = []
   const wanted = cases.filter(({ writers }) => only(writers))
   for (const newSeries of [false, true]) {
     const group = wanted.filter((each) => each.newSeries === newSeries)
@@ -45,9 +46,10 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
       const watch = watchMemory(servers)
       try {
         for (const each of group) {
-          const { rate, cost } = await oneCase(run, servers, each)
+          const { rate, cost, loaderCost } = await oneCase(run, servers, each)
           rates.push(rate)
           costs.push(cost)
+          loaderCosts.push(loaderCost)
         }
         memories.push(...(await watch.lines(newSeries ? '100,000 new series a round' : 'few series')))
       } finally {
@@ -63,7 +65,9 @@ export async function ingest(run: Run, only: (writers: number) => boolean): Prom
       unit: 's for a million rows',
       better: 'less',
       lines: costs,
-      notes: ['All of the server, its background work until it is idle again included.'],
+      notes: [
+        `All of the server, its background work until it is idle again included. The loader took ${short(median(loaderCosts))} s.`,
+      ],
     },
     memoryTable('Memory under ingest', memories),
   ]
@@ -73,7 +77,7 @@ async function oneCase(
   run: Run,
   servers: readonly Server[],
   each: Case,
-): Promise<{ rate: Line; cost: Line }> {
+): Promise<{ rate: Line; cost: Line; loaderCost: number }> {
   const rows = each.newSeries ? newSeriesRows : run.rows
   const bodies: Bodies = {
     shape: each.shape,
@@ -86,33 +90,33 @@ async function oneCase(
   await run.loader.order({ kind: 'prepare', bodies })
   const rates = new Map<ServerName, number[]>(servers.map(({ kind }) => [kind.name, []]))
   const costs = new Map<ServerName, number[]>(servers.map(({ kind }) => [kind.name, []]))
+  const loaderCosts: number[] = []
   const rounds = each.newSeries ? Math.min(run.rounds, newSeriesRounds) : run.rounds
   // Programs that compile while they run, and those that start threads when first asked, are warm when it counts.
   if (!each.newSeries)
     for (const server of servers) await oneRound(run, server, each, bodies, 'warm', [0, warmBodies])
   for (let round = 0; round < rounds; round++)
     for (const server of servers) {
-      const { rate, cpuSeconds } = await oneRound(run, server, each, bodies, String(round), null)
+      const { rate, cpuSeconds, loaderCpuSeconds } = await oneRound(
+        run,
+        server,
+        each,
+        bodies,
+        String(round),
+        null,
+      )
       rates.get(server.kind.name)!.push(rate)
       costs.get(server.kind.name)!.push((cpuSeconds / rows) * 1e6)
+      loaderCosts.push((loaderCpuSeconds / rows) * 1e6)
     }
   await run.loader.order({ kind: 'forget' })
-  const line = (numbers: ReadonlyMap<ServerName, number[]>): Line => ({
-    what: each.what,
-    figures: Object.fromEntries(
-      [...numbers].map(([name, list]): [ServerName, Figure] => {
-        const spread = spreadOf(list)
-        return [name, { value: spread.median, text: withRange(spread) }]
-      }),
-    ),
-  })
-  const rate = line(rates)
+  const rate = spreadLine(each.what, rates)
   run.say(
     `${each.what}: ${Object.entries(rate.figures)
       .map(([name, { text }]) => `${name} ${text}`)
       .join('; ')} rows/s`,
   )
-  return { rate, cost: line(costs) }
+  return { rate, cost: spreadLine(each.what, costs), loaderCost: median(loaderCosts) }
 }
 
 async function oneRound(
@@ -122,7 +126,7 @@ async function oneRound(
   bodies: Bodies,
   round: string,
   slice: readonly [number, number] | null,
-): Promise<{ rate: number; cpuSeconds: number }> {
+): Promise<{ rate: number; cpuSeconds: number; loaderCpuSeconds: number }> {
   const database = `${each.shape}_${each.writers}_${each.gzip ? 'gzip' : 'plain'}_${each.newSeries}_${round}`
   await server.createDatabase(database)
   const before = await server.group.cpuSeconds(server.pid)
@@ -138,5 +142,6 @@ async function oneRound(
   await settled([server])
   const cpuSeconds = (await server.group.cpuSeconds(server.pid)) - before
   if (result.refusals > 0) run.say(`${server.kind.title} asked ${result.refusals} times to come back later`)
-  return { rate: (result.rows / result.elapsedMs) * 1000, cpuSeconds }
+  const { loaderCpuSeconds } = result
+  return { rate: (result.rows / result.elapsedMs) * 1000, cpuSeconds, loaderCpuSeconds }
 }

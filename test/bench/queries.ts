@@ -66,12 +66,13 @@ function range({ fromMs, toMs }: Window, query: string, stepMs: number): Questio
   return { path: '/api/v1/query_range', parameters }
 }
 
+const plural = (count: number | null): string => (count === 1 ? '' : 's')
 const ofDatabase = `db="${database}"`
 
 function singleGroupby(name: string, fields: number, count: number): QueryType {
   return {
     name,
-    what: `maximum a minute of ${fields} fields, ${count} host${count === 1 ? '' : 's'}, 1 h`,
+    what: `maximum a minute of ${fields} field${plural(fields)}, ${count} host${plural(count)}, 1 h`,
     metricsqlNote: 'the same, a point closed at its end',
     ask(next) {
       const names = pickHosts(next, count)
@@ -89,7 +90,7 @@ function singleGroupby(name: string, fields: number, count: number): QueryType {
 function doubleGroupby(name: string, fields: number): QueryType {
   return {
     name,
-    what: `mean an hour of ${fields} field${fields === 1 ? '' : 's'}, every host, 12 h`,
+    what: `mean an hour of ${fields} field${plural(fields)}, every host, 12 h`,
     metricsqlNote: 'the same, hours counted from the start of the window',
     ask(next) {
       const window = windowOf(next, 12)
@@ -105,7 +106,7 @@ function doubleGroupby(name: string, fields: number): QueryType {
 function highCpu(name: string, count: number | null): QueryType {
   return {
     name,
-    what: `all fields of rows with usage_user > 90, ${count ?? 'all'} host${count === 1 ? '' : 's'}, 12 h`,
+    what: `all fields of rows with usage_user > 90, ${count ?? 'all'} host${plural(count)}, 12 h`,
     metricsqlNote: 'all fields at steps of 10 s where usage_user > 90, by set operation',
     ask(next) {
       const names = count === null ? null : pickHosts(next, count)

@@ -1,8 +1,8 @@
 import { difference, errorOf, hasValues } from './answers.ts'
-import { short, spreadOf, withRange } from './figures.ts'
+import { short } from './figures.ts'
 import type { Bodies } from './loader.ts'
 import { database, queryRows, queryTypes, questionsOf, type Question, type QueryType } from './queries.ts'
-import type { Figure, Line, Table } from './report.ts'
+import { spreadLine, type Figure, type Line, type Table } from './report.ts'
 import { hosts, linesPerBatch, settled, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
@@ -105,11 +105,8 @@ async function oneType(run: Run, servers: readonly Server[], type: QueryType): P
         await ask(server, question)
         times.get(server.kind.name)!.push(performance.now() - startedMs)
       }
-  const measured = [...times].map(([name, list]): [ServerName, Figure] => {
-    const spread = spreadOf(list)
-    return [name, { value: spread.median, text: withRange(spread) }]
-  })
-  return { what: `${type.name}: ${type.what}`, figures: Object.fromEntries([...measured, ...failures]) }
+  const { what, figures } = spreadLine(`${type.name}: ${type.what}`, times)
+  return { what, figures: { ...figures, ...Object.fromEntries(failures) } }
 }
 
 export function ask(server: Server, question: Question): Promise<string> {

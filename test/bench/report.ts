@@ -1,4 +1,4 @@
-import { short } from './figures.ts'
+import { short, spreadOf, withRange } from './figures.ts'
 import type { ServerKind, ServerName } from './server.ts'
 
 /** One line of a table: a figure for each server that has one, in the table's unit. */
@@ -20,6 +20,15 @@ export interface Table {
   /** Whether more is better, which decides what a ratio divides by. */
   readonly better: 'more' | 'less'
   readonly lines: readonly Line[]
+}
+
+/** A line of the medians, with least and most in their texts. */
+export function spreadLine(what: string, numbers: ReadonlyMap<ServerName, readonly number[]>): Line {
+  const figures = [...numbers].map(([name, list]): [ServerName, Figure] => {
+    const spread = spreadOf(list)
+    return [name, { value: spread.median, text: withRange(spread) }]
+  })
+  return { what, figures: Object.fromEntries(figures) }
 }
 
 /** Ours against a peer, such that above 1 is always better for us. */

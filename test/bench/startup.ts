@@ -1,7 +1,7 @@
-import { mebibytes, short, spreadOf, withRange } from './figures.ts'
+import { mebibytes, short } from './figures.ts'
 import type { Bodies } from './loader.ts'
 import { database } from './queries.ts'
-import type { Figure, Line, Table } from './report.ts'
+import { spreadLine, type Line, type Table } from './report.ts'
 import { hosts, linesPerBatch, withServers, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
@@ -45,7 +45,7 @@ export async function startup(run: Run): Promise<Table> {
     title: 'From start to ready',
     unit: 'ms',
     better: 'less',
-    lines: [line('nothing written', fresh), line('after kill -9 under writes', killed), logLine],
+    lines: [spreadLine('nothing written', fresh), spreadLine('after kill -9 under writes', killed), logLine],
     notes: [
       'Rows of six decimals; killed when the log has 128 MiB, or is nearly as long as the server ever lets it get.',
     ],
@@ -75,13 +75,3 @@ async function fillLog(run: Run, server: Server): Promise<number> {
   }
   return logBytes
 }
-
-const line = (what: string, times: ReadonlyMap<ServerName, number[]>): Line => ({
-  what,
-  figures: Object.fromEntries(
-    [...times].map(([name, list]): [ServerName, Figure] => {
-      const spread = spreadOf(list)
-      return [name, { value: spread.median, text: withRange(spread) }]
-    }),
-  ),
-})
