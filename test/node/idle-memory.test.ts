@@ -10,7 +10,7 @@ import { temporaryFolder } from './engine-support.ts'
  * Promise: a tenant who does nothing costs the cluster no more memory than this. The node is as in its image, with the
  * chart's default limit, certificates and a state document, and is asked whether it is ready all the time.
  */
-const workingSetBound = 30e6
+const workingSetBound = 32e6
 /** Before the first collection there are 28 MB. */
 const anonymousBound = 26e6
 const limitBytes = 512 * 1_048_576
