@@ -6,7 +6,7 @@ import type { Component } from './lifecycle.ts'
 /** How often it looks. */
 const periodMs = 5_000
 /** A process that used less of the processor than this in a period is quiet: a pause holds nobody up. */
-const quietMs = 100
+const quietMs = 250
 /** What a process has used since the last collection before there can be garbage worth another one. */
 const worthMs = 500
 /** Collections take no more of the processor than one part in this many of what requests do. */
