@@ -312,11 +312,15 @@ describe('what a body may cost', () => {
   })
 
   test('bad lines cost no more where a measurement has many fields', () => {
-    const fields = Array.from({ length: 4_000 }, (_, index) => `f${index}=1`).join()
-    const startedMs = performance.now()
-    const batch = parse(`m ${fields} 1\n${'m f0=1,x\n'.repeat(500_000)}`)
-    expect(performance.now() - startedMs).toBeLessThan(1_500)
-    expect(batch).toMatchObject({ pointCount: 1, errorCount: 500_000 })
+    const costMs = (fieldCount: number) => {
+      const fields = Array.from({ length: fieldCount }, (_, index) => `f${index}=1`).join()
+      const startedMs = performance.now()
+      const batch = parse(`m ${fields} 1\n${'m f0=1,x\n'.repeat(200_000)}`)
+      expect(batch).toMatchObject({ pointCount: 1, errorCount: 200_000 })
+      return performance.now() - startedMs
+    }
+    costMs(1)
+    expect(costMs(4_000)).toBeLessThan(10 * costMs(1))
   })
 
   test.each([
