@@ -53,6 +53,11 @@ describe('steps', () => {
     ['one over all', [file('a', 1, [10, 20]), file('b', 2, [0, 100])], ['0-9 b', '10-20 b+a', '21-100 b']],
     ['no series in common', [file('a', 1, [0, 50], [5, 9]), file('b', 2, [0, 60], [0, 4])], ['0-100 b a']],
     ['one flush', [file('b', 1, [5, 60], [4, 9]), file('a', 1, [9, 50], [0, 4])], ['0-100 a b']],
+    [
+      'two of one flush, brought together by a third over both',
+      [file('a', 1, [28, 28], [2, 2]), file('b', 1, [21, 22], [2, 3]), file('c', 2, [22, 29], [0, 1])],
+      ['0-100 b+c+a'],
+    ],
     ['other series', [file('a', 1, [0, 50], [50, 90])], []],
     [
       'all that touch are one',

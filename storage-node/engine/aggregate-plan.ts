@@ -117,7 +117,19 @@ function clustersOf(
   const isOrdered = clusters.every((cluster) =>
     cluster.every((a, index) => !cluster.slice(index + 1).some((b) => mayShareRows(a, b))),
   )
-  return isOrdered ? clusters.map((cluster) => cluster.toSorted(bySeries)) : null
+  if (!isOrdered) return null
+  const sorted = clusters.map((cluster) => cluster.toSorted(bySeries))
+  return sorted.every((cluster) =>
+    cluster.every((a, index) => cluster.slice(index + 1).every((b) => mayComeBefore(a, b))),
+  )
+    ? sorted
+    : null
+}
+
+/** A third file may have brought two of other times together: of a series that both have, the earlier must come first. */
+function mayComeBefore(a: StoredFile, b: StoredFile): boolean {
+  if (a.entry.maxSeries < b.entry.minSeries || b.entry.maxSeries < a.entry.minSeries) return true
+  return a.maxTimeNs < b.minTimeNs || (overlaps(a, b) && a.entry.maxSeries === b.entry.minSeries)
 }
 
 function bySeries(a: StoredFile, b: StoredFile): number {

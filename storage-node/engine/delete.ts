@@ -158,11 +158,24 @@ function copyOf(table: TableBuffer, kept: readonly number[]): TableBuffer {
     numbers.push(number)
     columns.push({ ...column, name: '' })
   }
-  const lastId = seriesOfRow.reduce((a, b) => Math.max(a, b))
-  const ids = Uint32Array.from({ length: lastId + 1 }, (_, id) => id)
+  const ids = numberSeries(seriesOfRow)
   const copy = new TableBuffer()
   copy.append({ measurement: '', rowCount, series: [], seriesOfRow, times, columns }, ids, numbers, null)
   return copy
+}
+
+/** Puts an index in the place of each series id. @returns the ids, found by their indexes */
+function numberSeries(seriesOfRow: Uint32Array): Uint32Array {
+  const indexes = new Map<number, number>()
+  for (const [row, id] of seriesOfRow.entries()) {
+    let index = indexes.get(id)
+    if (index === undefined) {
+      index = indexes.size
+      indexes.set(id, index)
+    }
+    seriesOfRow[row] = index
+  }
+  return Uint32Array.from(indexes.keys())
 }
 
 function eachRun(runs: readonly number[], visit: (from: number, end: number, to: number) => void): void {

@@ -54,6 +54,7 @@ export class Engine implements Reader {
   #attachments = new Attachments([], null)
   #freeze: Freeze | null = null
   #flushing: Promise<void> | null = null
+  #flushWanted = false
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
   readonly #counts: EngineCounts = { flushes: 0, failedFlushes: 0, pointsWritten: 0 }
@@ -231,6 +232,8 @@ export class Engine implements Reader {
     while (this.#flushing) await this.#flushing.catch(() => undefined)
     this.#flushing = work().finally(() => {
       this.#flushing = null
+      if (this.#flushWanted) this.#flushInBackground()
+      this.#flushWanted = false
     })
     await this.#flushing
   }
@@ -266,7 +269,7 @@ export class Engine implements Reader {
     }
   }
 
-  #append(record: LogRecord): Promise<WriteOutcome> {
+  async #append(record: LogRecord): Promise<WriteOutcome> {
     return this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
   }
 
@@ -304,8 +307,10 @@ export class Engine implements Reader {
     return tablesOf(this.#databases).reduce((sum, table) => sum + table.bytes, 0)
   }
 
+  /** After a flush or compaction that is under way, if there is one: writers may wait for it. */
   #flushInBackground(): void {
-    if (!this.#flushing) void this.#tryToFlush()
+    if (this.#flushing) this.#flushWanted = true
+    else if (!this.#stopped.signal.aborted) void this.#tryToFlush()
   }
 
   /** What fails is tried again by the upkeep. */

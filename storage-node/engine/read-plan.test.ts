@@ -46,7 +46,7 @@ describe('parts', () => {
     const seriesIds = Array.from({ length: 1_000 }, (_, index) => 999 - index)
     const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, 1)
     expect(parts.flatMap((part) => part.seriesIds)).toEqual(seriesIds)
-    expect(parts.map((part) => part.seriesIds.length)).toEqual(Array.from({ length: 10 }, () => 100))
+    expect(parts.map((part) => part.seriesIds.length)).toEqual(Array.from({ length: 40 }, () => 25))
   })
 
   test('the more fields, the fewer rows are in a part', () => {
@@ -54,7 +54,7 @@ describe('parts', () => {
     const seriesIds = Array.from({ length: 1_000 }, (_, index) => index)
     const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, 38)
     expect(parts.flatMap((part) => part.seriesIds)).toEqual(seriesIds)
-    expect(parts).toHaveLength(100)
+    expect(parts).toHaveLength(500)
   })
 
   test('a series that is too much alone is cut in time, without gap or overlap', () => {

@@ -33,9 +33,9 @@ export function filesFor(
   )
 }
 
-/** The query process sorts the rows of a part in memory. */
-const maxRowsPerPart = 1_000_000
-const maxCellsPerPart = 4_000_000
+/** The query process sorts the rows of a part in memory, and keeps them there until they are taken. */
+const maxRowsPerPart = 250_000
+const maxCellsPerPart = 1_000_000
 const maxSeriesPerPart = 5_000
 
 /**
@@ -54,7 +54,7 @@ export function planRead(files: readonly StoredFile[], bounds: ReadBounds, field
     groupRows = 0
   }
   for (const seriesId of bounds.seriesIds) {
-    const rows = expectedRows(files, seriesId)
+    const rows = expectedRows(files, seriesId, bounds)
     if (group.length >= maxSeriesPerPart || (group.length > 0 && groupRows + rows > maxRows)) closeGroup()
     if (rows > maxRows) parts.push(...slices(files, seriesId, bounds, maxRows))
     else {
@@ -88,11 +88,21 @@ function partOf(
   }
 }
 
-/** Supposes that the series of a file have equally many rows. */
-export function expectedRows(files: readonly StoredFile[], seriesId: number): number {
+/** Supposes that the series of a file have equally many rows, evenly spread over its time. */
+export function expectedRows(
+  files: readonly StoredFile[],
+  seriesId: number,
+  { minTimeNs, maxTimeNs }: ReadBounds,
+): number {
   let rows = 0
-  for (const { entry } of files)
-    if (entry.minSeries <= seriesId && seriesId <= entry.maxSeries) rows += entry.rows / entry.seriesCount
+  for (const { entry, minTimeNs: fileMinNs, maxTimeNs: fileMaxNs } of files) {
+    if (entry.minSeries > seriesId || entry.maxSeries < seriesId) continue
+    const fromNs = minTimeNs > fileMinNs ? minTimeNs : fileMinNs
+    const untilNs = maxTimeNs < fileMaxNs ? maxTimeNs : fileMaxNs
+    if (fromNs > untilNs) continue
+    const share = Number(untilNs - fromNs + 1n) / Number(fileMaxNs - fileMinNs + 1n)
+    rows += (share * entry.rows) / entry.seriesCount
+  }
   return rows
 }
 

@@ -11,8 +11,8 @@ import { jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
 import { expectedRows, planRead, type ReadBounds } from './read-plan.ts'
 import type { AggregateRequest, Block } from './reader.ts'
 
-/** Windows that the query process and the engine hold at a time, for all fields together. */
-const maxValuesPerGroup = 500_000
+/** Values of windows that the query process and the engine hold at a time, in JavaScript's heap. */
+const maxValuesPerGroup = 100_000
 const maxSeriesPerGroup = 5_000
 
 /**
@@ -86,15 +86,17 @@ function firstBuffered({ tables }: ReadSource, { minTimeNs, maxTimeNs }: ReadBou
 /** Series whose windows are held together. */
 function* groupsOf(
   { files }: ReadSource,
-  { seriesIds, minTimeNs, maxTimeNs }: ReadBounds,
+  bounds: ReadBounds,
   { windowing, measures }: Aggregation,
 ): Generator<readonly number[]> {
+  const { seriesIds, minTimeNs, maxTimeNs } = bounds
   const { durationNs } = windowing
   const windows = durationNs === 0n ? 1 : Number((maxTimeNs - minTimeNs) / durationNs) + 2
+  const valuesPerWindow = measures.reduce((sum, { statistics }) => sum + Math.max(1, statistics.length), 0)
   let group: number[] = []
   let values = 0
   for (const seriesId of seriesIds) {
-    const more = Math.min(windows, Math.ceil(expectedRows(files, seriesId))) * measures.length
+    const more = Math.min(windows, Math.ceil(expectedRows(files, seriesId, bounds))) * valuesPerWindow
     if (group.length >= maxSeriesPerGroup || (group.length > 0 && values + more > maxValuesPerGroup)) {
       yield group
       group = []

@@ -57,9 +57,50 @@ test('a batch larger than the buffers finds room when they are empty', async () 
   await expect(roomOf(new FakeClock()).room.take(1_000)).resolves.toBeUndefined()
 })
 
-test('a thousand wait, no more', async () => {
-  const { room, buffers } = roomOf(new FakeClock())
+test('no more wait than their bytes may be', async () => {
+  const clock = new FakeClock()
+  const { buffers, outcomes, take } = roomOf(clock)
   buffers.bytes = 100
-  for (let count = 0; count < 1_000; count++) void room.take(1).catch(() => undefined)
-  await expect(room.take(1)).rejects.toMatchObject({ code: 'ERR_BUFFER_FULL' })
+  take('first', 100)
+  take('second', 1)
+  await clock.advance(1)
+  expect(outcomes).toEqual(['second ERR_BUFFER_FULL'])
+})
+
+test('a large batch has its turn beside small ones that keep coming', async () => {
+  const clock = new FakeClock()
+  const { room, outcomes, take } = roomOf(clock)
+  take('a', 10)
+  take('large', 30)
+  take('b', 5)
+  await clock.advance(1)
+  expect(outcomes).toEqual(['a'])
+  room.giveBack(10)
+  await clock.advance(1)
+  expect(outcomes).toEqual(['a', 'large'])
+  room.giveBack(30)
+  await clock.advance(1)
+  expect(outcomes).toEqual(['a', 'large', 'b'])
+})
+
+test('one that gave up is not in the way of the others', async () => {
+  const clock = new FakeClock()
+  const { room, buffers, outcomes, take } = roomOf(clock)
+  buffers.bytes = 95
+  take('large', 10)
+  await clock.advance(5_000)
+  take('small', 5)
+  await clock.advance(5_000)
+  expect(outcomes).toEqual(['large ERR_BUFFER_FULL', 'small'])
+  room.giveBack(5)
+})
+
+test('a thousand wait, no more', async () => {
+  const clock = new FakeClock()
+  const { buffers, outcomes, take } = roomOf(clock)
+  buffers.bytes = 100
+  for (let count = 0; count < 1_000; count++) take('waits', 0.01)
+  take('too many', 0.01)
+  await clock.advance(1)
+  expect(outcomes).toEqual(['too many ERR_BUFFER_FULL'])
 })

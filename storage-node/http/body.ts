@@ -10,6 +10,9 @@ export const maxBodyBytes = 25_000_000
 
 /** What is decompressed in one go: with the library's 16 KiB most of the time goes into the going to and fro. */
 const gunzipBytes = 131_072
+/** A body in chunks of a byte would take a hundred times its size: so many small pieces in a row become one. */
+const maxSmallPieces = 1_024
+const smallBytes = 4_096
 
 /** The bytes of bodies that may be in memory at the same time, over all requests. */
 export class BodyBudget {
@@ -54,6 +57,8 @@ class Pieces {
   readonly #maxBytes: number
   readonly #pieces: Buffer[] = []
   #totalBytes = 0
+  /** Of the last pieces, so many are small. */
+  #smallCount = 0
 
   constructor(reservation: BodyReservation, maxBytes: number) {
     this.#reservation = reservation
@@ -65,6 +70,10 @@ class Pieces {
     if (this.#totalBytes > this.#maxBytes) throw tooLarge()
     this.#reservation.take(piece.length)
     this.#pieces.push(piece)
+    this.#smallCount = piece.length < smallBytes ? this.#smallCount + 1 : 0
+    if (this.#smallCount < maxSmallPieces) return
+    this.#smallCount = 0
+    this.#pieces.push(Buffer.concat(this.#pieces.splice(-maxSmallPieces)))
   }
 
   /** The pieces become the caller's. */

@@ -51,6 +51,8 @@ export async function writeLines(
       if (stored) tally.addOutcome(await stored)
       else await setImmediate()
       stored = isEmpty(batch) ? null : engine.write({ databaseId: database.id, retentionPolicy, batch })
+      // It is awaited after the next batch; what that may throw must not leave it without anybody.
+      stored?.catch(() => undefined)
     }
     if (stored) tally.addOutcome(await stored)
     return tally.report(bodyBytes)

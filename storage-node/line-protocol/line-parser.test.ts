@@ -138,3 +138,55 @@ test('an empty body has no points', () => {
     rejected: 0,
   })
 })
+
+describe('many different fields', () => {
+  test.each([
+    ['in one measurement', () => 'm'],
+    ['in several measurements', (index: number) => `m${index % 4}`],
+  ])('%s: all are kept, in batches that have room for the empty places between them', (_, name) => {
+    const text = Array.from({ length: 6_000 }, (_, index) => `${name(index)} f${index}=1 1`).join('\n')
+    const batches = [...new LineParser(8).parse(piecesOf(text, [1_000, 50_000]), options)]
+    expect(batches.length).toBeGreaterThan(2)
+    for (const { tables } of batches) {
+      const cells = tables.reduce((sum, { columns, rowCount }) => sum + columns.length * rowCount, 0)
+      expect(cells).toBeLessThanOrEqual(64 * text.length)
+    }
+    const { points, errors } = meaningOf(batches)
+    expect(errors).toEqual([])
+    expect(points).toHaveLength(6_000)
+  })
+
+  test('a line with more of them than may be is refused, and those after it are not', () => {
+    const fields = Array.from({ length: 4_097 }, (_, index) => `f${index}=1`).join()
+    const { points, errors } = meaningOf([
+      ...new LineParser(8).parse(piecesOf(`m f0=1 1\nm ${fields} 2\nm f0=3 3`, []), options),
+    ])
+    expect(points).toHaveLength(2)
+    expect(errors).toEqual([
+      { line: 2, text: expect.any(String), message: expect.stringMatching(/^too many different fields/) },
+    ])
+  })
+})
+
+test('more series than are remembered', () => {
+  const text = Array.from({ length: 1_000 }, (_, index) => `m${index % 7},a=${index} f=1 1`).join('\n')
+  const { points, errors } = meaningOf([
+    ...new LineParser(8).parse(piecesOf(`m s="${'x'.repeat(90)}"\n${text}`, []), options),
+  ])
+  expect(errors).toEqual([])
+  expect(new Set(points).size).toBe(1_001)
+})
+
+test('a body in chunks of a byte', () => {
+  const text = Array.from({ length: 20_000 }, (_, index) => `m f=1 ${index}`).join('\n')
+  const bytes = Buffer.from(text)
+  const startedMs = performance.now()
+  const { points } = meaningOf([
+    ...new LineParser(8).parse(
+      Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1)),
+      options,
+    ),
+  ])
+  expect(points).toHaveLength(20_000)
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+})

@@ -23,38 +23,55 @@ export class LineParser {
    * @param pieces decompressed; their size is the caller's to limit. They are let go as they are taken.
    */
   *parse(pieces: Buffer[], options: BodyOptions): Generator<ParsedBatch> {
+    const rest = new Rest(pieces)
     let carried: Buffer = Buffer.alloc(0)
     let firstLine = 1
     do {
-      const filled = this.#fill(carried, pieces)
-      const isLast = pieces.length === 0
-      const section = { ...filled, isLast, firstLine }
+      const text = this.#placeFor(carried.length)
+      text.bytes.set(carried)
+      const end = rest.take(text.bytes, carried.length, text.bytes.length - paddingBytes)
+      text.bytes.fill(0, end, end + paddingBytes)
+      const section = { text, end, isLast: rest.isEmpty, firstLine }
       const { batch, consumedBytes, lines } = parseSection(this.#cache, ++this.#batches, section, options)
       firstLine += lines
-      const { text, end } = filled
       // A copy: the next batch of another body takes the place.
       carried = Buffer.from(text.bytes.subarray(consumedBytes, end))
-      if (consumedBytes === 0 && !isLast) carried = Buffer.concat([carried, ...pieces.splice(0)])
-      else yield batch
-    } while (pieces.length > 0 || carried.length > 0)
+      if (consumedBytes > 0 || section.isLast) yield batch
+    } while (!rest.isEmpty || carried.length > 0)
   }
 
-  /** As many pieces as there is room for, after what is carried over; what alone is larger has a place of its own. */
-  #fill(carried: Buffer, pieces: Buffer[]): { readonly text: Text; readonly end: number } {
-    const isLarge = carried.length + paddingBytes >= this.#section.bytes.length
-    const text = isLarge ? textOf(Buffer.alloc(carried.length + paddingBytes)) : this.#section
-    text.bytes.set(carried)
-    let end = carried.length
-    const room = text.bytes.length - paddingBytes
-    while (pieces.length > 0 && end < room) {
-      const piece = pieces[0]!
-      const taken = Math.min(piece.length, room - end)
-      text.bytes.set(taken === piece.length ? piece : piece.subarray(0, taken), end)
-      end += taken
-      if (taken === piece.length) pieces.shift()
-      else pieces[0] = piece.subarray(taken)
+  /** A line that fills the section has a place of its own, twice as large each time: its bytes are looked at few times. */
+  #placeFor(carriedBytes: number): Text {
+    if (carriedBytes + paddingBytes < this.#section.bytes.length) return this.#section
+    return textOf(Buffer.alloc(2 * carriedBytes + paddingBytes))
+  }
+}
+
+/** The pieces of a body that are not parsed yet. */
+class Rest {
+  readonly #pieces: (Buffer | null)[]
+  #next = 0
+  #from = 0
+
+  constructor(pieces: Buffer[]) {
+    this.#pieces = pieces
+  }
+
+  get isEmpty(): boolean {
+    return this.#next >= this.#pieces.length
+  }
+
+  /** Copies what there is room for from `at` to `end`. @returns where it ends */
+  take(target: Buffer, at: number, end: number): number {
+    while (!this.isEmpty && at < end) {
+      const piece = this.#pieces[this.#next]!
+      const copied = piece.copy(target, at, this.#from, Math.min(piece.length, this.#from + end - at))
+      at += copied
+      this.#from += copied
+      if (this.#from < piece.length) break
+      this.#pieces[this.#next++] = null
+      this.#from = 0
     }
-    text.bytes.fill(0, end, end + paddingBytes)
-    return { text, end }
+    return at
   }
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { assert } from '../../common/errors.ts'
 import { hash as hashSign, newline, skipWhitespace, space } from './bytes.ts'
 import {
   maxReportedErrors,
@@ -15,7 +16,7 @@ import { maxQuotedLength, quoted } from './number.ts'
 import { forget, scanPlainFields } from './plain-line.ts'
 import { SeriesCache, type KnownMeasurement, type SeriesEntry } from './series-cache.ts'
 import { seriesKey } from './series-key.ts'
-import { cellBudget, TableBuilder, type CellBudget } from './table-builder.ts'
+import { cellBudget, TableBuilder, tooManyFields, type CellBudget } from './table-builder.ts'
 import { sameBytes, textOf, type Text } from './text.ts'
 import { timestampNs, truncateNow, writeTimestamp } from './timestamp.ts'
 
@@ -68,12 +69,14 @@ export function parseSection(
   return new SectionParser(cache, batch, section, options).parse()
 }
 
-/** A whole body as one batch. */
+/** A whole body, which fits into one batch. */
 export function parseLines(body: Uint8Array, precision: Precision, nowNs: bigint): ParsedBatch {
   const padded = Buffer.alloc(body.length + paddingBytes)
   padded.set(body)
   const section = { text: textOf(padded), end: body.length, isLast: true, firstLine: 1 }
-  return parseSection(new SeriesCache(body.length), 1, section, { precision, nowNs }).batch
+  const result = parseSection(new SeriesCache(1 + body.length), 1, section, { precision, nowNs })
+  assert(result.consumedBytes === body.length, 'the body fits into one batch')
+  return result.batch
 }
 
 class SectionParser {
@@ -113,12 +116,21 @@ class SectionParser {
   }
 
   parse(): SectionResult {
+    try {
+      return this.#parseLines()
+    } finally {
+      // Nothing of this batch may be taken for the next one's, whatever became of it.
+      for (const measurement of this.#measurements) measurement.table = null
+    }
+  }
+
+  #parseLines(): SectionResult {
     const body = this.#body
     const ends = new LineEnds(body)
     const { isLast, firstLine } = this.#section
     let line = firstLine
     let from = 0
-    while (from < body.length) {
+    while (from < body.length && !(this.#cache.isOverfull && from > 0)) {
       const next = this.#plainLine(from)
       if (next >= 0) {
         line += 1 + this.#previous!.newlines
@@ -130,6 +142,8 @@ class SectionParser {
       const start = skipWhitespace(body, from, end)
       if (start < end && body[start] !== hashSign) {
         const message = this.#parseLine(start, end)
+        // What finds no place in this batch is the first of the next one.
+        if (message === tooManyFields && this.#measurements.some(({ table }) => table!.rowCount > 0)) break
         if (message !== null) this.#report(line, start, end, message)
       }
       line += linesIn(body, from, end)
@@ -144,7 +158,6 @@ class SectionParser {
       const table = measurement.table!
       if (table.rowCount > 0) tables.push(table.finish())
       measurement.shape = table.shape()
-      measurement.table = null
     }
     return {
       tables,

@@ -1,4 +1,4 @@
-import { comma, letterI, minus, point, space, zero } from './bytes.ts'
+import { comma, letterI, minus, point, space, tab, zero } from './bytes.ts'
 import { powersOfTen, writeHalves } from './fields.ts'
 import type { ColumnBuilder, TableBuilder } from './table-builder.ts'
 import { sameBytes, type Text } from './text.ts'
@@ -16,6 +16,8 @@ export function scanPlainFields(text: Text, from: number, end: number, table: Ta
   const { bytes, view } = text
   const { columns, rowCount: row } = table
   if (table.mixed || table.full) return -1
+  // White space before the first key is not part of it, yet a column's key may begin with it.
+  if (bytes[from] === tab || bytes[from] === 0) return -1
   let at = from
   for (let index = 0; index < columns.length; index++) {
     const column = columns[index]!

@@ -57,8 +57,18 @@ export class SeriesCache {
 
   /** Makes room before a batch, so that no entry goes while the batch is parsed. */
   makeRoom(): void {
-    if (this.#count < this.#maxSeries && this.#usedBytes < this.#maxSeries * bytesPerSeries) return
-    this.#clear()
+    if (this.#isBeyond(this.#maxSeries)) this.#clear()
+  }
+
+  /** Whether the batch in hand has brought so much that it should end, so that there can be room again. */
+  get isOverfull(): boolean {
+    return this.#isBeyond(2 * this.#maxSeries)
+  }
+
+  #isBeyond(series: number): boolean {
+    return (
+      Math.max(this.#count, this.#measurements.size) >= series || this.#usedBytes >= series * bytesPerSeries
+    )
   }
 
   hash(body: Uint8Array, from: number, end: number): number {
@@ -99,9 +109,6 @@ export class SeriesCache {
   ): SeriesEntry {
     const place = this.#usedBytes
     const written = body.subarray(from, end)
-    this.#reserve(place + written.length)
-    this.#keys.bytes.set(written, place)
-    this.#usedBytes += written.length
     const added: SeriesEntry = {
       ...entry,
       from: place,
@@ -111,6 +118,9 @@ export class SeriesCache {
       batch: 0,
       next: null,
     }
+    this.#reserve(place + written.length)
+    this.#keys.bytes.set(written, place)
+    this.#usedBytes += written.length
     if (++this.#count * 2 > this.#slots.length) {
       const old = this.#slots
       this.#slots = Array.from({ length: old.length * 2 }, () => null)

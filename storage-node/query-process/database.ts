@@ -7,6 +7,7 @@ import { quoteText } from './sql.ts'
 export class Database {
   readonly #instance: DuckDBInstance
   readonly #keys = new Set<string>()
+  #turn: Promise<void> = Promise.resolve()
 
   private constructor(instance: DuckDBInstance) {
     this.#instance = instance
@@ -43,6 +44,24 @@ export class Database {
     // DuckDB's messages may quote the statement, and this one has the key in it.
     if (failure !== null) throw new Error(failure.replaceAll(text, '…'))
     this.#keys.add(name)
+  }
+
+  /**
+   * Does what needs much memory alone: one sort fits into the limit, several at a time do not.
+   * @param work ends by itself, whatever becomes of others that wait for their turn
+   */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn
+    let end: () => void = () => undefined
+    this.#turn = new Promise((resolve) => {
+      end = resolve
+    })
+    await before
+    try {
+      return await work()
+    } finally {
+      end()
+    }
   }
 
   keyName(path: string): string {

@@ -23,13 +23,10 @@ export class RowStream {
   /**
    * Columns: series, time as integer, then the fields wanted.
    * @param sql given a key's name for a path
-   * @param whole for rows in the order of their files: DuckDB keeps it only in a result that is complete before its
-   * first row is taken
    */
   async *rows(
     read: ReadJob,
     sql: (read: ReadJob, keyName: (path: string) => string) => string,
-    whole = false,
   ): AsyncGenerator<Rows> {
     const connection = await this.#database.connect()
     this.#connection = connection
@@ -41,10 +38,16 @@ export class RowStream {
       if (this.#cancelled) return
       const types: readonly ColumnType[] = ['series', 'integer', ...read.columns.map(({ type }) => type)]
       const text = sql(read, (path) => this.#database.keyName(path))
-      const result = whole ? await connection.run(text) : await connection.stream(text)
-      while (!this.#cancelled) {
-        const chunk = await result.fetchChunk()
-        if (!chunk || chunk.rowCount === 0) return
+      // Rows are sorted before the first of them comes; what comes then takes no more memory.
+      const begun = await this.#database.alone(async () => {
+        if (this.#cancelled) return null
+        const result = await connection.stream(text)
+        return { result, first: await result.fetchChunk() }
+      })
+      if (!begun) return
+      const { result, first } = begun
+      for (let chunk = first; chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+        if (this.#cancelled) return
         yield { rowCount: chunk.rowCount, columns: chunkColumns(chunk, types) }
       }
     } finally {
@@ -56,7 +59,8 @@ export class RowStream {
 
   cancel(): void {
     this.#cancelled = true
-    this.#connection?.interrupt()
+    if (!this.#connection) return
+    this.#connection.interrupt()
     // A statement that has not quite begun does not hear it.
     this.#interrupting ??= setInterval(() => this.#connection?.interrupt(), interruptMs)
   }

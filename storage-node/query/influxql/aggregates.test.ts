@@ -115,6 +115,7 @@ describe('functions worked out by the reader', () => {
     let reads = 0
     const reader: Reader = {
       ...pointByPoint(memory),
+      timeRange: (...place) => memory.timeRange(...place),
       aggregate: (request) => {
         reads++
         return memory.aggregate(request)

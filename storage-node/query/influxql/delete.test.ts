@@ -62,6 +62,9 @@ test.each([
   ['DELETE FROM m WHERE v = 1', 'fields not supported in WHERE clause during deletion'],
   ["DELETE WHERE t = 'a' AND v > 1", 'fields not supported in WHERE clause during deletion'],
   ["DELETE WHERE t < 'b'", 'invalid tag comparison operator'],
+  ['DELETE FROM m WHERE v - 1', 'invalid tag comparison operator'],
+  ["DELETE FROM m WHERE t = 'a' OR v - 1", 'invalid tag comparison operator'],
+  ["DELETE FROM m WHERE (v + 1) AND t = 'a'", 'invalid tag comparison operator'],
   ['DROP SERIES FROM m WHERE time > 1', "DROP SERIES doesn't support time in WHERE clause"],
   ["DROP SERIES FROM m WHERE (t = 'a' AND time > 1)", "DROP SERIES doesn't support time in WHERE clause"],
   [

@@ -7,7 +7,6 @@ import { hasTime, splitCondition, statementError, type TimeRange } from './condi
 import type { QueryContext } from './context.ts'
 import { reduceNothing } from './reduce.ts'
 import { filterSeries } from './series-filter.ts'
-import { some } from './walk.ts'
 
 /** The points that a statement, or a request of InfluxDB 2, is about. */
 export interface Deletion {
@@ -90,12 +89,24 @@ function names(source: Source, measurement: string): boolean {
 }
 
 const orders = new Set(['<', '<=', '>', '>='])
+const comparisons = new Set(['=', '!=', '=~', '!~', ...orders])
 
-/** InfluxDB takes `<` between a tag and a text for `!=`: too much to lose by a mistake. */
+/**
+ * A condition is comparisons joined by AND and OR: what else InfluxDB takes is true of every series, or it takes `<`
+ * between a tag and a text for `!=`, and that is too much to lose by a mistake.
+ */
 function requireComparisons(condition: Expr | null): void {
-  const isOrder = (node: Expr) =>
-    node.kind === 'binary' &&
-    orders.has(node.operator) &&
-    [node.left, node.right].some(({ kind }) => kind === 'string' || kind === 'regex')
-  if (condition !== null && some(condition, isOrder)) throw statementError('invalid tag comparison operator')
+  if (condition === null || condition.kind === 'boolean') return
+  if (condition.kind === 'paren') return requireComparisons(condition.inner)
+  if (condition.kind !== 'binary') throw statementError('invalid condition')
+  const { operator, left, right } = condition
+  if (operator === 'AND' || operator === 'OR') {
+    requireComparisons(left)
+    return requireComparisons(right)
+  }
+  const has = (kind: Expr['kind']) => left.kind === kind || right.kind === kind
+  const isText = has('string') || has('regex')
+  const isMatch = operator === '=~' || operator === '!~'
+  if (!comparisons.has(operator) || (orders.has(operator) && isText) || has('regex') !== isMatch)
+    throw statementError('invalid tag comparison operator')
 }

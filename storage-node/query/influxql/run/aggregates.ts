@@ -5,7 +5,7 @@ import {
   type Statistic,
   type StoredValue,
 } from '../../../aggregation/series-windows.ts'
-import type { FieldType, MeasurementSchema } from '../../../engine/reader.ts'
+import type { FieldType, MeasurementSchema, Reader } from '../../../engine/reader.ts'
 import type { Call, VarRef } from '../ast.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { toFloat, Unsigned, type Scalar } from '../scalar.ts'
@@ -28,6 +28,9 @@ const statistics: Readonly<Record<string, Statistic | null>> = {
   first: 'first',
   last: 'last',
 }
+
+/** All windows of a series are in memory at one time; a SELECT with more of them goes point by point. */
+const maxWindowsOfSeries = 100_000
 
 interface Shared {
   readonly sets: readonly TagSet[]
@@ -101,6 +104,7 @@ export class Aggregates {
     const known = this.#shared.get(key)
     if (known && !known.feed.isOpen) return known
     const { reader, maxSeries, signal } = this.#environment
+    if (windowsOfSeries(reader, source, schema.name, options) > maxWindowsOfSeries) return null
     const sets = tagSetsOf(reader.series(databaseId, schema.name), schema, { ...options, maxSeries })
     const series = sets.flatMap((set) => set.series)
     if (series.length === 0 || series.some(({ filter }) => filter !== null)) return null
@@ -187,4 +191,20 @@ function resultOf(
 function scalarOf(value: StoredValue, type: FieldType): Scalar {
   if (type === 'boolean') return value === 1
   return type === 'unsigned' ? new Unsigned(value as bigint) : value
+}
+
+/** How many windows a series has at most, in the time for which anything is stored. */
+function windowsOfSeries(
+  reader: Reader,
+  { databaseId, retentionPolicy }: BoundMeasurement,
+  measurement: string,
+  options: RunOptions,
+): number {
+  const { durationNs } = options.interval
+  if (durationNs === 0n) return 1
+  const stored = reader.timeRange?.(databaseId, retentionPolicy, measurement) ?? null
+  const { minTimeNs, maxTimeNs } = rangeOf(options)
+  const fromNs = stored && stored.minTimeNs > minTimeNs ? stored.minTimeNs : minTimeNs
+  const untilNs = stored && stored.maxTimeNs < maxTimeNs ? stored.maxTimeNs : maxTimeNs
+  return Number((untilNs - fromNs) / durationNs) + 2
 }
