@@ -40,6 +40,17 @@ export interface Block {
   readonly columns: readonly (Column | null)[]
 }
 
+/**
+ * A field of a point beside a value of the field's own type: number for float, bigint for integer and unsigned, text
+ * and booleans by `=` and `!=` only. It holds as JavaScript's own operator does between the two, text by equality of
+ * all its units; of a point that lacks the field it never holds.
+ */
+export interface FieldComparison {
+  readonly field: string
+  readonly operator: '=' | '!=' | '<' | '<=' | '>' | '>='
+  readonly value: number | bigint | string | boolean
+}
+
 export interface ReadRequest {
   readonly databaseId: string
   readonly retentionPolicy: string
@@ -50,11 +61,16 @@ export interface ReadRequest {
   readonly minTimeNs: bigint
   /** Inclusive, nanoseconds. */
   readonly maxTimeNs: bigint
+  /**
+   * A point of which one of these does not hold is of no use to whoever asks: the reader may leave it out once it is
+   * merged, and need not. Each field is one of `fields`.
+   */
+  readonly matching?: readonly FieldComparison[]
   readonly signal: AbortSignal
 }
 
 /** Like a read, but for what windows of the points give instead of the points. */
-export interface AggregateRequest extends Omit<ReadRequest, 'fields'> {
+export interface AggregateRequest extends Omit<ReadRequest, 'fields' | 'matching'> {
   readonly windowing: Windowing
   /** Each field once. */
   readonly measures: readonly Measure[]

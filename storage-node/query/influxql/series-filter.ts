@@ -75,7 +75,8 @@ function compareTag(expr: BinaryExpr, series: Series, schema: MeasurementSchema)
   }
 }
 
-function isField(ref: VarRef, schema: MeasurementSchema): boolean {
+/** Whether a condition means a field by a name, not a tag. */
+export function isField(ref: VarRef, schema: MeasurementSchema): boolean {
   if (ref.name === '_name' || ref.type === 'tag') return false
   return ref.type === 'unknown' ? schema.fields.has(ref.name) : true
 }

@@ -7,6 +7,7 @@ import type {
   AggregateRequest,
   Block,
   Column,
+  FieldComparison,
   FieldType,
   MeasurementSchema,
   Reader,
@@ -21,7 +22,10 @@ interface StoredSeries extends Series {
   readonly points: Map<bigint, Map<string, Scalar>>
 }
 
-/** A Reader for tests: points in maps, the last write wins, and blocks of a few points so that their edges matter. */
+/**
+ * A Reader for tests: points in maps, the last write wins, and blocks of a few points so that their edges matter. It
+ * leaves out all that it may.
+ */
 export class MemoryReader implements Reader {
   readonly #series: StoredSeries[] = []
   readonly #fields = new Map<string, Map<string, FieldType>>()
@@ -74,7 +78,8 @@ export class MemoryReader implements Reader {
       const times = [...this.#series[id]!.points]
         .filter(([time, values]) => {
           const wanted = request.fields.some((field) => values.has(field))
-          return wanted && time >= request.minTimeNs && time <= request.maxTimeNs
+          if (!wanted || time < request.minTimeNs || time > request.maxTimeNs) return false
+          return (request.matching ?? []).every((one) => holds(one, values.get(one.field)))
         })
         .map(([time]) => time)
         .sort((a, b) => (a < b ? -1 : 1))
@@ -124,6 +129,24 @@ export class MemoryReader implements Reader {
     }
     this.#series.push(series)
     return series
+  }
+}
+
+function holds({ operator, value }: FieldComparison, stored: Scalar | undefined): boolean {
+  if (stored === undefined) return false
+  switch (operator) {
+    case '=':
+      return stored === value
+    case '!=':
+      return stored !== value
+    case '<':
+      return stored < value
+    case '<=':
+      return stored <= value
+    case '>':
+      return stored > value
+    default:
+      return stored >= value
   }
 }
 

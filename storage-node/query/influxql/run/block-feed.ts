@@ -1,15 +1,7 @@
-import type { Block } from '../../../engine/reader.ts'
+import type { Block, ReadRequest } from '../../../engine/reader.ts'
 import type { Environment } from './environment.ts'
 
-export interface FeedRequest {
-  readonly databaseId: string
-  readonly retentionPolicy: string
-  readonly measurement: string
-  readonly seriesIds: readonly number[]
-  readonly fields: readonly string[]
-  readonly minTimeNs: bigint
-  readonly maxTimeNs: bigint
-}
+export type FeedRequest = Omit<ReadRequest, 'signal'>
 
 /** One read of many series, handed out series by series in the order of the request. Opens on the first demand. */
 export class BlockFeed {

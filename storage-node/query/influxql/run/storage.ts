@@ -2,6 +2,7 @@ import type { Block, MeasurementSchema } from '../../../engine/reader.ts'
 import type { DataType, VarRef } from '../ast.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { BlockFeed } from './block-feed.ts'
+import { comparisonsIn } from './comparisons.ts'
 import type { Environment } from './environment.ts'
 import { mergeSorted, mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
@@ -55,6 +56,7 @@ export function readMeasurement(
     measurement: schema.name,
     seriesIds: ordered.flatMap((set) => set.series.map((one) => one.series.id)),
     fields: fields.names,
+    matching: comparisonsIn(options.condition, schema),
     ...rangeOf(options),
   })
   return {

@@ -1,0 +1,68 @@
+import type { FieldComparison, FieldType, MeasurementSchema } from '../../../engine/reader.ts'
+import type { BinaryExpr, Expr } from '../ast.ts'
+import { isField } from '../series-filter.ts'
+import { typeOfField } from './scan.ts'
+
+const mirrored = { '=': '=', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const
+const isOperator = (operator: string): operator is FieldComparison['operator'] =>
+  Object.hasOwn(mirrored, operator)
+
+/**
+ * The comparisons of a field with a literal that a condition joins by AND: it can only hold where they all do. Only
+ * those that evaluation decides exactly as `FieldComparison` says, so a condition may ask for more than they do.
+ */
+export function comparisonsIn(condition: Expr | null, schema: MeasurementSchema): readonly FieldComparison[] {
+  switch (condition?.kind) {
+    case 'paren':
+      return comparisonsIn(condition.inner, schema)
+    case 'binary': {
+      if (condition.operator === 'AND') {
+        return [...comparisonsIn(condition.left, schema), ...comparisonsIn(condition.right, schema)]
+      }
+      const comparison = comparisonOf(condition, schema)
+      return comparison === null ? [] : [comparison]
+    }
+    default:
+      return []
+  }
+}
+
+function comparisonOf(
+  { operator, left, right }: BinaryExpr,
+  schema: MeasurementSchema,
+): FieldComparison | null {
+  if (!isOperator(operator)) return null
+  const [ref, literal] = left.kind === 'ref' ? [left, right] : [right, left]
+  if (ref.kind !== 'ref' || !isField(ref, schema)) return null
+  const type = typeOfField(schema, ref)
+  // A cast may round.
+  if (type === null || type !== schema.fields.get(ref.name)) return null
+  const value = literalAs(type, literal)
+  const isEquality = operator === '=' || operator === '!='
+  if (value === null || (!isEquality && (type === 'string' || type === 'boolean'))) return null
+  return { field: ref.name, operator: ref === left ? operator : mirrored[operator], value }
+}
+
+/** A literal as a value of a field's type, or null where comparing as that type could differ from evaluation. */
+function literalAs(type: FieldType, literal: Expr): FieldComparison['value'] | null {
+  switch (literal.kind) {
+    case 'string':
+      return type === 'string' ? literal.value : null
+    case 'boolean':
+      return type === 'boolean' ? literal.value : null
+    case 'number':
+      if (type === 'float') return literal.value
+      return Number.isSafeInteger(literal.value) ? wholeAs(type, BigInt(literal.value)) : null
+    case 'integer':
+      return type === 'float' ? Number(literal.value) : wholeAs(type, literal.value)
+    case 'unsigned':
+      return type === 'float' ? Number(literal.value) : type === 'unsigned' ? literal.value : null
+    default:
+      return null
+  }
+}
+
+/** Beside unsigned fields negative literals wrap in some operations. */
+function wholeAs(type: FieldType, value: bigint): bigint | null {
+  return type === 'integer' || (type === 'unsigned' && value >= 0n) ? value : null
+}
