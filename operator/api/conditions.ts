@@ -139,6 +139,11 @@ export const reasons = {
     meaning: 'The paths have not been tried, or a control path did not answer, so the result says nothing.',
   },
   IntegrityNotChecked: { of: ['IntegrityVerified'], meaning: 'Nothing has checked the stored data yet.' },
+  DataDamaged: {
+    of: ['IntegrityVerified', 'Ready', 'Stalled'],
+    meaning:
+      'Files on a volume are not what was written, and its storage node is read-only; the message names them and says what to do. It takes writes again when they are repaired and the node has been started anew.',
+  },
   BackupNotConfigured: { of: ['BackedUp'], meaning: 'spec.backup is not set.' },
 } as const satisfies Record<string, ReasonEntry>
 export type Reason = keyof typeof reasons

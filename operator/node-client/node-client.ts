@@ -50,12 +50,16 @@ const bodyLimitBytes = 1024 * 1024
 const connectionsLimit = 256
 const idleLimitMs = 60_000
 
+const shortText = z.string().transform((text) => text.slice(0, 500))
+const fileDamageSchema = z.object({ file: shortText, offsetBytes: z.number().nullable(), what: shortText })
+
 const nodeStateSchema = z.object({
   organizationId: z.string(),
   digest: z.string().regex(/^([0-9a-f]{64})?$/),
   formatVersions: z.array(z.int()).min(1).max(100),
   version: z.string().max(100),
   databasesWithData: z.array(z.string().refine(isId)).max(100_000),
+  damage: z.array(fileDamageSchema).max(1_000).default([]),
 })
 
 const adminErrorSchema = z.object({ code: z.string().max(200), message: z.string().max(2_000) })

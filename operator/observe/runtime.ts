@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { FileDamage } from '../../common/admin-api.ts'
 import type { KubeObject } from '../kube/object.ts'
 
 /** A storage node's pod, as far as a pass cares. */
@@ -35,20 +36,25 @@ export interface Runtime {
   readonly claims: readonly ClaimView[]
 }
 
-/** What a storage node says to the document that it should serve. */
-export type PodReport =
+/** What a storage node says to the document that it should serve, and of the files on its volume. */
+export type PodReport = {
+  /** What was found damaged; absent if the node has not said. */
+  readonly damage?: readonly FileDamage[]
+} &
   /** The document is in force there. */
-  | { readonly result: 'confirmed'; readonly pod: PodView }
-  /** Not reached, or not in a state to answer: it is tried again. */
-  | { readonly result: 'unreachable'; readonly pod: PodView; readonly message: string }
-  /** It will not take this document. */
-  | {
-      readonly result: 'refused'
-      readonly pod: PodView
-      readonly message: string
-      /** Id of the token that it has revoked for ever, if that is why. */
-      readonly revokedTokenId?: string
-    }
+  (
+    | { readonly result: 'confirmed'; readonly pod: PodView }
+    /** Not reached, or not in a state to answer: it is tried again. */
+    | { readonly result: 'unreachable'; readonly pod: PodView; readonly message: string }
+    /** It will not take this document. */
+    | {
+        readonly result: 'refused'
+        readonly pod: PodView
+        readonly message: string
+        /** Id of the token that it has revoked for ever, if that is why. */
+        readonly revokedTokenId?: string
+      }
+  )
 
 const waiting = z.looseObject({ reason: z.string().optional(), message: z.string().optional() })
 

@@ -1,3 +1,4 @@
+import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { stateDigest, stateFormatVersion, type StateDocument } from '../../common/state-document.ts'
 import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
@@ -25,9 +26,7 @@ export function pushDocument(
   signal: AbortSignal,
 ): Promise<readonly PodReport[]> {
   const digest = stateDigest(document)
-  return Promise.all(
-    reachablePods(pods).map((pod) => pushTo(nodes, pod, document, digest, signal).catch(failure(pod))),
-  )
+  return Promise.all(reachablePods(pods).map((pod) => pushTo(nodes, pod, document, digest, signal)))
 }
 
 async function pushTo(
@@ -38,32 +37,34 @@ async function pushTo(
   signal: AbortSignal,
 ): Promise<PodReport> {
   const node = addressOf(document.organization.id, pod)
-  let state = await nodes.getState(node, signal)
-  if (!state.formatVersions.includes(stateFormatVersion)) {
-    const reads = state.formatVersions.join(', ')
-    const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`
-    return { result: 'refused', pod, message }
+  let heard: { readonly damage?: readonly FileDamage[] } = {}
+  try {
+    let state = await nodes.getState(node, signal)
+    heard = { damage: state.damage ?? [] }
+    if (!state.formatVersions.includes(stateFormatVersion)) {
+      const reads = state.formatVersions.join(', ')
+      const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`
+      return { ...heard, result: 'refused', pod, message }
+    }
+    for (let attempt = 0; attempt < attemptsLimit && state.digest !== digest; attempt += 1) {
+      state = (await nodes.pushState(node, document, state.digest, signal)).state
+    }
+    return state.digest === digest
+      ? { ...heard, result: 'confirmed', pod }
+      : { ...heard, result: 'unreachable', pod, message: 'its state document keeps changing' }
+  } catch (error) {
+    return { ...heard, ...failure(pod, error) }
   }
-  for (let attempt = 0; attempt < attemptsLimit && state.digest !== digest; attempt += 1) {
-    state = (await nodes.pushState(node, document, state.digest, signal)).state
-  }
-  return state.digest === digest
-    ? { result: 'confirmed', pod }
-    : { result: 'unreachable', pod, message: 'its state document keeps changing' }
 }
 
 export function addressOf(organizationId: string, pod: PodView): NodeAddress {
   return { organizationId, podUid: pod.uid, host: pod.ip ?? '' }
 }
 
-function failure(pod: PodView) {
-  return (error: unknown): PodReport => {
-    const message = messageOf(error)
-    if (!(error instanceof AppError && error.kind === 'invalid')) {
-      return { result: 'unreachable', pod, message }
-    }
-    const revokedTokenId =
-      error.details['code'] === revivesToken ? /[0-9a-f]{16}/.exec(message)?.[0] : undefined
-    return { result: 'refused', pod, message, ...(revokedTokenId !== undefined && { revokedTokenId }) }
-  }
+function failure(pod: PodView, error: unknown): PodReport {
+  const message = messageOf(error)
+  if (!(error instanceof AppError && error.kind === 'invalid')) return { result: 'unreachable', pod, message }
+  const revokedTokenId =
+    error.details['code'] === revivesToken ? /[0-9a-f]{16}/.exec(message)?.[0] : undefined
+  return { result: 'refused', pod, message, ...(revokedTokenId !== undefined && { revokedTokenId }) }
 }

@@ -6,6 +6,7 @@ import { existingStorageNodes } from '../desired/existing.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Observed } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
+import type { Integrity } from '../status/integrity.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { progressing, ready, type Standing } from '../status/standing.ts'
 import { tokenStatus } from '../status/token.ts'
@@ -29,6 +30,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     version: null,
     storage: null,
     stateDigest: null,
+    integrity: null,
     standing: begun,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)
@@ -94,6 +96,7 @@ export async function sayOrganization(
   pass: Pass,
   observed: Observed,
   settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing'> & {
+    readonly integrity: Integrity | null
     /** What every node that serves has confirmed, null for nothing new. */
     readonly digest: string | null
   },
@@ -109,6 +112,7 @@ export async function sayOrganization(
     version: nodes?.version ?? previous?.version ?? null,
     storage: nodes ? { size: nodes.claim.size, replicas: runtime.statefulSet?.replicas ?? 0 } : null,
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
+    integrity: settled.integrity,
     standing,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)

@@ -5,6 +5,7 @@ import type { Result } from '../controller/controller.ts'
 import { nextExpiryMs } from '../desired/state-document.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport } from '../observe/runtime.ts'
+import { damageStanding, integrityOf } from '../status/integrity.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
@@ -63,7 +64,12 @@ export async function settleOrganization(
     await finishDatabases(pass, organizationId, observed, runtime, reports),
   ]
   const wasReady = organization.status?.stateDigest !== undefined
-  const standing = hold ?? unreadableStanding(observed) ?? storageNodesStanding(runtime, reports, wasReady)
+  const integrity = integrityOf(runtime, reports)
+  const standing =
+    hold ??
+    damageStanding(integrity) ??
+    unreadableStanding(observed) ??
+    storageNodesStanding(runtime, reports, wasReady)
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
@@ -74,6 +80,7 @@ export async function settleOrganization(
     databases,
     tokens,
     standing,
+    integrity,
     confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused

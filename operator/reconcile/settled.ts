@@ -1,5 +1,6 @@
 import type { Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
+import type { Integrity } from '../status/integrity.ts'
 import type { Standing } from '../status/standing.ts'
 import type { DatabaseDecisions } from './databases.ts'
 import type { TokenDecision } from './tokens.ts'
@@ -16,6 +17,7 @@ export interface Settled {
   readonly databases: DatabaseDecisions
   readonly tokens: readonly TokenDecision[]
   readonly standing: Standing
+  readonly integrity: Integrity
   /** Every node that serves has confirmed the document. */
   readonly confirmed: boolean
 }

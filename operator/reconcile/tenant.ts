@@ -109,6 +109,7 @@ async function sayDeleting(
     version: organization.status?.version ?? null,
     storage: null,
     stateDigest: null,
+    integrity: null,
     standing: progressing('Deleting', message),
   }
   await writeStatus(

@@ -91,7 +91,15 @@ function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condi
   if (ready?.status === 'True' && was('Ready')?.status !== 'True') {
     pass.events.record(object, 'Normal', 'Ready', ready.message)
   }
-  if (stalled?.status === 'True' && was('Stalled')?.reason !== stalled.reason) {
+  const integrity = conditions.find(({ type }) => type === 'IntegrityVerified')
+  if (integrity?.status === 'False' && was('IntegrityVerified')?.status !== 'False') {
+    pass.events.record(object, 'Warning', integrity.reason, integrity.message)
+  }
+  if (
+    stalled?.status === 'True' &&
+    was('Stalled')?.reason !== stalled.reason &&
+    stalled.reason !== integrity?.reason
+  ) {
     pass.events.record(object, 'Warning', stalled.reason, stalled.message)
   }
 }

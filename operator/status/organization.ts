@@ -1,5 +1,6 @@
 import type { Condition } from '../api/conditions.ts'
 import type { Organization, OrganizationStatus } from '../api/organization.ts'
+import { integrityStatement, type Integrity } from './integrity.ts'
 import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
 
 /** What a pass found out about an organization. */
@@ -12,6 +13,8 @@ export interface OrganizationFacts {
   readonly storage: { readonly size: string | null; readonly replicas: number } | null
   /** The digest that every storage node confirmed last, null while there is none. */
   readonly stateDigest: string | null
+  /** null when nobody was asked. */
+  readonly integrity: Integrity | null
   readonly standing: Standing
 }
 
@@ -23,12 +26,6 @@ const unchecked: readonly Statement[] = [
     reason: 'IsolationNotChecked',
     message: 'the network policies are in place; the closed paths have not been tried with packets',
   },
-  {
-    type: 'IntegrityVerified',
-    status: 'Unknown',
-    reason: 'IntegrityNotChecked',
-    message: 'nothing has checked the stored data yet',
-  },
   { type: 'BackedUp', status: 'Unknown', reason: 'BackupNotConfigured', message: 'spec.backup is not set' },
 ]
 
@@ -39,7 +36,8 @@ export function organizationStatus(
 ): OrganizationStatus {
   const { generation } = organization.metadata
   const previous = organization.status?.conditions ?? []
-  const statements = [...statementsOf(facts.standing), ...unchecked]
+  const integrity = integrityStatement(facts.integrity, previous)
+  const statements = [...statementsOf(facts.standing), integrity, ...unchecked]
   return {
     observedGeneration: generation,
     conditions: [...conditionsOf(statements, previous, generation, now)],

@@ -1,3 +1,4 @@
+import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
@@ -26,6 +27,8 @@ const platform = platformSchema.parse({
 /** One storage node: the document in force, and what it never takes back. */
 export class FakeNodes implements Nodes {
   document: StateDocument | null = null
+  damage: readonly FileDamage[] = []
+  isUnreachable = false
   readonly dropped: string[] = []
   /** Id of a database that fails to go. */
   cannotDrop: string | null = null
@@ -34,13 +37,15 @@ export class FakeNodes implements Nodes {
   isCut: () => boolean = () => false
 
   async getState({ organizationId }: NodeAddress) {
-    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    if (this.isUnreachable || this.isCut())
+      throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
     return {
       organizationId,
       digest: this.document ? stateDigest(this.document) : '',
       formatVersions: [1],
       version: '0.1.0',
       databasesWithData: [],
+      damage: this.damage,
     }
   }
 
