@@ -13,6 +13,7 @@ import { LineParser } from './line-protocol/line-parser.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
+import { Turns } from './http/turns.ts'
 import { serveOwnDocument, ownIdentity } from './identity.ts'
 import { adminServer, clientServer } from './listeners.ts'
 import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
@@ -164,6 +165,7 @@ function createParts(
     bodies,
     lines: new LineParser(Math.floor(config.memoryLimitBytes / bytesPerKnownSeries)),
     slots,
+    turns: new Turns(clock),
     writeRate: new WriteRate(clock),
     metrics,
     clock,

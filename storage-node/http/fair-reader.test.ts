@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../../common/clock.ts'
 import type { Block, Reader, ReadRequest } from '../engine/reader.ts'
 import { fairReader } from './fair-reader.ts'
+import { Turns } from './turns.ts'
 
 const rows = 20_000
 const numbers = Array.from({ length: rows }, (_, index) => index)
@@ -49,7 +50,7 @@ function slowClock(): Clock {
 describe('a query has the same points in steps, and never the whole process', () => {
   test('the steps are the block', async () => {
     const parts: Block[] = []
-    const reader = fairReader(engine([block]), systemClock)
+    const reader = fairReader(engine([block]), new Turns(systemClock).end)
     for await (const part of reader.read(request(new AbortController().signal))) parts.push(part)
     expect(parts.map(({ times }) => times.length)).toEqual([8_192, 8_192, 3_616])
     expect(parts.flatMap(({ times }) => [...times])).toEqual(big)
@@ -63,7 +64,7 @@ describe('a query has the same points in steps, and never the whole process', ()
 
   test('a small block is passed on as it is', async () => {
     const small = { ...block, times: block.times.subarray(0, 5), columns: [] }
-    for await (const part of fairReader(engine([small]), systemClock).read(
+    for await (const part of fairReader(engine([small]), new Turns(systemClock).end).read(
       request(new AbortController().signal),
     )) {
       expect(part).toBe(small)
@@ -73,7 +74,7 @@ describe('a query has the same points in steps, and never the whole process', ()
 
   test('others have their turn, and an abort ends the query at the next step', async () => {
     const abort = new AbortController()
-    const reader = fairReader(engine(Array.from({ length: 1_000 }, () => block)), slowClock())
+    const reader = fairReader(engine(Array.from({ length: 1_000 }, () => block)), new Turns(slowClock()).end)
     setImmediate(() => abort.abort(new Error('time is up')))
     let steps = 0
     const run = async () => {

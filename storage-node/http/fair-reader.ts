@@ -1,24 +1,23 @@
-import type { Clock } from '../../common/clock.ts'
 import { unreachable } from '../../common/errors.ts'
 import type { SeriesWindows } from '../aggregation/series-windows.ts'
 import type { AggregateRequest, Block, Column, Reader, ReadRequest } from '../engine/reader.ts'
-import { createTurns } from './turns.ts'
+import type { EndTurn } from './turns.ts'
 
 /** Rows that a query gets at a time; what it does with them is one step. */
 const maxRows = 8_192
 
 /** The engine as queries see it: in steps, between which others have their turn and an abandoned query ends. */
-export function fairReader(reader: Reader, clock: Clock): Reader {
+export function fairReader(reader: Reader, endTurn: EndTurn): Reader {
   return {
     measurements: (databaseId) => reader.measurements(databaseId),
     series: (databaseId, measurement) => reader.series(databaseId, measurement),
-    read: (request) => readInSteps(reader, request, clock),
+    read: (request) => readInSteps(reader, request, endTurn),
     ...(reader.timeRange && {
       timeRange: (databaseId, retentionPolicy, measurement) =>
         reader.timeRange!(databaseId, retentionPolicy, measurement),
     }),
     ...(reader.aggregate && {
-      aggregate: (request) => inTurns(reader.aggregate!(request), request, clock),
+      aggregate: (request) => inTurns(reader.aggregate!(request), request, endTurn),
     }),
   }
 }
@@ -26,9 +25,8 @@ export function fairReader(reader: Reader, clock: Clock): Reader {
 async function* inTurns(
   all: AsyncIterable<SeriesWindows>,
   { signal }: AggregateRequest,
-  clock: Clock,
+  endTurn: EndTurn,
 ): AsyncGenerator<SeriesWindows> {
-  const endTurn = createTurns(clock)
   for await (const windows of all) {
     const turn = endTurn()
     if (turn) await turn
@@ -37,8 +35,7 @@ async function* inTurns(
   }
 }
 
-async function* readInSteps(reader: Reader, request: ReadRequest, clock: Clock): AsyncGenerator<Block> {
-  const endTurn = createTurns(clock)
+async function* readInSteps(reader: Reader, request: ReadRequest, endTurn: EndTurn): AsyncGenerator<Block> {
   for await (const block of reader.read(request)) {
     for (let start = 0; start < block.times.length; start += maxRows) {
       const turn = endTurn()

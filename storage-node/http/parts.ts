@@ -9,6 +9,7 @@ import type { LineParser } from '../line-protocol/line-parser.ts'
 import type { BodyBudget } from './body.ts'
 import type { NodeMetrics } from './metrics.ts'
 import type { QuerySlots, WriteRate } from './limits.ts'
+import type { Turns } from './turns.ts'
 
 /** What the endpoints work with. */
 export interface NodeParts {
@@ -24,6 +25,7 @@ export interface NodeParts {
   readonly bodies: BodyBudget
   readonly lines: LineParser
   readonly slots: QuerySlots
+  readonly turns: Turns
   readonly writeRate: WriteRate
   readonly metrics: NodeMetrics
   readonly clock: Clock

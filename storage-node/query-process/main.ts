@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os'
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
 import { Database } from './database.ts'
 import { goFirstWhenMemoryRunsOut } from '../disk/oom-score.ts'
@@ -6,11 +7,16 @@ import { AggregateTask } from './aggregate-task.ts'
 import { ReadTask } from './read-task.ts'
 import { WriteTask } from './write-task.ts'
 
+/** Beside the engine's process, which has 0, it gets a tenth of a processor that both want. */
+const niceness = 10
+
 /**
  * The query process: DuckDB, apart from the engine, so that a statement that goes wrong takes nothing with it. It is
  * forked by the engine, speaks only over its IPC channel, and ends when that closes.
  */
 await goFirstWhenMemoryRunsOut()
+// Where processors are short, writes come before queries. Threads that are made from here on have the same.
+setPriority(niceness)
 const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
 const database = await Database.open(settings)
 const writes = new Map<number, WriteTask>()

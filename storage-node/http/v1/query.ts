@@ -12,7 +12,6 @@ import type { AuthenticatedExchange } from '../exchange.ts'
 import { fairReader } from '../fair-reader.ts'
 import { requireEngine, requireState, type NodeParts } from '../parts.ts'
 import { respond, respondWithStream } from '../respond.ts'
-import { createTurns } from '../turns.ts'
 import { answerForm } from './form.ts'
 import { hasForm, queryRequestOf, readForm, type QueryRequest } from './query-request.ts'
 
@@ -71,7 +70,7 @@ function contextOf(
   signal: AbortSignal,
 ): QueryContext {
   return {
-    reader: fairReader(requireEngine(parts), parts.clock),
+    reader: fairReader(requireEngine(parts), parts.turns.end),
     catalog: { databases: () => readableDatabases(parts, exchange.principal) },
     database: asked.database,
     retentionPolicy: asked.retentionPolicy,
@@ -86,6 +85,7 @@ function contextOf(
       delete: (request) => requireEngine(parts).delete(request),
     },
     limits: parts.queryLimits,
+    endTurn: parts.turns.end,
     signal,
   }
 }
@@ -110,9 +110,9 @@ async function answer(
     200,
     { 'content-type': contentType },
     contentType === 'application/json'
-      ? encodeJson(results, { epoch, pretty, chunked })
-      : encodeCsv(results, { epoch }),
-    createTurns(parts.clock),
+      ? encodeJson(results, { epoch, pretty, chunked }, parts.turns.end)
+      : encodeCsv(results, { epoch }, parts.turns.end),
+    parts.turns.end,
   )
 }
 

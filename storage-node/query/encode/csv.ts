@@ -1,5 +1,6 @@
 import type { ResultSeries, StatementResult, Value } from '../result.ts'
 import { plainDecimal } from '../influxql/parameters.ts'
+import { slicesOf } from './slices.ts'
 import { inUnits, type Epoch } from './time-text.ts'
 
 export interface CsvOptions {
@@ -11,28 +12,54 @@ const flushLength = 65_536
 /**
  * What InfluxDB 1.8 answers with, `Content-Type: text/csv`: one table a statement, a blank line before each but the
  * first and where columns change. Statements that fail or answer with nothing leave no trace, as in InfluxDB 1.8.
+ * @param endTurn called between steps of some milliseconds
  */
 export async function* encodeCsv(
   results: AsyncIterable<StatementResult>,
   options: CsvOptions,
+  endTurn: () => Promise<void> | null,
 ): AsyncGenerator<Uint8Array> {
-  let text = ''
-  let statementId: number | null = null
-  let columns: readonly string[] = []
+  const table = new Table(options.epoch)
   for await (const result of results) {
-    for (const series of result.series) {
-      if (statementId !== result.statementId || !isEqual(columns, series.columns)) {
-        text += (statementId === null ? '' : '\n') + csvLine(['name', 'tags', ...series.columns])
-        statementId = result.statementId
-        columns = series.columns
-      }
-      for (const row of series.rows) text += rowLine(row, series, options.epoch)
-      if (text.length < flushLength) continue
-      yield Buffer.from(text)
-      text = ''
+    for await (const slice of slicesOf(result, endTurn)) {
+      table.add(slice)
+      if (table.isLong) yield Buffer.from(table.take())
     }
   }
-  if (text !== '') yield Buffer.from(text)
+  const rest = table.take()
+  if (rest !== '') yield Buffer.from(rest)
+}
+
+class Table {
+  readonly #epoch: Epoch
+  #text = ''
+  #statementId: number | null = null
+  #columns: readonly string[] = []
+
+  constructor(epoch: Epoch) {
+    this.#epoch = epoch
+  }
+
+  get isLong(): boolean {
+    return this.#text.length >= flushLength
+  }
+
+  take(): string {
+    const text = this.#text
+    this.#text = ''
+    return text
+  }
+
+  add({ statementId, series: all }: StatementResult): void {
+    for (const series of all) {
+      if (this.#statementId !== statementId || !isEqual(this.#columns, series.columns)) {
+        this.#text += (this.#statementId === null ? '' : '\n') + csvLine(['name', 'tags', ...series.columns])
+        this.#statementId = statementId
+        this.#columns = series.columns
+      }
+      for (const row of series.rows) this.#text += rowLine(row, series, this.#epoch)
+    }
+  }
 }
 
 /** An error before or instead of all results. */

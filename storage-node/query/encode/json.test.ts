@@ -27,7 +27,8 @@ async function encode(parts: readonly StatementResult[], chunked = false): Promi
     yield* parts
   })()
   const bytes: Uint8Array[] = []
-  for await (const one of encodeJson(results, { epoch: 'ns', pretty: false, chunked })) bytes.push(one)
+  for await (const one of encodeJson(results, { epoch: 'ns', pretty: false, chunked }, () => null))
+    bytes.push(one)
   return Buffer.concat(bytes).toString()
 }
 
@@ -94,4 +95,29 @@ test.each([
 
 test('no statement at all is an empty object', async () => {
   expect(await encode([])).toBe('{}\n')
+})
+
+describe('a large part is encoded in steps, between which others have their turn', () => {
+  const rows = Array.from({ length: 10_000 }, (_, row) => [BigInt(row), row / 8] as const)
+  const large = part({ series: [series(rows, true), series(rows)], messages: [{ level: 'info', text: 'm' }] })
+
+  test.each([[false], [true]])('chunked: %s', async (chunked) => {
+    let turns = 0
+    const endTurn = () => {
+      turns++
+      return null
+    }
+    const results = (async function* () {
+      yield large
+    })()
+    const bytes: Uint8Array[] = []
+    const options = { epoch: 'ns', pretty: false, chunked } as const
+    for await (const one of encodeJson(results, options, endTurn)) bytes.push(one)
+    const { results: answered } = JSON.parse(Buffer.concat(bytes).toString())
+    expect(answered).toHaveLength(1)
+    expect(answered[0].messages).toEqual([{ level: 'info', text: 'm' }])
+    expect(answered[0].series).toHaveLength(1)
+    expect(answered[0].series[0].values).toEqual([...rows, ...rows].map(([ns, value]) => [Number(ns), value]))
+    expect(turns).toBeGreaterThanOrEqual(8)
+  })
 })

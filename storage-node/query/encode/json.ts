@@ -1,5 +1,6 @@
 import type { ResultMessage, ResultSeries, StatementResult, Value } from '../result.ts'
 import { JsonWriter, jsonString } from './json-writer.ts'
+import { slicesOf } from './slices.ts'
 import { inUnits, timeText, type Epoch } from './time-text.ts'
 
 export type { Epoch }
@@ -18,23 +19,28 @@ const flushLength = 65_536
 /**
  * Byte for byte what InfluxDB 1.8 answers with, `Content-Type: application/json`. An error that comes after more than
  * a mebibyte of a statement's answer stands behind it instead of replacing it, since that has left already.
+ * @param endTurn called between steps of some milliseconds
  */
 export async function* encodeJson(
   results: AsyncIterable<StatementResult>,
   options: JsonOptions,
+  endTurn: () => Promise<void> | null,
 ): AsyncGenerator<Uint8Array> {
   if (options.chunked) {
     for await (const result of results) {
       const document = new Document(options)
-      const text = document.add(result)
+      let text = ''
+      for await (const slice of slicesOf(result, endTurn)) text += document.add(slice)
       yield Buffer.from(text + document.end())
     }
     return
   }
   const document = new Document(options)
   for await (const result of results) {
-    const text = document.add(result)
-    if (text !== '') yield Buffer.from(text)
+    for await (const slice of slicesOf(result, endTurn)) {
+      const text = document.add(slice)
+      if (text !== '') yield Buffer.from(text)
+    }
   }
   yield Buffer.from(document.end())
 }

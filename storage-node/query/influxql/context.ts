@@ -95,5 +95,7 @@ export interface QueryContext {
   readonly commands: CatalogCommands
   readonly deletions: Deletions
   readonly limits: QueryLimits
+  /** Called between steps of some milliseconds: null, or resolves when others have had their turn. */
+  readonly endTurn: () => Promise<void> | null
   readonly signal: AbortSignal
 }

@@ -54,6 +54,7 @@ export function contextOf(reader: Reader, changes: Partial<QueryContext> = {}): 
       maxReads: 1_000,
       maxReadsOfColumn: 50,
     },
+    endTurn: () => null,
     signal: new AbortController().signal,
     ...changes,
   }
@@ -76,7 +77,9 @@ export async function answer(
   try {
     const results = runQuery(parseQuery(q, parametersOf(parameters['params'])), context)
     const epoch = epochOf(parameters['epoch'])
-    const bytes = csv ? encodeCsv(results, { epoch }) : encodeJson(results, { epoch, pretty, chunked })
+    const bytes = csv
+      ? encodeCsv(results, { epoch }, context.endTurn)
+      : encodeJson(results, { epoch, pretty, chunked }, context.endTurn)
     const parts: Uint8Array[] = []
     for await (const part of bytes) parts.push(part)
     return { status: 200, body: Buffer.concat(parts).toString() }

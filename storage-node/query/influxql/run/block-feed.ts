@@ -41,7 +41,7 @@ export class BlockFeed {
     const result = await this.#blocks.next()
     if (result.done === true) return null
     this.#environment.countPoints(result.value.times.length)
-    await this.#environment.giveTurn(result.value.times.length)
+    await this.#environment.giveTurn()
     this.#next = result.value
     return result.value
   }

@@ -55,7 +55,7 @@ export async function* emitSelect(
   }
   for await (const batch of rows) {
     count += batch.length
-    await environment.giveTurn(batch.length)
+    await environment.giveTurn()
     if (count > maxRows) throw tooManyRows(count, maxRows)
     if (count * width > maxCells) throw tooManyCells(count * width, maxCells)
     for (const row of batch) {

@@ -1,10 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../../common/errors.ts'
-import type { QueryLimits } from '../context.ts'
+import type { QueryContext, QueryLimits } from '../context.ts'
 import type { Reader } from '../../../engine/reader.ts'
-
-/** Points or rows worked through before others get a turn: some milliseconds. */
-const turn = 20_000
 
 /** What one statement runs with; counts what it reads. */
 export class Environment {
@@ -14,13 +10,14 @@ export class Environment {
   readonly maxBuckets: number
   readonly signal: AbortSignal
   readonly #maxPoints: number
+  readonly #endTurn: QueryContext['endTurn']
   #points = 0
-  #sinceTurn = 0
 
   constructor(options: {
     readonly reader: Reader
     readonly nowNs: bigint
     readonly limits: QueryLimits
+    readonly endTurn: QueryContext['endTurn']
     readonly signal: AbortSignal
   }) {
     this.reader = options.reader
@@ -28,6 +25,7 @@ export class Environment {
     this.maxSeries = options.limits.maxSeries
     this.maxBuckets = options.limits.maxBuckets
     this.signal = options.signal
+    this.#endTurn = options.endTurn
     this.#maxPoints = options.limits.maxPoints
   }
 
@@ -35,11 +33,10 @@ export class Environment {
    * Lets other work of the process run now and then: data that is in memory would otherwise never give it a turn.
    * @throws the signal's reason
    */
-  async giveTurn(count: number): Promise<void> {
-    this.#sinceTurn += count
-    if (this.#sinceTurn < turn) return
-    this.#sinceTurn = 0
-    await setImmediate()
+  async giveTurn(): Promise<void> {
+    const turn = this.#endTurn()
+    if (!turn) return
+    await turn
     this.signal.throwIfAborted()
   }
 

@@ -28,7 +28,7 @@ export interface RowOptions {
 }
 
 /** Values in a batch of rows: one of wide rows has fewer. */
-const maxBatchCells = 100_000
+const maxBatchCells = 20_000
 
 const inSelect = { floatDivision: true, math: true } as const
 
