@@ -60,6 +60,18 @@ export const windows = [
     `SELECT mean(usage) FROM cpu WHERE ${span} GROUP BY mean(host)`,
     `SELECT mean(usage) FROM cpu WHERE ${span} GROUP BY 'a'`,
   ),
+  // No lower bound: windows begin with the first value, wherever windows are said to begin.
+  ...q(
+    ...combine(
+      ["SELECT count(n) FROM weeks WHERE time < '2024-03-01T00:00:00Z'"],
+      ['GROUP BY time(520w, 1w)', 'GROUP BY time(520w, -1w), parity', 'GROUP BY time(5000w, 1000w)'],
+      ['', 'fill(none)', 'ORDER BY time DESC'],
+    ),
+    "SELECT count(n) FROM weeks WHERE time < '2024-02-01T00:00:00Z' GROUP BY time(5d, 1d) ORDER BY time DESC",
+    "SELECT mean(n) FROM weeks WHERE time < '2024-02-22T00:00:00Z' GROUP BY time(5d, -1d), parity fill(none)",
+    "SELECT mean(n) FROM weeks WHERE time < '2024-02-22T00:00:00Z' GROUP BY time(5d, -1d) fill(previous) ORDER BY time DESC LIMIT 4",
+    "SELECT difference(mean(n)) FROM weeks WHERE time < '2024-02-01T00:00:00Z' GROUP BY time(5d)",
+  ),
 ]
 
 const rome = "time >= '2024-03-30T00:00:00Z' AND time < '2024-04-01T00:00:00Z' AND place = 'rome'"

@@ -54,7 +54,8 @@ export function tooManyBuckets(buckets: bigint, limit: number): AppError {
 class SeriesFill {
   readonly #options: FillOptions
   readonly #first: Point
-  readonly #endNs: bigint
+  /** The last window that is filled; null where the range has no end: a series then ends with its own last window. */
+  readonly #endNs: bigint | null
   readonly #aux: readonly Scalar[]
   #timeNs: bigint
   #zoneNs: bigint
@@ -66,9 +67,12 @@ class SeriesFill {
     this.#first = first
     this.#options = options
     this.#aux = options.auxCount === 0 ? noAux : Array.from<Scalar>({ length: options.auxCount }).fill(null)
-    const start = windowOf(options, ascending ? startNs : endNs).startNs
-    this.#endNs = windowOf(options, ascending ? endNs : startNs).startNs
-    this.#timeNs = start === minTimeNs ? windowOf(options, first.timeNs).startNs : start
+    const lowestNs = startNs > minTimeNs ? windowOf(options, startNs).startNs : minTimeNs
+    const highestNs = windowOf(options, endNs).startNs
+    const bounded = lowestNs !== minTimeNs
+    this.#endNs = ascending ? highestNs : bounded ? lowestNs : null
+    if (ascending) this.#timeNs = bounded ? lowestNs : windowOf(options, first.timeNs).startNs
+    else this.#timeNs = highestNs
     this.#zoneNs = options.zone?.offsetNs(this.#timeNs) ?? 0n
   }
 
@@ -87,8 +91,9 @@ class SeriesFill {
   }
 
   #isBehindEnd(): boolean {
+    if (this.#endNs === null) return true
     if (this.#options.ascending) return this.#timeNs > this.#endNs || this.#timeNs > maxTimeNs
-    return this.#timeNs < this.#endNs || this.#endNs === minTimeNs
+    return this.#timeNs < this.#endNs
   }
 
   #made(next: Point | null): Point {
