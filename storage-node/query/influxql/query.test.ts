@@ -77,6 +77,18 @@ describe('limits', () => {
     expect(await errorOf('SELECT v FROM cpu LIMIT 1', {})).toBeNull()
   })
 
+  test.each([
+    'SELECT v FROM ends GROUP BY host ORDER BY time DESC LIMIT 1',
+    'SELECT last(v) FROM ends GROUP BY host',
+  ])('points that are looked at before more of the range is read count once: %s', async (text) => {
+    const late = Array.from({ length: 100 }, (_, i) => `ends,host=late v=${i} ${1_000 + i}000000000`)
+    const ends = new MemoryReader(['ends,host=early v=0 0', ...late].join('\n'))
+    const error = (maxPoints: number): Promise<string | null | undefined> =>
+      errorOf(text, { reader: ends, limits: { ...limits, maxPoints } })
+    expect(await error(101)).toBeNull()
+    expect(await error(100)).toMatch(/^max-select-point limit exceeded/)
+  })
+
   test('a query nested without end does not end the process', () => {
     const deep = `SELECT v FROM cpu WHERE ${'('.repeat(100_000)}`
     expect(() => parseQuery(deep, {})).toThrow('nested deeper')

@@ -52,7 +52,10 @@ export async function* readEnds(
   if (ends !== null) {
     for (const slice of slicesOf(ends, options)) {
       const rows = await allOf(open({ ...options, ...slice }))
-      if (!isComplete(rows, ends)) continue
+      if (!isComplete(rows, ends)) {
+        environment.forgetPoints()
+        continue
+      }
       for (let from = 0; from < rows.length; from += batchSize) yield rows.slice(from, from + batchSize)
       return
     }

@@ -40,6 +40,11 @@ export class Environment {
     this.signal.throwIfAborted()
   }
 
+  /** What has been read so far was a guess, and is read again: each point counts once. */
+  forgetPoints(): void {
+    this.#points = 0
+  }
+
   /** @throws AppError too-large; the signal's reason */
   countPoints(count: number): void {
     this.signal.throwIfAborted()
