@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { textBytes, textColumns } from '../buffer/text-bytes.ts'
 import { copyRows, newVector, type Vector } from '../buffer/vector.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
-import type { FileFacts } from '../files/layout.ts'
+import { maxStringBytesPerBatch, rowsPerBatch, type FileFacts } from '../files/layout.ts'
 import type { FileEntry } from '../files/manifest.ts'
 import type { QueryProcess } from '../query-process/client.ts'
 import type { NamedColumn, Rows } from '../query-process/messages.ts'
@@ -15,8 +16,6 @@ export interface CompactionTools {
   readonly store: FileStore
   readonly queryProcess: QueryProcess
 }
-
-const batchRows = 16_384
 
 /**
  * Makes files of one measurement one, or none if all in them is deleted, as a read of them would give it, and puts the
@@ -107,41 +106,64 @@ async function* begunWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T
 /** Blocks put together to batches worth sending, with what the manifest has to know of them. */
 class Gathering {
   readonly #fields: readonly WantedField[]
+  readonly #batchRows: number
   #rowCount = 0
+  #batchStringBytes = 0
+  #stringBytes = 0
   #series = new Uint32Array(0)
   #times = new BigInt64Array(0)
   #vectors: Vector[] = []
-  #facts: FileFacts | null = null
+  #facts: Omit<FileFacts, 'stringBytes'> | null = null
 
   constructor(fields: readonly WantedField[]) {
     this.#fields = fields
+    this.#batchRows = rowsPerBatch(fields.length)
     this.#begin()
   }
 
   get facts(): FileFacts {
-    return (
-      this.#facts ?? { rows: 0, seriesCount: 0, minSeries: 0, maxSeries: 0, minTimeNs: 0n, maxTimeNs: 0n }
-    )
+    const none = { rows: 0, seriesCount: 0, minSeries: 0, maxSeries: 0, minTimeNs: 0n, maxTimeNs: 0n }
+    return { ...(this.#facts ?? none), stringBytes: this.#stringBytes }
   }
 
   async *batches(blocks: AsyncIterable<Block>): AsyncGenerator<Rows> {
     for await (const block of blocks) {
       this.#note(block)
       for (let from = 0; from < block.times.length;) {
-        const count = Math.min(block.times.length - from, batchRows - this.#rowCount)
+        const count = this.#countThatFits(block, from)
         this.#add(block, from, count)
         from += count
-        if (this.#rowCount === batchRows) yield this.#take()
+        if (this.#isFull) yield this.#take()
       }
     }
     if (this.#rowCount > 0) yield this.#take()
   }
 
+  get #isFull(): boolean {
+    return this.#rowCount === this.#batchRows || this.#batchStringBytes >= maxStringBytesPerBatch
+  }
+
+  /** Rows up to where the batch is full, at least one. */
+  #countThatFits({ times, columns }: Block, from: number): number {
+    const maxCount = Math.min(times.length - from, this.#batchRows - this.#rowCount)
+    const texts = textColumns(columns)
+    if (texts.length === 0) return maxCount
+    let count = 0
+    while (count < maxCount && this.#batchStringBytes < maxStringBytesPerBatch) {
+      const bytes = textBytes(texts, from + count++)
+      this.#batchStringBytes += bytes
+      this.#stringBytes += bytes
+    }
+    return count
+  }
+
   #begin(): void {
+    const rows = this.#batchRows
     this.#rowCount = 0
-    this.#series = new Uint32Array(batchRows)
-    this.#times = new BigInt64Array(batchRows)
-    this.#vectors = this.#fields.map(({ type }) => newVector(type, batchRows))
+    this.#batchStringBytes = 0
+    this.#series = new Uint32Array(rows)
+    this.#times = new BigInt64Array(rows)
+    this.#vectors = this.#fields.map(({ type }) => newVector(type, rows))
   }
 
   #add(block: Block, from: number, count: number): void {

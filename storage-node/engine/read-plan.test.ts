@@ -33,10 +33,12 @@ function file(
   return { entry, path: entry.name, minTimeNs: from, maxTimeNs: to }
 }
 
+const types = (count: number) => Array.from({ length: count }, () => 'float' as const)
+
 describe('parts', () => {
   test('a small read is one', () => {
     const files = [file(1, 100, 10, 0n, 9n)]
-    expect(planRead(files, { seriesIds: [3, 1], minTimeNs: 0n, maxTimeNs: 9n }, 1)).toEqual([
+    expect(planRead(files, { seriesIds: [3, 1], minTimeNs: 0n, maxTimeNs: 9n }, types(1))).toEqual([
       { seriesIds: [3, 1], files, minTimeNs: 0n, maxTimeNs: 9n },
     ])
   })
@@ -44,7 +46,7 @@ describe('parts', () => {
   test('many series are several, in the order asked for, each of what the memory holds', () => {
     const files = [file(1, 10_000_000, 1_000, 0n, 9n)]
     const seriesIds = Array.from({ length: 1_000 }, (_, index) => 999 - index)
-    const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, 1)
+    const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, types(1))
     expect(parts.flatMap((part) => part.seriesIds)).toEqual(seriesIds)
     expect(parts.map((part) => part.seriesIds.length)).toEqual(Array.from({ length: 40 }, () => 25))
   })
@@ -52,7 +54,7 @@ describe('parts', () => {
   test('the more fields, the fewer rows are in a part', () => {
     const files = [file(1, 10_000_000, 1_000, 0n, 9n)]
     const seriesIds = Array.from({ length: 1_000 }, (_, index) => index)
-    const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, 38)
+    const parts = planRead(files, { seriesIds, minTimeNs: 0n, maxTimeNs: 9n }, types(38))
     expect(parts.flatMap((part) => part.seriesIds)).toEqual(seriesIds)
     expect(parts).toHaveLength(500)
   })
@@ -61,7 +63,7 @@ describe('parts', () => {
     const files = Array.from({ length: 9 }, (_, day) =>
       file(day + 1, 400_000, 1, BigInt(day * 100), BigInt(day * 100 + 120)),
     )
-    const parts = planRead(files, { seriesIds: [0], minTimeNs: -50n, maxTimeNs: 2_000n }, 1)
+    const parts = planRead(files, { seriesIds: [0], minTimeNs: -50n, maxTimeNs: 2_000n }, types(1))
     expect(parts.length).toBeGreaterThan(3)
     expect([parts[0]!.minTimeNs, parts.at(-1)!.maxTimeNs]).toEqual([-50n, 2_000n])
     for (let index = 1; index < parts.length; index++)
@@ -74,9 +76,19 @@ describe('parts', () => {
     }
   })
 
+  test('strings count by their bytes, where strings are wanted', () => {
+    const large = file(1, 1_000, 100, 0n, 9n)
+    const files = [{ ...large, entry: { ...large.entry, stringBytes: 160_000_000 } }]
+    const bounds = { seriesIds: Array.from({ length: 100 }, (_, id) => id), minTimeNs: 0n, maxTimeNs: 9n }
+    expect(planRead(files, bounds, types(1))).toHaveLength(1)
+    const parts = planRead(files, bounds, ['string'])
+    expect(parts.flatMap(({ seriesIds }) => seriesIds)).toEqual(bounds.seriesIds)
+    expect(Math.max(...parts.map(({ seriesIds }) => seriesIds.length))).toBeLessThanOrEqual(10)
+  })
+
   test('files of other series and other times are not opened', () => {
     const files = [file(1, 10, 5, 0n, 9n), file(2, 10, 5, 0n, 9n, 100), file(3, 10, 5, 50n, 60n)]
-    const [part] = planRead(files, { seriesIds: [2], minTimeNs: 0n, maxTimeNs: 20n }, 1)
+    const [part] = planRead(files, { seriesIds: [2], minTimeNs: 0n, maxTimeNs: 20n }, types(1))
     expect(part!.files).toEqual([files[0]])
   })
 })

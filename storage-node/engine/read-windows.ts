@@ -137,9 +137,10 @@ function stepsOf(source: ReadSource, bounds: ReadBounds): readonly AggregateStep
   if (minTimeNs > maxTimeNs) return []
   const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
   const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
+  const types = source.fields.map(({ type }) => type)
   return planSteps(source.files, { minTimeNs, maxTimeNs, minSeries, maxSeries })
     .flatMap((step) =>
-      planRead(step.files, { ...step, seriesIds }, source.fields.length).map((part) => {
+      planRead(step.files, { ...step, seriesIds }, types).map((part) => {
         const job = jobOf(source, part)
         // Leaving out a list of series may be a join, which keeps no order.
         return { ...job, merged: step.merged || job.files.some(({ deleted }) => deleted.length > 0) }

@@ -5,7 +5,7 @@ import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob } from '../query-process/messages.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
-import { planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
+import { halvesOf, planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
 import type { Block } from './reader.ts'
 import { SeriesMerger } from './series-merger.ts'
 import { runsOfRows, type SeriesRun } from './series-runs.ts'
@@ -60,17 +60,33 @@ const seriesPerTurn = 64
 /** Rows of files, in the order of the wanted series and of time; a time may repeat, the later row is the newer. */
 async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<SeriesRun, undefined> {
   if (source.files.length === 0) return
-  for (const readPart of planRead(source.files, bounds, source.fields.length)) {
+  const types = source.fields.map(({ type }) => type)
+  const left = planRead(source.files, bounds, types).reverse()
+  let splits = 0
+  for (let readPart = left.pop(); readPart; readPart = left.pop()) {
     const job = jobOf(source, readPart)
     if (job.files.length === 0) continue
+    let isBegun = false
     try {
-      for await (const rows of source.queryProcess.readParquet(job, source.signal)) yield* runsOfRows(rows)
+      for await (const rows of source.queryProcess.readParquet(job, source.signal)) {
+        isBegun = true
+        yield* runsOfRows(rows)
+      }
     } catch (error) {
       source.signal.throwIfAborted()
-      await reportDamage(source, readPart, error)
+      // What a part takes is an estimate: where few of its series have most of its bytes, halves of it fit.
+      const halves = !isBegun && splits++ < maxSplits && isOutOfMemory(error) ? halvesOf(readPart) : null
+      if (halves) left.push(...halves.toReversed())
+      else await reportDamage(source, readPart, error)
     }
   }
 }
+
+/** Parts of one read that are cut because they did not fit into memory. */
+const maxSplits = 64
+
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof AppError && error.code === statementFailed && /Out of Memory/i.test(error.message)
 
 export function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
   const wanted = new Set(source.fields.map(({ number }) => number))
@@ -104,7 +120,7 @@ export async function reportDamage(
   error: unknown,
 ): Promise<never> {
   if (!(error instanceof AppError) || error.code !== statementFailed) throw error
-  if (/Out of Memory/i.test(error.message)) {
+  if (isOutOfMemory(error)) {
     throw new AppError(
       'too-large',
       'ERR_QUERY_MEMORY',

@@ -10,9 +10,17 @@ interface Shape {
   readonly to?: number
   readonly rows?: number
   readonly measurement?: string
+  readonly stringBytes?: number
 }
 
-function file({ position, from = 0, to = 9, rows = 10, measurement = 'm' }: Shape): StoredFile {
+function file({
+  position,
+  from = 0,
+  to = 9,
+  rows = 10,
+  measurement = 'm',
+  stringBytes = 0,
+}: Shape): StoredFile {
   const entry = {
     name: `${position}-${from}-${measurement}`,
     databaseId: 'a',
@@ -28,6 +36,7 @@ function file({ position, from = 0, to = 9, rows = 10, measurement = 'm' }: Shap
     maxTimeNs: String(to),
     fields: [0],
     sizeBytes: 1,
+    stringBytes,
     sha256: '',
     sealedKey: '',
   }
@@ -74,5 +83,24 @@ describe('compaction', () => {
   test('no more rows than fit into memory', () => {
     const files = positions(1, 20).map((each) => file({ ...each, rows: 100_000 }))
     expect(chosen(files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  test('no more bytes of strings than fit into memory, and files full of them are left alone', () => {
+    const shapes = positions(1, 20).map((each) => ({ ...each, stringBytes: 2_000_000 }))
+    expect(chosen(shapes.map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(chosen(shapes.map((each) => file({ ...each, stringBytes: 3_000_000 })))).toBeNull()
+    const mixed = shapes.map((each) => ({ ...each, stringBytes: each.position < 9 ? 9_000_000 : 1_000 }))
+    expect(chosen(mixed.map(file))).toEqual([9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+  })
+
+  test('a file of an older version says nothing of its strings: they are a few times what it takes on the disk', () => {
+    const files = positions(1, 20).map((each) => file(each))
+    const old = (sizeBytes: number) =>
+      files.map((each) => {
+        const { stringBytes: _, ...entry } = each.entry
+        return { ...each, entry: { ...entry, sizeBytes } }
+      })
+    expect(chosen(old(600_000))).toHaveLength(9)
+    expect(chosen(old(700_000))).toBeNull()
   })
 })

@@ -1,10 +1,12 @@
 import { touches, type Tombstone } from '../engine/tombstones.ts'
 import type { StoredFile } from './file-store.ts'
+import { maxStringBytesPerFile, stringBytesOf } from './manifest.ts'
 
 /** Files of one shard are made one when there are so many. */
 const minFiles = 8
 /** Files of this size are left alone: rewriting them would cost more than it brings. */
 const largeRows = 250_000
+const largeStringBytes = maxStringBytesPerFile / 2
 /** What one compaction takes on: the new file is gathered in memory. */
 const maxRows = 1_000_000
 const maxCells = 5_000_000
@@ -38,23 +40,45 @@ export function chooseCompaction(
 function smallRuns(group: readonly StoredFile[]): StoredFile[][] {
   const runs: StoredFile[][] = []
   let run: StoredFile[] = []
-  let rows = 0
-  let cells = 0
+  let load = nothing
   for (const file of group.toSorted((a, b) => a.entry.lastPosition - b.entry.lastPosition)) {
-    const { entry } = file
-    const fits = rows + entry.rows <= maxRows && cells + entry.rows * entry.fields.length <= maxCells
-    if (entry.rows < largeRows && fits) run.push(file)
-    else {
+    const more = loadOf(file)
+    const isSmall = more.rows < largeRows && more.stringBytes < largeStringBytes
+    if (isSmall && fits(sum(load, more))) {
+      run.push(file)
+      load = sum(load, more)
+    } else {
       runs.push(run)
-      run = entry.rows < largeRows ? [file] : []
-      rows = 0
-      cells = 0
+      run = isSmall ? [file] : []
+      load = isSmall ? more : nothing
     }
-    rows += entry.rows
-    cells += entry.rows * entry.fields.length
   }
   return [...runs, run]
 }
+
+/** What files take in memory while they become one. */
+interface Load {
+  readonly rows: number
+  readonly cells: number
+  readonly stringBytes: number
+}
+
+const nothing: Load = { rows: 0, cells: 0, stringBytes: 0 }
+
+const loadOf = ({ entry }: StoredFile): Load => ({
+  rows: entry.rows,
+  cells: entry.rows * entry.fields.length,
+  stringBytes: stringBytesOf(entry),
+})
+
+const sum = (a: Load, b: Load): Load => ({
+  rows: a.rows + b.rows,
+  cells: a.cells + b.cells,
+  stringBytes: a.stringBytes + b.stringBytes,
+})
+
+const fits = ({ rows, cells, stringBytes }: Load): boolean =>
+  rows <= maxRows && cells <= maxCells && stringBytes <= maxStringBytesPerFile
 
 function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[]): boolean {
   const members = new Set(run)

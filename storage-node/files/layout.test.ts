@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseLines } from '../line-protocol/parse.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
-import { factsOf, planFiles } from './layout.ts'
+import { factsOf, fileRows, planFiles } from './layout.ts'
 
 /** Promise: a flush puts every row into one file of its time, and never holds up the process for long. */
 
@@ -55,6 +55,29 @@ describe('planFiles', () => {
     const shardOf = (timeNs: bigint) => Math.floor(Number(timeNs) / Number(shardDurationNs))
     const shards = new Set(Array.from({ length: 5_000 }, (__, row) => shardOf(times[row]!)))
     if (shards.size <= 32) expect(files).toHaveLength(shards.size)
+  })
+
+  test('strings are cut by their bytes, and each file says what it has of them', () => {
+    const table = new TableBuffer()
+    const values = Array.from({ length: 40 }, () => '\u00e9'.repeat(500_000))
+    table.append(
+      {
+        measurement: 'm',
+        rowCount: 40,
+        series: [],
+        times: BigInt64Array.from(values, (_, k) => BigInt(k)),
+        seriesOfRow: Uint32Array.from(values, (_, k) => k % 3),
+        columns: [{ name: 't', type: 'string', values, present: null }],
+      },
+      new Uint32Array([0, 1, 2]),
+      [0],
+      null,
+    )
+    const files = [...planFiles(table, 1_000n)].filter((file) => file !== null)
+    expect(files.map(({ rows }) => rows.length)).toEqual([16, 16, 8])
+    expect(files.map((file) => factsOf(table, file).stringBytes)).toEqual([16e6, 16e6, 8e6])
+    const batches = [...fileRows(table, files[0]!)]
+    expect(batches.map(({ rowCount }) => rowCount)).toEqual([5, 5, 5, 1])
   })
 
   test('a million rows in random order are planned in short turns', () => {

@@ -2,9 +2,11 @@ import { SortedRows } from '../buffer/sorted-rows.ts'
 import { compareTimes, timeWords } from '../buffer/time-order.ts'
 import { pickColumn } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
+import { textBytes, textColumns } from '../buffer/text-bytes.ts'
 import { newVector } from '../buffer/vector.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { NamedColumn, RowColumn, Rows } from '../query-process/messages.ts'
+import { maxStringBytesPerFile } from './manifest.ts'
 
 /** Which rows of a buffer go into which file, and how they are handed over. */
 
@@ -14,14 +16,17 @@ const maxCellsPerFile = 5_000_000
 const maxBytesPerFile = 48 * 1024 * 1024
 /** More shards than this in one buffer share files: scattered old points must not become a flood of files. */
 const maxShardsPerBuffer = 32
-const maxRowsPerBatch = 16_384
 /** A batch goes to the query process as one message. */
+const maxRowsPerBatch = 16_384
 const maxCellsPerBatch = 262_144
+export const maxStringBytesPerBatch = 4 * 1024 * 1024
 const rowsPerTurn = 65_536
 
 export interface PlannedFile {
   /** In the order of series, time, arrival. */
   readonly rows: Int32Array
+  /** Of its strings, all that came for a point counted. */
+  readonly stringBytes: number
 }
 
 const all = { seriesIds: null, fields: null, minTimeNs: -(2n ** 63n), maxTimeNs: 2n ** 63n - 1n }
@@ -103,19 +108,27 @@ function floorDivide(a: bigint, b: bigint): bigint {
   return a % b < 0n ? quotient - 1n : quotient
 }
 
-function splitRows(table: TableBuffer, rows: Int32Array): PlannedFile[] {
-  const files: PlannedFile[] = []
+function* splitRows(table: TableBuffer, rows: Int32Array): Generator<PlannedFile | null> {
+  const texts = textColumns(table.fields.map((field) => table.column(field)))
   const maxRows = Math.min(
     maxRowsPerFile,
     Math.ceil(maxCellsPerFile / (table.fields.length + 2)),
     Math.ceil((maxBytesPerFile * table.rowCount) / table.bytes),
   )
   for (let from = 0; from < rows.length;) {
-    const end = endOfPoint(table, rows, Math.min(from + maxRows, rows.length))
-    files.push({ rows: rows.subarray(from, end) })
+    const wanted = Math.min(from + maxRows, rows.length)
+    let stringBytes = 0
+    let end = texts.length === 0 ? wanted : from
+    for (; end < wanted; end++) {
+      const more = textBytes(texts, rows[end]!)
+      if (end > from && stringBytes + more > maxStringBytesPerFile) break
+      stringBytes += more
+      if (end % rowsPerTurn === 0) yield null
+    }
+    end = endOfPoint(table, rows, end)
+    yield { rows: rows.subarray(from, end), stringBytes }
     from = end
   }
-  return files
 }
 
 /** Rows of one point stay together: they become one row. */
@@ -137,10 +150,17 @@ export function fileColumns(table: TableBuffer): NamedColumn[] {
   ]
 }
 
+/** How many rows of so many fields are sent as one. */
+export const rowsPerBatch = (fieldCount: number): number =>
+  Math.min(maxRowsPerBatch, Math.ceil(maxCellsPerBatch / (fieldCount + 2)))
+
 /** The rows of a file as they go to the query process, points with several rows made one. */
 export function* fileRows(table: TableBuffer, file: PlannedFile): Generator<Rows> {
   const { rows } = file
-  const batchRows = Math.min(maxRowsPerBatch, Math.ceil(maxCellsPerBatch / (table.fields.length + 2)))
+  const batchRows = Math.min(
+    rowsPerBatch(table.fields.length),
+    Math.ceil((maxStringBytesPerBatch * rows.length) / Math.max(1, file.stringBytes)),
+  )
   for (let from = 0; from < rows.length;) {
     const end = endOfPoint(table, rows, Math.min(from + batchRows, rows.length))
     yield batch(table, rows.subarray(from, end))
@@ -183,11 +203,12 @@ export interface FileFacts {
   readonly maxSeries: number
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
+  readonly stringBytes: number
 }
 
 export function factsOf(table: TableBuffer, file: PlannedFile): FileFacts {
   const { series, times } = table
-  const { rows } = file
+  const { rows, stringBytes } = file
   let count = 0
   let seriesCount = 0
   const words = timeWords(times)
@@ -209,5 +230,6 @@ export function factsOf(table: TableBuffer, file: PlannedFile): FileFacts {
     maxSeries: series[rows.at(-1)!]!,
     minTimeNs: times[first]!,
     maxTimeNs: times[last]!,
+    stringBytes,
   }
 }

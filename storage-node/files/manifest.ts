@@ -28,6 +28,8 @@ export const fileEntrySchema = z.strictObject({
   /** Numbers of the measurement's fields that the file has. */
   fields: z.array(integer),
   sizeBytes: integer,
+  /** Of all its strings as UTF-8, not compressed; files of older versions are without it. */
+  stringBytes: integer.optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** The file's own key, sealed, base64. */
   sealedKey: z.base64(),
@@ -66,6 +68,18 @@ const manifestSchema = z.strictObject({
 export type FileEntry = Readonly<z.infer<typeof fileEntrySchema>>
 export type TombstoneEntry = Readonly<z.infer<typeof tombstoneSchema>>
 export type DictionaryEntry = Readonly<z.infer<typeof dictionaryEntrySchema>>
+
+/** Text takes about a third of its bytes in a file. */
+const textCompression = 3
+
+/** What the strings of a file take in memory, about. */
+export const stringBytesOf = ({
+  stringBytes,
+  sizeBytes,
+}: Pick<FileEntry, 'stringBytes' | 'sizeBytes'>): number => stringBytes ?? textCompression * sizeBytes
+
+/** A file may hold so many bytes of strings: a read has at least one file's in memory, and a sort has them twice. */
+export const maxStringBytesPerFile = 16 * 1024 * 1024
 
 export interface Manifest {
   readonly checkpoint: number
