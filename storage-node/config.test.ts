@@ -34,6 +34,17 @@ describe('a node knows from its configuration whether it is alone, and is never 
     expect(parseNodeConfig([...open, '--tls-dir', '/tls'], {})).toMatchObject({ tlsDir: '/tls' })
   })
 
+  test('metrics of a node alone: nowhere unless asked for, and beyond loopback only if that is meant', () => {
+    expect(parseNodeConfig(alone, {})).toMatchObject({ metricsListen: null })
+    const local = [...alone, '--metrics-listen', '127.0.0.1:9090']
+    expect(parseNodeConfig(local, {})).toMatchObject({ metricsListen: { host: '127.0.0.1', port: 9090 } })
+    const open = [...alone, '--tls-dir', '/tls', '--metrics-listen', '0.0.0.0:9090']
+    expect(() => parseNodeConfig(open, {})).toThrow(/--metrics-listen.*--insecure/)
+    expect(parseNodeConfig([...open, '--insecure'], {})).toMatchObject({
+      metricsListen: { host: '0.0.0.0' },
+    })
+  })
+
   test('a cluster node from its environment', () => {
     expect(parseNodeConfig([], cluster)).toMatchObject({
       mode: 'cluster',

@@ -33,6 +33,8 @@ export interface ClusterConfig extends CommonConfig {
 export interface AloneConfig extends CommonConfig {
   readonly mode: 'alone'
   readonly authentication: boolean
+  /** Where Prometheus finds metrics, in plain HTTP; null for nowhere. */
+  readonly metricsListen: ListenAddress | null
   /** tls.crt and tls.key; null serves plain HTTP. */
   readonly tlsDir: string | null
   readonly dataKeyFile: string
@@ -45,6 +47,7 @@ const settings = {
   data: 'HOLDFAST_DATA_DIR',
   listen: 'HOLDFAST_LISTEN',
   'admin-listen': 'HOLDFAST_ADMIN_LISTEN',
+  'metrics-listen': 'HOLDFAST_METRICS_LISTEN',
   'tls-dir': 'HOLDFAST_TLS_DIR',
   'key-file': 'HOLDFAST_DATA_KEY_FILE',
   'organization-id': 'HOLDFAST_ORGANIZATION_ID',
@@ -98,12 +101,20 @@ const aloneSchema = z
   .object({
     ...common,
     listen: address.default({ host: '127.0.0.1', port: 8086 }),
+    'metrics-listen': address.optional(),
     'tls-dir': path.optional(),
     'key-file': path.optional(),
     auth: z.enum(['on', 'off']).default('on'),
     insecure: z.boolean(),
   })
   .superRefine((values, context) => {
+    const metrics = values['metrics-listen']
+    if (metrics && !values.insecure && !isLoopback(metrics.host))
+      context.addIssue({
+        code: 'custom',
+        path: ['metrics-listen'],
+        message: 'metrics are plain HTTP for whoever asks: a loopback address, or --insecure if you mean it',
+      })
     if (values['tls-dir'] !== undefined || values.insecure || isLoopback(values.listen.host)) return
     context.addIssue({
       code: 'custom',
@@ -181,6 +192,7 @@ function aloneConfig(given: Values): AloneConfig {
     ...commonConfig(values),
     listen: values.listen,
     authentication: values.auth === 'on',
+    metricsListen: values['metrics-listen'] ?? null,
     tlsDir: values['tls-dir'] ?? null,
     dataKeyFile: values['key-file'] ?? `${values.data}.key`,
   }

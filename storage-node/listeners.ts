@@ -3,9 +3,10 @@ import type { TLSSocket } from 'node:tls'
 import { HttpServer } from '../common/http-server.ts'
 import { identity } from '../common/identity.ts'
 import { carriesExactly, peerStanding, type TlsDirectory } from '../common/tls.ts'
-import type { ClusterConfig, NodeConfig } from './config.ts'
+import type { AloneConfig, ClusterConfig, NodeConfig } from './config.ts'
 import { createAdminHandler } from './http/admin/server.ts'
 import type { NodeParts } from './http/parts.ts'
+import { metricsHandler } from './http/metrics-server.ts'
 import { createClientHandler, type Standing } from './http/server.ts'
 
 /** Kubernetes gives 60 s between SIGTERM and SIGKILL; what is left after this is the engine's. */
@@ -56,5 +57,19 @@ export function adminServer(config: ClusterConfig, parts: NodeParts, certificate
       clientCertificate: 'required',
       accept: (socket) => socket.authorized && carriesExactly(socket.getPeerCertificate(), expected),
     },
+  })
+}
+
+/** The port for Prometheus, of a node that runs alone and was told to have one. */
+export function metricsServer(config: AloneConfig, parts: NodeParts): HttpServer | null {
+  if (config.metricsListen === null) return null
+  return new HttpServer({
+    name: 'metrics',
+    listen: config.metricsListen,
+    handler: metricsHandler(parts.metrics.registry),
+    clock: parts.clock,
+    log: parts.log,
+    maxConnections: 64,
+    drainMs: 1_000,
   })
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { TlsDirectory } from '../common/tls.ts'
 import type { NodeConfig } from './config.ts'
@@ -15,7 +16,7 @@ import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
 import { Turns } from './http/turns.ts'
 import { serveOwnDocument, ownIdentity } from './identity.ts'
-import { adminServer, clientServer } from './listeners.ts'
+import { adminServer, clientServer, metricsServer } from './listeners.ts'
 import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
 import { sealedStateFile } from './state/state-file.ts'
 import { StateStore } from './state/state-store.ts'
@@ -70,6 +71,7 @@ export async function createStorageNode(
       : new TlsDirectory({ directory: config.tlsDir, withAuthority: config.mode === 'cluster', clock, log })
   const clients = clientServer(config, parts, certificates)
   const admin = config.mode === 'cluster' ? adminServer(config, parts, certificates!) : null
+  const metrics = config.mode === 'alone' ? metricsServer(config, parts) : null
   const state: Component = {
     name: 'state document',
     async start() {
@@ -88,7 +90,7 @@ export async function createStorageNode(
     },
     stop: async () => undefined,
   }
-  const listeners = [...(certificates ? [certificates] : []), ...(admin ? [admin] : []), clients]
+  const listeners = [certificates, admin, metrics, clients].filter((each) => each !== null)
   const front = new Lifecycle(listeners, log)
   const back = new Lifecycle([engineHolder, state], log)
   return {
@@ -144,6 +146,7 @@ function createParts(
     damagedFiles: () => engine.current?.damage.length ?? 0,
     bodyBytesInFlight: () => bodies.usedBytes,
     runningQueries: () => slots.running,
+    eventLoopDelay: watchEventLoop(),
   })
   return {
     organizationId,

@@ -19,6 +19,7 @@ export class Compactor {
   readonly #diskGuard: DiskGuard
   readonly #alone: (work: () => Promise<void>) => Promise<void>
   #afterMs = 0
+  #count = 0
 
   /** @param alone does work while nothing else changes the manifest */
   constructor(
@@ -33,6 +34,11 @@ export class Compactor {
     this.#queryProcess = queryProcess
     this.#diskGuard = diskGuard
     this.#alone = alone
+  }
+
+  /** Compactions since the start. */
+  get count(): number {
+    return this.#count
   }
 
   /** Does one compaction, if one is due, and rids some files of rows that have been deleted. */
@@ -70,6 +76,7 @@ export class Compactor {
     await this.#alone(async () => {
       if (!files.every((file) => this.#store.files.includes(file))) return
       await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
+      this.#count++
       this.#options.log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
     })
   }

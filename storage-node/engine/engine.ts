@@ -238,8 +238,10 @@ export class Engine implements Reader {
     await this.#flushing
   }
 
-  stats = (): EngineStats =>
-    statsOf(this.#store, this.#log, this.#databases, this.#counts, this.#diskGuard.isFull)
+  stats = (): EngineStats => {
+    const counts = { ...this.#counts, compactions: this.#compactor.count }
+    return statsOf(this.#store, this.#log, this.#databases, counts, this.#diskGuard.isFull)
+  }
 
   /** Flushes, then ends the query process. What could not be flushed is in the log. */
   async close(): Promise<void> {

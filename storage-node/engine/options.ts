@@ -37,6 +37,7 @@ export interface EngineStats {
   readonly tombstones: number
   readonly flushes: number
   readonly failedFlushes: number
+  readonly compactions: number
   readonly pointsWritten: number
   /** 1 while writes are refused for want of space on the disk. */
   readonly diskFull: number

@@ -24,7 +24,7 @@ export function statsOf(
   store: FileStore,
   log: Log,
   databases: Databases,
-  counts: Readonly<EngineCounts>,
+  counts: Readonly<EngineCounts> & { readonly compactions: number },
   isDiskFull: boolean,
 ): EngineStats {
   const tables = tablesOf(databases)

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
+import type { EventLoopDelay } from '../../common/event-loop-delay.ts'
 import { createRegistry } from '../../common/metrics.ts'
 import type { EngineStats } from '../engine/engine.ts'
 
@@ -10,6 +11,8 @@ export interface MetricSources {
   damagedFiles(): number
   bodyBytesInFlight(): number
   runningQueries(): number
+  /** Since it was asked last. */
+  eventLoopDelay(): EventLoopDelay
 }
 
 const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = [
@@ -22,6 +25,7 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['tombstones', 'holdfast_node_tombstones', 'Deletes that files have yet to see'],
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
   ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
+  ['compactions', 'holdfast_node_compactions', 'Compactions since the start'],
   ['pointsWritten', 'holdfast_node_points_written', 'Points stored since the start'],
   ['diskFull', 'holdfast_node_disk_full', 'Writes are refused for want of space on the disk'],
   ['position', 'holdfast_node_log_position', 'The newest log position that is durable and applied'],
@@ -52,6 +56,18 @@ export function createNodeMetrics(sources: MetricSources) {
   )
   sampled('holdfast_node_body_bytes', 'Request bodies in memory', () => sources.bodyBytesInFlight())
   sampled('holdfast_node_queries_running', 'Queries under way', () => sources.runningQueries())
+  const delay: Gauge<'quantile'> = new Gauge({
+    name: 'holdfast_node_event_loop_delay_seconds',
+    help: 'How late the event loop was, since the metrics were asked for last; quantile 1 is the worst',
+    labelNames: ['quantile'] as const,
+    registers,
+    collect(): void {
+      const { p50Ms, p99Ms, maxMs } = sources.eventLoopDelay()
+      delay.set({ quantile: '0.5' }, p50Ms / 1000)
+      delay.set({ quantile: '0.99' }, p99Ms / 1000)
+      delay.set({ quantile: '1' }, maxMs / 1000)
+    },
+  })
   return {
     registry,
     requests: new Counter({

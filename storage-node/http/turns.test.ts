@@ -63,4 +63,37 @@ describe('however many queries go on and on, others wait for one turn of one of 
       await round()
     }
   })
+
+  test('while something is urgent a query has a quarter of the time, and all of it afterwards', async () => {
+    const turns = new Turns(systemClock)
+    let steps = 0
+    const abort = new AbortController()
+    const query = async () => {
+      while (!abort.signal.aborted) {
+        const turn = turns.end()
+        if (turn) await turn
+        const untilMs = performance.now() + 1
+        while (performance.now() < untilMs);
+        steps++
+      }
+    }
+    const running = [query(), query()]
+    const stepsIn = async (ms: number) => {
+      steps = 0
+      const untilMs = performance.now() + ms
+      while (performance.now() < untilMs) await round()
+      return steps
+    }
+    const before = await stepsIn(200)
+    const over = turns.urgent()
+    const meanwhile = await stepsIn(200)
+    over()
+    over()
+    const after = await stepsIn(200)
+    abort.abort()
+    await Promise.all(running)
+    expect(meanwhile).toBeGreaterThan(0)
+    expect(meanwhile).toBeLessThan(before / 2)
+    expect(after).toBeGreaterThan(meanwhile * 1.5)
+  })
 })

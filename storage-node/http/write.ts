@@ -38,7 +38,8 @@ export async function writeLines(
   target: WriteTarget,
 ): Promise<WriteReport> {
   const engine = requireEngine(parts)
-  return withPieces(exchange, parts.bodies, async (pieces) => {
+  const written = parts.turns.urgent()
+  const report = withPieces(exchange, parts.bodies, async (pieces) => {
     const bodyBytes = pieces.reduce((sum, { length }) => sum + length, 0)
     parts.writeRate.take(bodyBytes, requireState(parts).document.limits.writeBytesPerSecond)
     const { database, retentionPolicy, precision } = target
@@ -57,6 +58,7 @@ export async function writeLines(
     if (stored) tally.addOutcome(await stored)
     return tally.report(bodyBytes)
   })
+  return report.finally(written)
 }
 
 const isEmpty = (batch: ParsedBatch): boolean => batch.pointCount === 0 && batch.rejections.length === 0

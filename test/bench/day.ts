@@ -1,4 +1,5 @@
 import { gauges } from './devops.ts'
+import { eventLoop } from './event-loop.ts'
 import { short } from './figures.ts'
 import { latency } from './latency.ts'
 import { memoryTable, watchMemory } from './memory.ts'
@@ -21,7 +22,11 @@ export async function day(run: Run, parts: readonly Part[]): Promise<readonly Ta
     if (has('size')) sizes.push(await sizeLine(run, servers, 'whole numbers'))
     if (has('queries')) tables.push(...(await queriesFromFiles(run, servers)))
     // Last of all: what it writes would count as size.
-    if (has('latency')) tables.push(await latency(run, servers))
+    if (has('latency')) {
+      tables.push(await latency(run, servers))
+      const delay = await eventLoop(run, servers)
+      if (delay) tables.push(delay)
+    }
   })
   if (has('size'))
     await withServers(run, async (servers) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { version } from '../../common/version.ts'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { bundleProgram } from '../../scripts/image-programs.ts'
-import type { ServerKind } from './server.ts'
+import { freePort, type ServerKind } from './server.ts'
 import { untilStable } from './settle.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -33,9 +33,21 @@ export async function holdfast(folder: string): Promise<ServerKind> {
     reserve: 'ballast',
     command: async (data, port, settings) => {
       const limit = settings.memoryLimitBytes
+      const metricsPort = await freePort()
       return {
         program: process.execPath,
-        args: [program, '--data', join(data, 'data'), '--listen', `127.0.0.1:${port}`, '--log-level', 'warn'],
+        args: [
+          program,
+          '--data',
+          join(data, 'data'),
+          '--listen',
+          `127.0.0.1:${port}`,
+          '--metrics-listen',
+          `127.0.0.1:${metricsPort}`,
+          '--log-level',
+          'warn',
+        ],
+        metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
         env: {
           HOLDFAST_DUCKDB_EXTENSION: extension,
           HOLDFAST_QUERY_PROCESS: queryProcess,

@@ -1,14 +1,11 @@
 import { quantile, short } from './figures.ts'
 import type { Bodies, LoadResult } from './loader.ts'
-import { errorOf } from './answers.ts'
-import { queryTypes, questionsOf } from './queries.ts'
-import { ask } from './query-bench.ts'
+import { longTypes, withLongQueries } from './long-queries.ts'
 import type { Figure, Line, Table } from './report.ts'
 import { hosts, settled, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
 const longQueries = 8
-const longTypes = ['double-groupby-all', 'high-cpu-all']
 const requests = 200
 const paceMs = 50
 const writers = 4
@@ -55,7 +52,7 @@ export async function latency(run: Run, servers: readonly Server[]): Promise<Tab
       },
     ],
     notes: [
-      `${requests} writes of 1,000 rows, one due every ${paceMs} ms, ${writers} connections; counted from when a write was due. Event-loop delay is not among the figures: a node alone serves no metrics.`,
+      `${requests} writes of 1,000 rows, one due every ${paceMs} ms, ${writers} connections; counted from when a write was due.`,
     ],
   }
 }
@@ -63,22 +60,7 @@ export async function latency(run: Run, servers: readonly Server[]): Promise<Tab
 async function stretch(run: Run, server: Server, name: string, clients: number): Promise<Stretch> {
   await settled([server])
   await server.createDatabase(name)
-  const questions = queryTypes
-    .filter((type) => longTypes.includes(type.name))
-    .flatMap((type) => questionsOf(type, longQueries))
-  let answered = 0
-  let failed = 0
-  let next = 0
-  const over = new AbortController()
-  const client = async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      const answer = await ask(server, questions[next++ % questions.length]!).catch(() => '"error":"refused"')
-      if (errorOf(answer) === null) answered++
-      else failed++
-    }
-  }
-  const asking = Array.from({ length: clients }, client)
-  try {
+  return withLongQueries(server, clients, async (asked) => {
     const written = await run.loader.order({
       kind: 'write',
       bodies,
@@ -88,14 +70,12 @@ async function stretch(run: Run, server: Server, name: string, clients: number):
       paceMs,
       slice: null,
     })
+    const { answered, failed, errors } = asked
     run.say(
-      `${server.kind.title}, ${name}: write p50 ${short(quantile(written.latenciesMs, 0.5))} ms, p99 ${short(quantile(written.latenciesMs, 0.99))} ms; ${answered} long queries answered, ${failed} failed`,
+      `${server.kind.title}, ${name}: write p50 ${short(quantile(written.latenciesMs, 0.5))} ms, p99 ${short(quantile(written.latenciesMs, 0.99))} ms; ${answered} long queries answered, ${failed} failed${[...errors].map((error) => `, ${error}`).join('')}`,
     )
     return { written, answered, failed }
-  } finally {
-    over.abort()
-    await Promise.all(asking)
-  }
+  })
 }
 
 const line = (what: string, stretches: ReadonlyMap<ServerName, Stretch>, share: number): Line => ({

@@ -42,6 +42,8 @@ export interface Server {
   readonly kind: ServerKind
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** null where it has none that we read. */
+  readonly metricsUrl: string | null
   readonly group: ProcessGroup
   readonly folder: string
   readonly pid: number
@@ -82,7 +84,8 @@ async function start(
   const url = `http://127.0.0.1:${port}`
   const startedMs = performance.now()
   const output = join(folder, 'output')
-  const child = await launch(await kind.command(folder, port, settings), group, output)
+  const command = await kind.command(folder, port, settings)
+  const child = await launch(command, group, output)
   const lastWords = async () => (await readFile(output, 'utf8')).slice(-1_000)
   const { startMs, headers } = await started(child, async () => {
     await untilReady(child, `${url}${kind.readyPath}`).catch(async (error: unknown) => {
@@ -96,6 +99,7 @@ async function start(
     kind,
     url,
     headers,
+    metricsUrl: command.metricsUrl ?? null,
     group,
     folder,
     startMs,
@@ -125,6 +129,8 @@ export interface Command {
   readonly program: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Where it serves Prometheus metrics of its own. */
+  readonly metricsUrl?: string
 }
 
 /** Through a shell where there is a memory group, so that the program is in it from its first page on. */

@@ -47,6 +47,8 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
       join(folder, 'open'),
       '--listen',
       '127.0.0.1:0',
+      '--metrics-listen',
+      '127.0.0.1:0',
       '--auth',
       'off',
     ])
@@ -66,6 +68,17 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
     expect(answer.text).toBe(
       '{"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","host","n","v"],"values":[[1000000000,"a",9223372036854775807,1.5]]}]}]}\n',
     )
+  })
+
+  test('Prometheus finds its metrics on a port of their own, and nothing else there', async () => {
+    await write('metered v=1 1')
+    const answer = await call(node.metricsPort, '/metrics')
+    expect(answer.status).toBe(200)
+    const valueOf = (line: string) => Number(new RegExp(`^${line}.* (\\S+)$`, 'm').exec(answer.text)?.[1])
+    expect(valueOf('holdfast_node_points_written')).toBeGreaterThan(0)
+    expect(valueOf('holdfast_node_event_loop_delay_seconds\\{quantile="1"')).toBeGreaterThan(0)
+    expect(await call(node.metricsPort, '/query')).toMatchObject({ status: 404, text: '' })
+    expect(await call(port, '/metrics')).toMatchObject({ status: 404 })
   })
 
   test('gzip in both directions, precision, and an empty Content-Type', async () => {

@@ -30,6 +30,7 @@ const config: NodeConfig = {
   queryProcess: 'none',
   authentication: false,
   tlsDir: null,
+  metricsListen: null,
 }
 
 function rotate(disk: MemoryDisk): Promise<void> {

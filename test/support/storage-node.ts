@@ -15,6 +15,8 @@ export interface NodeProcess {
   readonly port: number
   /** The admin port; 0 for a node that runs alone. */
   readonly adminPort: number
+  /** The port for metrics; 0 where the node was not told to have one. */
+  readonly metricsPort: number
   /** Every line that it has logged. */
   readonly log: readonly LogLine[]
   /** The exit code, once it has ended; null after a signal. */
@@ -72,6 +74,7 @@ export async function startStorageNode(
     child,
     port: ports.get('clients')!,
     adminPort: ports.get('admin') ?? 0,
+    metricsPort: ports.get('metrics') ?? 0,
     log,
     exited: exited.then(([code]) => code),
     async stop() {
