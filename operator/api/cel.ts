@@ -84,6 +84,20 @@ function positive<Resource>(
   }
 }
 
+const hourMs = 3_600_000
+
+/**
+ * An hour or more, in CEL, whose durations know no days and weeks and end after 292 years. So a number of hours, days
+ * or weeks will do, or so many digits of a smaller unit that it must be over an hour; what is left is small enough to
+ * reckon with. A text that is no duration passes: its pattern refuses it.
+ */
+const plainlyOverAnHour =
+  '[1-9][0-9]*[hdw]|[1-9][0-9]{2,}m($|[0-9])|[1-9][0-9]{4,}s|[1-9][0-9]{7,}ms|[1-9][0-9]{10,}us|[1-9][0-9]{13,}ns'
+const atLeastAnHour = (text: string): string =>
+  `(!${text}.matches('${durationPattern}') || ${text}.matches('${plainlyOverAnHour}') || ` +
+  `(!${text}.matches('[dw]') && duration(${text}) >= duration('1h')))`
+const isAtLeastAnHour = (text: string): boolean => durationMs(text) >= hourMs
+
 const smallestVolume = '100Mi'
 const largestVolume = '1Pi'
 
@@ -147,7 +161,13 @@ export const organizationRules: readonly Rule<Organization>[] = [
     message: 'each entry has either user or group',
     holds: ({ spec }) => spec.members.every(({ user, group }) => (user === null) !== (group === null)),
   },
-  positive('.encryption.rotateEvery', ({ spec }) => spec.encryption.rotateEvery, '2160h'),
+  {
+    at: 'spec',
+    field: '.encryption.rotateEvery',
+    cel: `!(has(self.encryption) && has(self.encryption.rotateEvery)) || ${atLeastAnHour('self.encryption.rotateEvery')}`,
+    message: 'at least 1h expected, for example 2160h',
+    holds: ({ spec }) => isAtLeastAnHour(spec.encryption.rotateEvery),
+  },
   positive('.limits.queryTimeout', ({ spec }) => spec.limits.queryTimeout, '60s'),
   positive('.idleAfter', ({ spec }) => spec.idleAfter, '30m'),
   {
@@ -176,19 +196,6 @@ function hasRanges({ cidr, except }: AccessPeer): boolean {
 
 const reservedNames = ['.', '..', '*']
 const reservedCel = `['.', '..', '*']`
-const hourMs = 3_600_000
-
-/**
- * An hour or more, in CEL, whose durations know no days and weeks and end after 292 years. So a number of hours, days
- * or weeks will do, or so many digits of a smaller unit that it must be over an hour; what is left is small enough to
- * reckon with. A text that is no duration passes: its pattern refuses it.
- */
-const plainlyOverAnHour =
-  '[1-9][0-9]*[hdw]|[1-9][0-9]{2,}m($|[0-9])|[1-9][0-9]{4,}s|[1-9][0-9]{7,}ms|[1-9][0-9]{10,}us|[1-9][0-9]{13,}ns'
-const atLeastAnHour = (text: string): string =>
-  `(!${text}.matches('${durationPattern}') || ${text}.matches('${plainlyOverAnHour}') || ` +
-  `(!${text}.matches('[dw]') && duration(${text}) >= duration('1h')))`
-const isAtLeastAnHour = (text: string): boolean => durationMs(text) >= hourMs
 const isForever = (text: string): boolean => !/[1-9]/.test(text)
 
 export const databaseRules: readonly Rule<Database>[] = [

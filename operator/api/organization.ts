@@ -135,7 +135,11 @@ export const organizationSpecSchema = z.object({
       keySecretRef: optional(secretKeyRef('a key of 32 bytes')).describe(
         'Your own data key; none to have one generated.',
       ),
-      rotateEvery: duration().default('2160h').describe('How often a new data key is taken into use.'),
+      rotateEvery: duration()
+        .default('2160h')
+        .describe(
+          'How often a new data key is taken into use: at least 1h. Organizations take turns within the last tenth of it.',
+        ),
     })
     .prefault({})
     .describe('Encryption of the stored data.'),
@@ -162,6 +166,24 @@ export const organizationSpecSchema = z.object({
     .describe('Retain keeps volumes and keys when the Organization is deleted; Delete leaves nothing.'),
 })
 
+const encryptionStatus = z.object({
+  keyId: id().describe('Id of the data key in force; it says nothing about the key.'),
+  keySince: z.iso.datetime().describe('When that key was made.'),
+  rotation: z
+    .object({
+      step: z
+        .enum(['Storing', 'Adopting', 'Dropping'])
+        .describe(
+          'Storing: a new key goes into the Secret before the old one. Adopting: the nodes take it into use. Dropping: the old one leaves the Secret.',
+        ),
+      keyId: id().optional().describe('Id of the new key, once it is stored.'),
+      startedAt: z.iso.datetime().describe('When the change began.'),
+      message: z.string().max(4096).optional().describe('What it waits for.'),
+    })
+    .optional()
+    .describe('The change of the key that is under way.'),
+})
+
 export const organizationStatusSchema = z.object({
   ...commonStatus,
   organizationId: id()
@@ -181,6 +203,7 @@ export const organizationStatusSchema = z.object({
     .max(64)
     .optional()
     .describe('Digest of the state document that every storage node has confirmed.'),
+  encryption: encryptionStatus.optional().describe('The data key and its change.'),
 })
 
 /** An Organization as the API server stores it, defaults filled in. */
@@ -195,6 +218,7 @@ export const organizationSchema = z.object({
 export type Organization = z.infer<typeof organizationSchema>
 export type OrganizationSpec = z.infer<typeof organizationSpecSchema>
 export type OrganizationStatus = z.infer<typeof organizationStatusSchema>
+export type EncryptionStatus = z.infer<typeof encryptionStatus>
 export type AccessPeer = z.infer<typeof accessPeer>
 
 /** Its name for people. */

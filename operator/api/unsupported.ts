@@ -63,7 +63,6 @@ export function organizationChecks({ spec, status }: Organization): readonly Che
     ['spec.authentication.clientCertificates', authentication.clientCertificates !== null, leaveOut],
     ['spec.members', spec.members.length > 0, leaveOut],
     ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
-    ['spec.encryption.rotateEvery', encryption.rotateEvery !== '2160h', 'leave it at 2160h'],
     ['spec.limits.writeBytesPerSecond', limits.writeBytesPerSecond !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
     ['spec.hibernation', spec.hibernation !== 'Never', 'set it to Never'],

@@ -1,8 +1,9 @@
+import { dataKeyBytes, dataKeysText, parseDataKeys } from '../../common/data-key.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { tokenSecretName, type Token } from '../api/token.ts'
 import type { Platform } from '../api/platform.ts'
 import type { KubeObject } from '../kube/object.ts'
-import { organizationLabels } from '../naming/labels.ts'
+import { annotationKeys, organizationLabels } from '../naming/labels.ts'
 import { dataKeyField, lastGoodField, secretNames } from '../naming/names.ts'
 
 /** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
@@ -30,11 +31,42 @@ export function storageNodeTlsSecret(organizationId: string, identity: TlsIdenti
  * The file that the node reads holds the key as base64 text, so that it survives copying by hand.
  * @param dataKey 32 bytes, the key that wraps the keys of all of the organization's files
  */
-export function dataKeySecret(organizationId: string, dataKey: Uint8Array): KubeObject {
-  if (dataKey.length !== 32) throw new TypeError('dataKey: 32 bytes expected')
-  return runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {
-    [dataKeyField]: base64(base64(dataKey)),
+export function dataKeySecret(organizationId: string, dataKey: Uint8Array, madeAt: Date): KubeObject {
+  if (dataKey.length !== dataKeyBytes) throw new TypeError('dataKey: 32 bytes expected')
+  const secret = runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {
+    [dataKeyField]: base64(dataKeysText([dataKey])),
   })
+  const annotations = { [annotationKeys.dataKeySince]: madeAt.toISOString() }
+  return { ...secret, metadata: { ...secret.metadata, annotations } }
+}
+
+/** The content of a data key's Secret. */
+export interface StoredDataKeys {
+  /** The first is in force or about to be; the others may still be needed. */
+  readonly keys: readonly Uint8Array[]
+  /** When the first was made. */
+  readonly since: Date
+}
+
+/** @throws AppError invalid, ERR_DATA_KEY_FILE */
+export function storedDataKeys(secret: KubeObject): StoredDataKeys {
+  const data = secret['data'] as Readonly<Record<string, string>> | undefined
+  const { annotations, creationTimestamp } = secret.metadata
+  const keys = parseDataKeys(Buffer.from(data?.[dataKeyField] ?? '', 'base64').toString('utf8'))
+  return { keys, since: new Date(annotations?.[annotationKeys.dataKeySince] ?? creationTimestamp ?? 0) }
+}
+
+/** The same Secret, only to be written where it is still what was read. */
+export function withDataKeys(secret: KubeObject, { keys, since }: StoredDataKeys): KubeObject {
+  const annotations = {
+    ...secret.metadata.annotations,
+    [annotationKeys.dataKeySince]: since.toISOString(),
+  }
+  return {
+    ...secret,
+    metadata: { ...secret.metadata, annotations },
+    data: { [dataKeyField]: base64(dataKeysText(keys)) },
+  }
 }
 
 /** @param packed the specs that could be acted on last, as reconcile/last-good.ts packs them */

@@ -19,6 +19,8 @@ export const annotationKeys = {
   ownerName: 'holdfast.dev/owner-name',
   ownerUid: 'holdfast.dev/owner-uid',
   ownerMac: 'holdfast.dev/owner-mac',
+  /** Of the Secret with the data key: when the one in force was made. */
+  dataKeySince: 'holdfast.dev/data-key-since',
 } as const
 
 /** Labels of everything that the operator makes. */

@@ -5,6 +5,7 @@ import {
   adminPort,
   organizationHeader,
   type AdminError,
+  type DataKeyState,
   type NodeState,
 } from '../../common/admin-api.ts'
 import type { Clock } from '../../common/clock.ts'
@@ -40,11 +41,20 @@ export interface Nodes {
   ): Promise<PushOutcome>
   /** Drops a detached database's data. @throws AppError conflict, while the node's document still holds it */
   deleteDatabase(node: NodeAddress, databaseId: string, signal?: AbortSignal): Promise<void>
+  /** Which data key is in force, and which ones are still needed. */
+  getDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState>
+  /**
+   * The node reads its key file and puts the first key in it in force. It goes on by itself where that takes longer
+   * than is waited here. @throws AppError conflict, while its file lacks a key that is still needed
+   */
+  useDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState>
 }
 
 const requestTimeoutMs = 3_000
 /** Dropping files takes longer than answering. */
 const deleteTimeoutMs = 10_000
+/** A revocation that comes meanwhile must be in force within 2 s. */
+const dataKeyTimeoutMs = 1_000
 /** 10,000 database ids take 190 kB. */
 const bodyLimitBytes = 1024 * 1024
 const connectionsLimit = 256
@@ -60,6 +70,11 @@ const nodeStateSchema = z.object({
   version: z.string().max(100),
   databasesWithData: z.array(z.string().refine(isId)).max(100_000),
   damage: z.array(fileDamageSchema).max(1_000).default([]),
+})
+
+const dataKeyStateSchema = z.object({
+  keyId: z.string().refine(isId),
+  olderKeyIds: z.array(z.string().refine(isId)).max(100),
 })
 
 const adminErrorSchema = z.object({ code: z.string().max(200), message: z.string().max(2_000) })
@@ -143,6 +158,27 @@ export class NodeClient implements Nodes {
       })
     }
     throw unexpected(node, 'DELETE', path, answer)
+  }
+
+  getDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState> {
+    return this.#dataKey(node, 'GET', signal)
+  }
+
+  useDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState> {
+    return this.#dataKey(node, 'POST', signal)
+  }
+
+  async #dataKey(node: NodeAddress, method: 'GET' | 'POST', signal?: AbortSignal): Promise<DataKeyState> {
+    const path = adminPaths.dataKey
+    const answer = await this.#request(node, { method, path }, dataKeyTimeoutMs, signal)
+    const parsed = dataKeyStateSchema.safeParse(jsonOf(answer))
+    if (answer.status === 200 && parsed.success) return parsed.data
+    if (answer.status === 409) {
+      throw new AppError('conflict', 'ERR_NODE_DATA_KEY', adminErrorOf(answer).message, {
+        details: { podUid: node.podUid },
+      })
+    }
+    throw unexpected(node, method, path, answer)
   }
 
   /** Ends all connections, and the requests on them. */

@@ -85,7 +85,14 @@ export async function leaveInForce(
   await finishTokens(pass, organizationId, observed, runtime, [])
   await finishDatabases(pass, organizationId, observed, runtime, [])
   const now = observedNow(pass, observed)
-  await sayOrganization(pass, now, { organizationId, runtime, standing, digest: null, integrity: null })
+  await sayOrganization(pass, now, {
+    organizationId,
+    runtime,
+    standing,
+    digest: null,
+    integrity: null,
+    encryption: null,
+  })
   const { name } = organization.metadata
   const message = `Organization ${name} is not ready; its conditions say why`
   return membersWait(pass, now, progressing('OrganizationNotReady', message))

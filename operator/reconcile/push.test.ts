@@ -34,7 +34,7 @@ const pod = (uid: string, more: Partial<PodView> = {}): PodView => ({
 })
 
 /** Nodes by pod uid; each push first lets `before` happen, as another writer would. */
-class FakeNodes implements Nodes {
+class FakeNodes implements Pick<Nodes, 'getState' | 'pushState'> {
   readonly digests = new Map<string, string>()
   readonly asked: string[] = []
   formatVersions = [1]
@@ -67,11 +67,9 @@ class FakeNodes implements Nodes {
     this.digests.set(node.podUid, stateDigest(pushed))
     return { outcome: 'accepted', state: this.state(node.podUid) }
   }
-
-  async deleteDatabase() {}
 }
 
-const push = (nodes: Nodes, ...pods: PodView[]) =>
+const push = (nodes: FakeNodes, ...pods: PodView[]) =>
   pushDocument(nodes, pods, document, new AbortController().signal)
 
 describe('a node serves the newest document, and only what it confirmed counts', () => {

@@ -10,6 +10,8 @@ const revivesToken = 'ERR_STATE_REVIVES_TOKEN'
 /** Somebody else wrote between our look and our write: as often as this in one pass, then again in the next. */
 const attemptsLimit = 2
 
+type Documents = Pick<Nodes, 'getState' | 'pushState'>
+
 /** The pods that may serve requests: those whose container runs, ready or not, and also those on their way out. */
 export function reachablePods(pods: readonly PodView[]): readonly PodView[] {
   return pods.filter((pod) => pod.running && pod.ip !== null)
@@ -20,7 +22,7 @@ export function reachablePods(pods: readonly PodView[]): readonly PodView[] {
  * to become ready, so nobody waits for readiness here.
  */
 export function pushDocument(
-  nodes: Nodes,
+  nodes: Documents,
   pods: readonly PodView[],
   document: StateDocument,
   signal: AbortSignal,
@@ -30,7 +32,7 @@ export function pushDocument(
 }
 
 async function pushTo(
-  nodes: Nodes,
+  nodes: Documents,
   pod: PodView,
   document: StateDocument,
   digest: string,

@@ -41,7 +41,7 @@ async function ensureDataKey(pass: Pass, { organizationId, existing }: DesiredIn
       `Secret ${runtimeNamespace(organizationId)}/${secretNames.dataKey} is gone: restore it, its data cannot be read without it`,
     )
   }
-  await createOnce(pass, dataKeySecret(organizationId, randomBytes(32)))
+  await createOnce(pass, dataKeySecret(organizationId, randomBytes(32), pass.now))
 }
 
 async function ensureIdentity(pass: Pass, { organizationId, platform }: DesiredInput): Promise<void> {

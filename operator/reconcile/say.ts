@@ -1,6 +1,7 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
 import { databaseName, type Database } from '../api/database.ts'
+import type { EncryptionStatus } from '../api/organization.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { isPaused } from '../naming/labels.ts'
@@ -31,6 +32,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     storage: null,
     stateDigest: null,
     integrity: null,
+    encryption: null,
     standing: begun,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)
@@ -97,6 +99,7 @@ export async function sayOrganization(
   observed: Observed,
   settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing'> & {
     readonly integrity: Integrity | null
+    readonly encryption: EncryptionStatus | null
     /** What every node that serves has confirmed, null for nothing new. */
     readonly digest: string | null
   },
@@ -113,6 +116,7 @@ export async function sayOrganization(
     storage: nodes ? { size: nodes.claim.size, replicas: runtime.statefulSet?.replicas ?? 0 } : null,
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     integrity: settled.integrity,
+    encryption: settled.encryption,
     standing,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)

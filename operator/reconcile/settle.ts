@@ -12,6 +12,7 @@ import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
+import { rotateDataKey } from './rotate-data-key.ts'
 import { sayFirst, sayStatuses } from './say.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
 import type { TokenDecision } from './tokens.ts'
@@ -65,6 +66,13 @@ export async function settleOrganization(
   ]
   const wasReady = organization.status?.stateDigest !== undefined
   const integrity = integrityOf(runtime, reports)
+  const dataKey = await rotateDataKey({
+    pass,
+    organization: served ?? organization,
+    organizationId,
+    runtime,
+    reports,
+  })
   const standing =
     hold ??
     damageStanding(integrity) ??
@@ -81,6 +89,7 @@ export async function settleOrganization(
     tokens,
     standing,
     integrity,
+    encryption: dataKey.encryption,
     confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused
@@ -92,7 +101,8 @@ export async function settleOrganization(
     tokens.some(({ needsRetry }) => needsRetry)
   if (!mustRetry && !isAllSeen) return { requeueAfterMs: 0 }
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
-  return { requeueAfterMs: nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document)) }
+  const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
+  return { requeueAfterMs: Math.min(lookMs, dataKey.lookAgainMs ?? lookMs) }
 }
 
 function isOpen(report: PodReport): report is PodReport & { readonly message: string } {

@@ -1,4 +1,4 @@
-import type { Organization } from '../api/organization.ts'
+import type { EncryptionStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import type { Integrity } from '../status/integrity.ts'
 import type { Standing } from '../status/standing.ts'
@@ -18,6 +18,8 @@ export interface Settled {
   readonly tokens: readonly TokenDecision[]
   readonly standing: Standing
   readonly integrity: Integrity
+  /** null for nothing new. */
+  readonly encryption: EncryptionStatus | null
   /** Every node that serves has confirmed the document. */
   readonly confirmed: boolean
 }

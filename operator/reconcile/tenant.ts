@@ -110,6 +110,7 @@ async function sayDeleting(
     storage: null,
     stateDigest: null,
     integrity: null,
+    encryption: null,
     standing: progressing('Deleting', message),
   }
   await writeStatus(

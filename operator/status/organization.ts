@@ -1,5 +1,5 @@
 import type { Condition } from '../api/conditions.ts'
-import type { Organization, OrganizationStatus } from '../api/organization.ts'
+import type { EncryptionStatus, Organization, OrganizationStatus } from '../api/organization.ts'
 import { integrityStatement, type Integrity } from './integrity.ts'
 import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
 
@@ -15,6 +15,8 @@ export interface OrganizationFacts {
   readonly stateDigest: string | null
   /** null when nobody was asked. */
   readonly integrity: Integrity | null
+  /** null for nothing new. */
+  readonly encryption: EncryptionStatus | null
   readonly standing: Standing
 }
 
@@ -36,6 +38,7 @@ export function organizationStatus(
 ): OrganizationStatus {
   const { generation } = organization.metadata
   const previous = organization.status?.conditions ?? []
+  const encryption = facts.encryption ?? organization.status?.encryption
   const integrity = integrityStatement(facts.integrity, previous)
   const statements = [...statementsOf(facts.standing), integrity, ...unchecked]
   return {
@@ -46,6 +49,7 @@ export function organizationStatus(
     ...(facts.version === null ? {} : { version: facts.version }),
     ...(facts.storage === null ? {} : { storage: storageOf(facts.storage) }),
     ...(facts.stateDigest === null ? {} : { stateDigest: facts.stateDigest }),
+    ...(encryption === undefined ? {} : { encryption }),
   }
 }
 

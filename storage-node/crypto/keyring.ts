@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { dataKeyBytes, dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 
-export const keyBytes = 32
+export const keyBytes = dataKeyBytes
 export const nonceBytes = 12
 export const tagBytes = 16
 
@@ -100,12 +101,8 @@ function derive(dataKey: Uint8Array): DerivedKey {
   if (dataKey.length !== keyBytes)
     throw new AppError('invalid', 'ERR_DATA_KEY_LENGTH', `the data key must be ${keyBytes} bytes`)
   const secret = (info: string) => new Uint8Array(hkdfSync('sha256', dataKey, '', info, keyBytes))
-  const digest = createHash('sha256').update(secret('holdfast key id')).digest('hex')
-  return { id: digest.slice(0, keyIdBytes * 2), sealing: secret('holdfast sealing key') }
+  return { id: dataKeyId(dataKey), sealing: secret('holdfast sealing key') }
 }
-
-/** Tells data keys apart and says nothing about them: 16 hex digits. */
-export const dataKeyId = (dataKey: Uint8Array): string => derive(dataKey).id
 
 const keyIdOf = (sealed: Uint8Array): string =>
   Buffer.from(sealed.subarray(1, 1 + keyIdBytes)).toString('hex')

@@ -283,7 +283,7 @@ describe.skipIf(kubeconfig === undefined)(
       const tlsText = { certificate: 'c', privateKey: 'k', authority: 'a' }
       const secrets = [
         storageNodeTlsSecret(input.organizationId, tlsText),
-        dataKeySecret(input.organizationId, Buffer.alloc(32)),
+        dataKeySecret(input.organizationId, Buffer.alloc(32), new Date(0)),
       ]
       const runtimeNamespace = desiredTenant(input)[0]!
       expect((await server.apply(runtimeNamespace)).status).toBe(201)

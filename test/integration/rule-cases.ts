@@ -126,6 +126,12 @@ const organizations: readonly RuleCase[] = [
     'spec.members[0].role',
   ),
   organization('no rotation of the key', { encryption: { rotateEvery: '0' } }, 'spec.encryption.rotateEvery'),
+  organization(
+    'too much rotation of the key',
+    { encryption: { rotateEvery: '59m' } },
+    'spec.encryption.rotateEvery',
+  ),
+  organization('a rotation of the key every month', { encryption: { rotateEvery: '30d' } }, null),
   organization('a time limit', { limits: { queryTimeout: '1m30s' } }, null),
   organization('no time for queries', { limits: { queryTimeout: '0s' } }, 'spec.limits.queryTimeout'),
   organization('a duration without a unit', { limits: { queryTimeout: '60' } }, 'spec.limits.queryTimeout'),

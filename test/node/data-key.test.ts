@@ -2,6 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../common/clock.ts'
+import { dataKeyId, dataKeysText, parseDataKeys } from '../../common/data-key.ts'
+import { NodeClient } from '../../operator/node-client/node-client.ts'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { run } from '../../scripts/run.ts'
 import { TestInstallation, type Tenant } from '../support/installation.ts'
@@ -97,5 +100,34 @@ describe('on a cluster', () => {
     expect(after.keyId).not.toBe(before.keyId)
     await writeFile(file, fresh)
     expect(await dataKey('POST')).toEqual(after)
+  })
+
+  test('by the client that it drives nodes with', async () => {
+    const { operator } = installation
+    const client = new NodeClient({
+      identity: () => operatorIdentity,
+      clock: systemClock,
+      port: tenant.process.adminPort,
+    })
+    const operatorIdentity = {
+      certificatePem: operator.cert,
+      privateKeyPem: operator.key,
+      authorityPem: operator.ca,
+    }
+    try {
+      const node = { organizationId: tenant.id, podUid: 'a', host: '127.0.0.1' }
+      const file = join(installation.folder, tenant.id, 'data-key')
+      const [old] = parseDataKeys(await readFile(file, 'utf8'))
+      expect(await client.getDataKey(node)).toEqual({ keyId: dataKeyId(old!), olderKeyIds: [] })
+      const fresh = randomBytes(32)
+      await writeFile(file, dataKeysText([fresh]))
+      await expect(client.useDataKey(node)).rejects.toMatchObject({ code: 'ERR_NODE_DATA_KEY' })
+      await writeFile(file, dataKeysText([fresh, old!]))
+      // The node goes on where the client has stopped waiting.
+      const state = () => client.useDataKey(node).catch((error: unknown) => error)
+      await expect.poll(state, { timeout: 20_000 }).toEqual({ keyId: dataKeyId(fresh), olderKeyIds: [] })
+    } finally {
+      await client.close()
+    }
   })
 })

@@ -1,13 +1,16 @@
 import type { FileDamage } from '../../common/admin-api.ts'
+import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { platformSchema } from '../../operator/api/platform.ts'
 import type { Result } from '../../operator/controller/controller.ts'
 import type { Store } from '../../operator/controller/store.ts'
+import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
 import { storageNodeLabels } from '../../operator/naming/labels.ts'
+import { secretNames } from '../../operator/naming/names.ts'
 import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
 import type { TenantCaches, TenantContext } from '../../operator/reconcile/pass.ts'
@@ -29,12 +32,18 @@ export class FakeNodes implements Nodes {
   document: StateDocument | null = null
   damage: readonly FileDamage[] = []
   isUnreachable = false
+  /** What its volume needs: the key that seals first. */
+  dataKeys: readonly Uint8Array[] = []
+  /** The key file as the kubelet shows it. */
+  mountedKeys: readonly Uint8Array[] = []
   readonly dropped: string[] = []
   /** Id of a database that fails to go. */
   cannotDrop: string | null = null
   readonly refusals: string[] = []
   readonly #revoked = new Set<string>()
   isCut: () => boolean = () => false
+  /** Called when a request has changed something on the node. */
+  changed: (call: string) => void = () => undefined
 
   async getState({ organizationId }: NodeAddress) {
     if (this.isUnreachable || this.isCut())
@@ -50,7 +59,7 @@ export class FakeNodes implements Nodes {
   }
 
   async pushState(node: NodeAddress, document: StateDocument) {
-    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    this.#answer()
     const ids = new Set(document.tokens.map(({ id }) => id))
     const revived = [...ids].find((id) => this.#revoked.has(id))
     if (revived !== undefined) {
@@ -59,14 +68,44 @@ export class FakeNodes implements Nodes {
     }
     for (const { id } of this.document?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
     this.document = document
-    return { outcome: 'accepted' as const, state: await this.getState(node) }
+    const state = await this.getState(node)
+    this.changed(`node document ${state.digest}`)
+    return { outcome: 'accepted' as const, state }
+  }
+
+  async getDataKey() {
+    this.#answer()
+    const [keyId, ...olderKeyIds] = this.dataKeys.map(dataKeyId)
+    if (keyId === undefined) throw new AppError('internal', 'ERR_TEST', 'the node runs without a key')
+    return { keyId, olderKeyIds }
+  }
+
+  /** Seals all anew by the first key of the file, if the file still holds those that are needed. */
+  async useDataKey() {
+    this.#answer()
+    const mounted = this.mountedKeys
+    const there = mounted.map(dataKeyId)
+    for (const id of this.dataKeys.map(dataKeyId)) {
+      if (!there.includes(id)) throw new AppError('conflict', 'ERR_NODE_DATA_KEY', `${id} is still needed`)
+    }
+    const isNew = this.dataKeys.length > 1 || there[0] !== dataKeyId(this.dataKeys[0]!)
+    this.dataKeys = mounted.slice(0, 1)
+    const state = await this.getDataKey()
+    if (isNew) this.changed(`node data-key ${state.keyId}`)
+    return state
+  }
+
+  #answer(): void {
+    if (this.isUnreachable || this.isCut())
+      throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
   }
 
   async deleteDatabase(_node: NodeAddress, databaseId: string) {
-    if (this.isCut()) throw new AppError('unavailable', 'ERR_NODE_UNREACHABLE', 'killed')
+    this.#answer()
     if (databaseId === this.cannotDrop)
       throw new AppError('unavailable', 'ERR_NODE_ANSWER', 'the disk is full')
     this.dropped.push(databaseId)
+    this.changed(`node drop ${databaseId}`)
   }
 }
 
@@ -97,12 +136,16 @@ export class TenantWorld {
       this.meanwhile()
       this.#byOperator = true
       if (this.killed) throw new AppError('unavailable', 'ERR_KUBE_FENCED', 'killed')
-      if (/^(get|list) /.test(call)) return
-      this.writes += 1
-      this.operatorWrites.push(call)
-      // This write arrives; nothing that the process wanted to do after it happens any more.
-      this.killed = this.writes === this.killAfter
+      if (!/^(get|list) /.test(call)) this.#wrote(call)
     }
+    this.nodes.changed = (call) => this.#wrote(call)
+  }
+
+  /** This write arrives; nothing that the process wanted to do after it happens any more. */
+  #wrote(call: string): void {
+    this.writes += 1
+    this.operatorWrites.push(call)
+    this.killed = this.writes === this.killAfter
   }
 
   get(resource: Resource, name: string, within: string | undefined = namespace): KubeObject | undefined {
@@ -203,6 +246,15 @@ export class TenantWorld {
     }
   }
 
+  /** The kubelet shows a changed Secret to a pod that runs after the next pass, and to a new one at once. */
+  #mountKeys(): void {
+    for (const { metadata } of this.all(resources.pods)) {
+      const secret = this.get(resources.secrets, secretNames.dataKey, metadata.namespace)
+      if (secret) this.nodes.mountedKeys = storedDataKeys(secret).keys
+      if (this.nodes.dataKeys.length === 0) this.nodes.dataKeys = this.nodes.mountedKeys.slice(0, 1)
+    }
+  }
+
   /** StatefulSet controller with kubelet, garbage collector and namespace controller. */
   async cluster(): Promise<void> {
     for (const set of this.all(resources.statefulSets)) {
@@ -226,6 +278,7 @@ export class TenantWorld {
       if (within.startsWith('holdfast-') && !this.get(resources.namespaces, within)) gone.push(object)
     }
     for (const object of gone) await this.kube.delete(object)
+    this.#mountKeys()
   }
 }
 
