@@ -31,7 +31,6 @@ describe('Organization', () => {
     ],
     ['spec.members', { members: [{ user: 'a', role: 'Owner' }] }],
     ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
-    ['spec.encryption.rotateEvery', { encryption: { rotateEvery: '1h' } }],
     ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
     ['spec.hibernation', { hibernation: 'Now' }],
