@@ -1,30 +1,49 @@
+import { Utf8Buffer } from './utf8-buffer.ts'
+
+/** A place in what has been written and not been taken, to go back to. */
+export interface JsonMark {
+  readonly length: number
+  readonly depth: number
+  readonly empty: boolean
+}
+
+const brackets = { '{': 0x7b, '}': 0x7d, '[': 0x5b, ']': 0x5d } as const
+const comma = 0x2c
+
 /** Writes JSON piece by piece, in the form of Go's encoding/json: compact, or indented by four spaces. */
 export class JsonWriter {
   readonly #pretty: boolean
-  #text = ''
-  #depth: number
+  readonly #bytes = new Utf8Buffer()
+  #depth = 0
   /** Nothing has been written yet inside the innermost array or object. */
   #empty = true
 
-  /** @param depth of what surrounds the text, for its indentation */
-  constructor(pretty: boolean, depth = 0) {
+  constructor(pretty: boolean) {
     this.#pretty = pretty
-    this.#depth = depth
   }
 
-  /** Characters that are waiting to be taken. */
+  /** Bytes that are waiting to be taken. */
   get length(): number {
-    return this.#text.length
+    return this.#bytes.length
   }
 
-  take(): string {
-    const text = this.#text
-    this.#text = ''
-    return text
+  take(): readonly Buffer[] {
+    return this.#bytes.take()
+  }
+
+  mark(): JsonMark {
+    return { length: this.#bytes.length, depth: this.#depth, empty: this.#empty }
+  }
+
+  /** Forgets what has been written since; nothing of it has been taken. */
+  rewind({ length, depth, empty }: JsonMark): void {
+    this.#bytes.truncate(length)
+    this.#depth = depth
+    this.#empty = empty
   }
 
   open(bracket: '{' | '['): void {
-    this.#text += bracket
+    this.#bytes.byte(brackets[bracket])
     this.#depth++
     this.#empty = true
   }
@@ -32,25 +51,30 @@ export class JsonWriter {
   close(bracket: '}' | ']'): void {
     this.#depth--
     if (!this.#empty) this.#newLine()
-    this.#text += bracket
+    this.#bytes.byte(brackets[bracket])
     this.#empty = false
   }
 
   /** Comes before each member of an array. */
   item(): void {
-    if (!this.#empty) this.#text += ','
+    if (!this.#empty) this.#bytes.byte(comma)
     this.#empty = false
     this.#newLine()
   }
 
   key(name: string): void {
     this.item()
-    this.#text += `"${name}":${this.#pretty ? ' ' : ''}`
+    this.raw(`"${name}":${this.#pretty ? ' ' : ''}`)
   }
 
   /** JSON as it is: a literal, or in compact form anything. */
   raw(json: string): void {
-    this.#text += json
+    this.#bytes.text(json)
+  }
+
+  /** Where literals can be written directly. */
+  get bytes(): Utf8Buffer {
+    return this.#bytes
   }
 
   get pretty(): boolean {
@@ -58,7 +82,7 @@ export class JsonWriter {
   }
 
   #newLine(): void {
-    if (this.#pretty) this.#text += `\n${'    '.repeat(this.#depth)}`
+    if (this.#pretty) this.raw(`\n${'    '.repeat(this.#depth)}`)
   }
 }
 
@@ -66,5 +90,8 @@ const unsafe = /[<>&\u2028\u2029]/g
 
 /** A string as Go writes it: safe inside HTML and JavaScript. */
 export function jsonString(text: string): string {
-  return JSON.stringify(text).replace(unsafe, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const json = JSON.stringify(text)
+  // Most need nothing more, and replacing costs even where there is nothing to replace.
+  if (json.search(unsafe) < 0) return json
+  return json.replace(unsafe, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

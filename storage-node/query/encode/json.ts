@@ -1,7 +1,8 @@
-import type { ResultMessage, ResultSeries, StatementResult, Value } from '../result.ts'
-import { JsonWriter, jsonString } from './json-writer.ts'
+import type { ResultMessage, ResultSeries, StatementResult } from '../result.ts'
+import { JsonValues } from './json-values.ts'
+import { JsonWriter, jsonString, type JsonMark } from './json-writer.ts'
 import { slicesOf } from './slices.ts'
-import { inUnits, timeText, type Epoch } from './time-text.ts'
+import type { Epoch } from './time-text.ts'
 
 export type { Epoch }
 
@@ -29,20 +30,22 @@ export async function* encodeJson(
   if (options.chunked) {
     for await (const result of results) {
       const document = new Document(options)
-      let text = ''
-      for await (const slice of slicesOf(result, endTurn)) text += document.add(slice)
-      yield Buffer.from(text + document.end())
+      for await (const slice of slicesOf(result, endTurn)) {
+        document.add(slice)
+        yield* document.takeLong()
+      }
+      yield* document.end()
     }
     return
   }
   const document = new Document(options)
   for await (const result of results) {
     for await (const slice of slicesOf(result, endTurn)) {
-      const text = document.add(slice)
-      if (text !== '') yield Buffer.from(text)
+      document.add(slice)
+      yield* document.takeLong()
     }
   }
-  yield Buffer.from(document.end())
+  yield* document.end()
 }
 
 /** An error before or instead of all results: `{"error":"…"}`. */
@@ -52,59 +55,58 @@ export function encodeJsonError(error: string, pretty: boolean): Uint8Array {
   writer.key('error')
   writer.raw(jsonString(error))
   writer.close('}')
-  return Buffer.from(`${writer.take()}\n`)
+  writer.raw('\n')
+  return Buffer.concat(writer.take())
 }
 
 /** One `{"results":[…]}`; parts of a statement are joined. */
 class Document {
-  readonly #options: JsonOptions
   readonly #writer: JsonWriter
+  readonly #values: JsonValues
   #statement: StatementText | null = null
   #any = false
 
-  constructor(options: JsonOptions) {
-    this.#options = options
-    this.#writer = new JsonWriter(options.pretty)
+  constructor({ pretty, epoch }: JsonOptions) {
+    this.#writer = new JsonWriter(pretty)
+    this.#values = new JsonValues(this.#writer, epoch)
     this.#writer.open('{')
   }
 
-  /** @returns text that can leave */
-  add(result: StatementResult): string {
+  add(result: StatementResult): void {
     if (this.#statement?.id !== result.statementId) {
-      this.#closeStatement()
+      this.#statement?.end()
       if (!this.#any) {
         this.#writer.key('results')
         this.#writer.open('[')
         this.#any = true
       }
       this.#writer.item()
-      this.#statement = new StatementText(result.statementId, this.#options)
+      this.#statement = new StatementText(result.statementId, this.#writer, this.#values)
     }
     this.#statement.add(result)
-    if (!this.#statement.isLong) return ''
-    this.#writer.raw(this.#statement.release())
-    return this.#writer.take()
   }
 
-  end(): string {
-    this.#closeStatement()
+  /** What can leave, if it is much. */
+  takeLong(): readonly Buffer[] {
+    return this.#statement?.release() ? this.#writer.take() : []
+  }
+
+  end(): readonly Buffer[] {
+    this.#statement?.end()
     if (this.#any) this.#writer.close(']')
     this.#writer.close('}')
-    return `${this.#writer.take()}\n`
-  }
-
-  #closeStatement(): void {
-    if (this.#statement !== null) this.#writer.raw(this.#statement.end())
-    this.#statement = null
+    this.#writer.raw('\n')
+    return this.#writer.take()
   }
 }
 
 /** One statement's object, of all its parts. */
 class StatementText {
   readonly id: number
-  readonly #options: JsonOptions
-  #writer: JsonWriter
-  #released = false
+  readonly #writer: JsonWriter
+  readonly #values: JsonValues
+  /** Where its error would take the place of what it answered; null when some of that has left. */
+  #replaceable: JsonMark | null
   #series: ResultSeries | null = null
   #anySeries = false
   #anyRows = false
@@ -112,19 +114,19 @@ class StatementText {
   #partial = false
   #error: string | null = null
 
-  constructor(id: number, options: JsonOptions) {
+  constructor(id: number, writer: JsonWriter, values: JsonValues) {
     this.id = id
-    this.#options = options
-    this.#writer = this.#begin()
-  }
-
-  get isLong(): boolean {
-    return this.#writer.length > (this.#released ? flushLength : replaceableLength)
+    this.#writer = writer
+    this.#values = values
+    writer.open('{')
+    writer.key('statement_id')
+    writer.raw(String(id))
+    this.#replaceable = writer.mark()
   }
 
   add({ series, messages, partial, error }: StatementResult): void {
     if (error !== null) {
-      if (!this.#released) this.#forget()
+      this.#forget()
       this.#error = error
       return
     }
@@ -133,13 +135,16 @@ class StatementText {
     this.#partial = partial
   }
 
-  /** Takes what is there; from now on an error is added, not put in its place. */
-  release(): string {
-    this.#released = true
-    return this.#writer.take()
+  /** Whether much is there, which may go now; from then on an error is added, not put in its place. */
+  release(): boolean {
+    const { length } = this.#writer
+    if (this.#replaceable === null) return length > flushLength
+    if (length - this.#replaceable.length <= replaceableLength) return false
+    this.#replaceable = null
+    return true
   }
 
-  end(): string {
+  end(): void {
     this.#closeSeries()
     const writer = this.#writer
     if (this.#anySeries) writer.close(']')
@@ -153,19 +158,11 @@ class StatementText {
       writer.raw(jsonString(this.#error))
     }
     writer.close('}')
-    return writer.take()
-  }
-
-  #begin(): JsonWriter {
-    const writer = new JsonWriter(this.#options.pretty, 2)
-    writer.open('{')
-    writer.key('statement_id')
-    writer.raw(String(this.id))
-    return writer
   }
 
   #forget(): void {
-    this.#writer = this.#begin()
+    if (this.#replaceable === null) return
+    this.#writer.rewind(this.#replaceable)
     this.#series = null
     this.#anySeries = false
     this.#messages = []
@@ -194,7 +191,13 @@ class StatementText {
       this.#openSeries(series)
     }
     this.#series = series
-    for (const row of series.rows) this.#writeRow(row, series)
+    if (series.rows.length === 0) return
+    if (!this.#anyRows) {
+      this.#writer.key('values')
+      this.#writer.open('[')
+      this.#anyRows = true
+    }
+    this.#values.addRows(series)
   }
 
   #openSeries({ name, tags, columns }: ResultSeries): void {
@@ -221,7 +224,12 @@ class StatementText {
     }
     if (columns.length > 0) {
       writer.key('columns')
-      this.#writeArray(columns.map(jsonString))
+      writer.open('[')
+      for (const column of columns) {
+        writer.item()
+        writer.raw(jsonString(column))
+      }
+      writer.close(']')
     }
     this.#anyRows = false
   }
@@ -236,46 +244,11 @@ class StatementText {
     this.#writer.close('}')
     this.#series = null
   }
-
-  #writeRow(row: readonly Value[], series: ResultSeries): void {
-    if (!this.#anyRows) {
-      this.#writer.key('values')
-      this.#writer.open('[')
-      this.#anyRows = true
-    }
-    this.#writer.item()
-    const { epoch } = this.#options
-    this.#writeArray(
-      row.map((value, i) =>
-        i === 0 && series.timed ? timeJson(value as bigint, series, epoch) : valueJson(value),
-      ),
-    )
-  }
-
-  #writeArray(items: readonly string[]): void {
-    if (!this.#writer.pretty) return this.#writer.raw(`[${items.join(',')}]`)
-    this.#writer.open('[')
-    for (const item of items) {
-      this.#writer.item()
-      this.#writer.raw(item)
-    }
-    this.#writer.close(']')
-  }
-}
-
-function timeJson(ns: bigint, series: ResultSeries, epoch: Epoch): string {
-  return epoch === null ? `"${timeText(ns, series)}"` : inUnits(ns, epoch).toString()
-}
-
-/** Floats as ECMAScript writes them, which Go does, too, but for the sign of zero. JSON has no infinity. */
-function valueJson(value: Value): string {
-  if (typeof value === 'string') return jsonString(value)
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'null'
-  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 /** Two parts of one series of the answer: the same name and tags. */
 export function isSame(a: ResultSeries, b: ResultSeries): boolean {
+  if (a.name === b.name && a.tags === b.tags) return true
   if (a.name !== b.name || (a.tags?.size ?? 0) !== (b.tags?.size ?? 0)) return false
   return [...(a.tags ?? [])].every(([key, value]) => b.tags?.get(key) === value)
 }
