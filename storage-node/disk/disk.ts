@@ -16,7 +16,7 @@ export interface Disk {
   /** SHA-256 of the content, hex, read in pieces. */
   sha256(path: string): Promise<string>
   /** A new file, open for writing; its name is durable after `syncFolder`. @throws with code EEXIST */
-  create(path: string): Promise<DiskFile>
+  create(path: string, writes?: Writes): Promise<DiskFile>
   /** An existing file, open for writing in place. */
   open(path: string): Promise<DiskFile>
   /**
@@ -32,7 +32,11 @@ export interface Disk {
   space(path: string): Promise<DiskSpace>
 }
 
+/** Whether a write resolves when the system has it, or when content and size are on stable storage. */
+export type Writes = 'cached' | 'durable'
+
 export interface DiskFile {
+  /** After an error nobody knows how much of it was written. */
   write(bytes: Uint8Array, offset: number): Promise<void>
   truncate(sizeBytes: number): Promise<void>
   /** Resolves when content and size are on stable storage. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { renamed, type Disk, type DiskFile } from './disk.ts'
+import { renamed, type Disk, type DiskFile, type Writes } from './disk.ts'
 
 export type DiskStep = 'create' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'sync-folder'
 
@@ -96,10 +96,10 @@ export class MemoryDisk implements Disk {
     return createHash('sha256').update(this.content(path)).digest('hex')
   }
 
-  async create(path: string): Promise<DiskFile> {
+  async create(path: string, writes?: Writes): Promise<DiskFile> {
     if (this.files.has(path)) throw Object.assign(new Error(`EEXIST: ${path}`), { code: 'EEXIST' })
     this.#create(path)
-    return this.#open(path)
+    return this.#open(path, writes)
   }
 
   async open(path: string): Promise<DiskFile> {
@@ -171,10 +171,13 @@ export class MemoryDisk implements Disk {
     for (const each of [files, synced, clean, named]) each.delete(path)
   }
 
-  #open(path: string): DiskFile {
+  #open(path: string, writes: Writes = 'cached'): DiskFile {
     this.openFiles++
     return {
-      write: async (bytes, offset) => this.#write(path, bytes, offset),
+      write: async (bytes, offset) => {
+        this.#write(path, bytes, offset)
+        if (writes === 'durable') this.#sync(path)
+      },
       truncate: async (sizeBytes) => {
         this.onStep('truncate', path)
         this.files.set(path, Buffer.from(this.content(path).subarray(0, sizeBytes)))

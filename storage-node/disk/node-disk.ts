@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { hasCode, renamed, type Disk, type DiskFile, type DiskSpace } from './disk.ts'
+import { hasCode, renamed, type Disk, type DiskFile, type DiskSpace, type Writes } from './disk.ts'
 
 /** Only the node's own user may read what it writes. */
 const fileMode = 0o600
@@ -34,6 +34,11 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     return this.#handle.close()
   }
+}
+
+function create(path: string, writes: Writes = 'cached'): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_DSYNC } = constants
+  return open(path, O_WRONLY | O_CREAT | O_EXCL | (writes === 'durable' ? O_DSYNC : 0), fileMode)
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -102,7 +107,7 @@ export const nodeDisk: Disk = {
   exists,
   sizeBytes: async (path) => (await stat(path)).size,
   sha256,
-  create: async (path) => new NodeFile(await open(path, 'wx', fileMode)),
+  create: async (path, writes) => new NodeFile(await create(path, writes)),
   open: async (path) => new NodeFile(await open(path, 'r+')),
   replace,
   adopt,

@@ -24,6 +24,7 @@ export class SegmentWriter {
   #sizeBytes: number
   #counter = 0
   #slot = 0
+  #noting: Promise<void> = Promise.resolve()
 
   private constructor(
     firstPosition: number,
@@ -52,15 +53,14 @@ export class SegmentWriter {
     const header = encodeHeader(firstPosition, keyring.seal(segmentPurpose(name), key))
     const opened: DiskFile[] = []
     try {
-      const file = await disk.create(join(folder, name))
+      const file = await disk.create(join(folder, name), 'durable')
       opened.push(file)
       const syncedFile = await disk.create(join(folder, name + syncedSuffix))
       opened.push(syncedFile)
       await file.write(header, 0)
-      await file.sync()
       await disk.syncFolder(folder)
       const writer = new SegmentWriter(firstPosition, name, file, syncedFile, key, header.length)
-      await writer.#note()
+      writer.#noting = writer.#note()
       return writer
     } catch (error) {
       for (const file of opened) await file.close().catch(() => undefined)
@@ -80,9 +80,10 @@ export class SegmentWriter {
     // A large record comes alone, and is not copied once more.
     const bytes = records.length === 1 ? records[0]! : Buffer.concat(records)
     await this.#file.write(bytes, this.#sizeBytes)
-    await this.#file.sync()
     this.#sizeBytes += bytes.length
-    await this.#note()
+    // Nobody waits for the note, only the next one does: each has the other slot.
+    await this.#noting
+    this.#noting = this.#note()
   }
 
   /** Takes back what an append that failed may have left. */
@@ -92,6 +93,7 @@ export class SegmentWriter {
   }
 
   async close(): Promise<void> {
+    await this.#noting
     await this.#file.close()
     await this.#syncedFile.close()
   }

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { hasCode, renamed, type Disk, type DiskFile, type DiskSpace } from '../../storage-node/disk/disk.ts'
+import {
+  hasCode,
+  renamed,
+  type Disk,
+  type DiskFile,
+  type DiskSpace,
+  type Writes,
+} from '../../storage-node/disk/disk.ts'
 import type { Inode } from './inode.ts'
 import type { Random } from './random.ts'
 import type { Storage } from './storage.ts'
@@ -135,13 +142,13 @@ export class SimulatedDisk implements Disk {
     return createHash('sha256').update(this.#inode(path).content).digest('hex')
   }
 
-  async create(path: string): Promise<DiskFile> {
+  async create(path: string, writes?: Writes): Promise<DiskFile> {
     let inode: Inode | null = null
     await this.#perform('create', path, () => {
       if (this.#storage.inode(path)) throw failure('EEXIST', path)
       inode = this.#storage.create(path)
     })
-    return this.#file(inode!, path)
+    return this.#file(inode!, path, writes)
   }
 
   async open(path: string): Promise<DiskFile> {
@@ -187,9 +194,12 @@ export class SimulatedDisk implements Disk {
     return { freeBytes: this.faults.roomBytes ?? totalBytes, totalBytes }
   }
 
-  #file(inode: Inode, path: string): DiskFile {
+  #file(inode: Inode, path: string, writes: Writes = 'cached'): DiskFile {
     return {
-      write: (bytes, offset) => this.#write(inode, path, bytes, offset),
+      write: async (bytes, offset) => {
+        await this.#write(inode, path, bytes, offset)
+        if (writes === 'durable') await this.#sync(inode, path)
+      },
       truncate: (sizeBytes) => this.#perform('truncate', path, () => inode.truncate(sizeBytes)),
       sync: () => this.#sync(inode, path),
       close: () => this.#alive(),

@@ -1,6 +1,6 @@
-import type { Disk, DiskFile } from '../../storage-node/disk/disk.ts'
+import type { Disk, DiskFile, Writes } from '../../storage-node/disk/disk.ts'
 
-/** A disk whose syncs wait from `hold` until `release`. */
+/** A disk whose syncs, and writes that are as good as one, wait from `hold` until `release`. */
 export interface SlowDisk {
   readonly disk: Disk
   hold(): void
@@ -10,8 +10,11 @@ export interface SlowDisk {
 export function slowDisk(inner: Disk): SlowDisk {
   let gate = Promise.resolve()
   let release = (): void => undefined
-  const slow = (file: DiskFile): DiskFile => ({
-    write: (bytes, offset) => file.write(bytes, offset),
+  const slow = (file: DiskFile, writes: Writes = 'cached'): DiskFile => ({
+    async write(bytes, offset) {
+      if (writes === 'durable') await gate
+      await file.write(bytes, offset)
+    },
     truncate: (sizeBytes) => file.truncate(sizeBytes),
     async sync() {
       await gate
@@ -27,7 +30,7 @@ export function slowDisk(inner: Disk): SlowDisk {
       exists: (path) => inner.exists(path),
       sizeBytes: (path) => inner.sizeBytes(path),
       sha256: (path) => inner.sha256(path),
-      create: async (path) => slow(await inner.create(path)),
+      create: async (path, writes) => slow(await inner.create(path, writes), writes),
       open: async (path) => slow(await inner.open(path)),
       replace: (path, bytes) => inner.replace(path, bytes),
       adopt: (temporaryPath, path) => inner.adopt(temporaryPath, path),
