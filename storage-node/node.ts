@@ -25,6 +25,8 @@ import { StateStore } from './state/state-store.ts'
 const pushWaitMs = 5_000
 /** Of the memory limit: a series key that is remembered between bodies takes half a kilobyte of it. */
 const bytesPerKnownSeries = 8_192
+/** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
+const maxReadingQueries = 3
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -139,13 +141,14 @@ function createParts(
 ): NodeParts {
   // One body of the largest size fits at least, as it comes in and as it is decompressed.
   const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 16)))
-  const slots = new QuerySlots()
+  const slots = new QuerySlots(maxReadingQueries)
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,
     servesStoredState: () => store.servesKept,
     damagedFiles: () => engine.current?.damage.length ?? 0,
     bodyBytesInFlight: () => bodies.usedBytes,
     runningQueries: () => slots.running,
+    waitingQueries: () => slots.waiting,
     eventLoopDelay: watchEventLoop(),
   })
   return {

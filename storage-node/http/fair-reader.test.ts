@@ -47,10 +47,12 @@ function slowClock(): Clock {
   return { ...systemClock, monotonicMs: () => (nowMs += 10) }
 }
 
+const mayRead = async () => {}
+
 describe('a query has the same points in steps, and never the whole process', () => {
   test('the steps are the block', async () => {
     const parts: Block[] = []
-    const reader = fairReader(engine([block]), new Turns(systemClock).end)
+    const reader = fairReader(engine([block]), new Turns(systemClock).end, mayRead)
     for await (const part of reader.read(request(new AbortController().signal))) parts.push(part)
     expect(parts.map(({ times }) => times.length)).toEqual([8_192, 8_192, 3_616])
     expect(parts.flatMap(({ times }) => [...times])).toEqual(big)
@@ -64,7 +66,7 @@ describe('a query has the same points in steps, and never the whole process', ()
 
   test('a small block is passed on as it is', async () => {
     const small = { ...block, times: block.times.subarray(0, 5), columns: [] }
-    for await (const part of fairReader(engine([small]), new Turns(systemClock).end).read(
+    for await (const part of fairReader(engine([small]), new Turns(systemClock).end, mayRead).read(
       request(new AbortController().signal),
     )) {
       expect(part).toBe(small)
@@ -74,7 +76,11 @@ describe('a query has the same points in steps, and never the whole process', ()
 
   test('others have their turn, and an abort ends the query at the next step', async () => {
     const abort = new AbortController()
-    const reader = fairReader(engine(Array.from({ length: 1_000 }, () => block)), new Turns(slowClock()).end)
+    const reader = fairReader(
+      engine(Array.from({ length: 1_000 }, () => block)),
+      new Turns(slowClock()).end,
+      mayRead,
+    )
     setImmediate(() => abort.abort(new Error('time is up')))
     let steps = 0
     const run = async () => {

@@ -6,18 +6,31 @@ import type { EndTurn } from './turns.ts'
 /** Rows that a query gets at a time; what it does with them is one step. */
 const maxRows = 8_192
 
-/** The engine as queries see it: in steps, between which others have their turn and an abandoned query ends. */
-export function fairReader(reader: Reader, endTurn: EndTurn): Reader {
+/**
+ * The engine as one query sees it: in steps, between which others have their turn and an abandoned query ends.
+ * @param mayRead resolves when the query may read points
+ */
+export function fairReader(
+  reader: Reader,
+  endTurn: EndTurn,
+  mayRead: (signal: AbortSignal) => Promise<void>,
+): Reader {
   return {
     measurements: (databaseId) => reader.measurements(databaseId),
     series: (databaseId, measurement) => reader.series(databaseId, measurement),
-    read: (request) => readInSteps(reader, request, endTurn),
+    read: async function* (request) {
+      await mayRead(request.signal)
+      yield* readInSteps(reader, request, endTurn)
+    },
     ...(reader.timeRange && {
       timeRange: (databaseId, retentionPolicy, measurement) =>
         reader.timeRange!(databaseId, retentionPolicy, measurement),
     }),
     ...(reader.aggregate && {
-      aggregate: (request) => inTurns(reader.aggregate!(request), request, endTurn),
+      aggregate: async function* (request) {
+        await mayRead(request.signal)
+        yield* inTurns(reader.aggregate!(request), request, endTurn)
+      },
     }),
   }
 }

@@ -19,13 +19,47 @@ describe('what one organization may use at the same time is bounded', () => {
   })
 
   test('queries: one more than the limit is refused, and a slot is given back once', () => {
-    const slots = new QuerySlots()
-    const release = slots.take(2)
+    const slots = new QuerySlots(1)
+    const slot = slots.take(2)
     slots.take(2)
     expect(() => slots.take(2)).toThrow('max-concurrent-queries limit exceeded(2, 2)')
-    release()
-    release()
+    slot.release()
+    slot.release()
     expect(slots.running).toBe(1)
+  })
+
+  test('queries that read: the others wait in the order in which they came, and one that is ended leaves', async () => {
+    const slots = new QuerySlots(2)
+    const order: string[] = []
+    const enter = (name: string, signal = new AbortController().signal) => {
+      const slot = slots.take(10)
+      const reading = slot.mayRead(signal).then(() => void order.push(name))
+      return { slot, reading, again: () => slot.mayRead(signal) }
+    }
+    const ended = new AbortController()
+    const [a, b, c, d, e] = [enter('a'), enter('b'), enter('c'), enter('d', ended.signal), enter('e')]
+    await Promise.all([a.reading, b.reading])
+    expect(slots.waiting).toBe(3)
+    ended.abort(new Error('time is up'))
+    await expect(d.reading).rejects.toThrow('time is up')
+    d.slot.release()
+    // A second read of one query needs no second place.
+    await a.again()
+    a.slot.release()
+    await c.reading
+    expect(order).toEqual(['a', 'b', 'c'])
+    b.slot.release()
+    b.slot.release()
+    await e.reading
+    const f = enter('f')
+    expect(slots.waiting).toBe(1)
+    c.slot.release()
+    await f.reading
+    e.slot.release()
+    f.slot.release()
+    expect([slots.running, slots.waiting]).toEqual([0, 0])
+    const [g, h] = [enter('g'), enter('h')]
+    await Promise.all([g.reading, h.reading])
   })
 
   test('bytes a second: a large write passes once and is paid for after', () => {

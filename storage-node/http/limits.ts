@@ -1,33 +1,95 @@
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 
-/** Queries that run at the same time. */
-export class QuerySlots {
-  #running = 0
+/** A query's place among those that are there at one time. */
+export interface QuerySlot {
+  /**
+   * Resolves when the query may read points, which few do at one time; those that came first go first.
+   * @throws the signal's reason, when that aborts before
+   */
+  mayRead(signal: AbortSignal): Promise<void>
+  /** The query is over. */
+  release(): void
+}
 
-  get running(): number {
-    return this.#running
+/**
+ * Queries at one time, and how many of them read points: each that does takes of the query process's memory, which
+ * flushes and compactions need, too.
+ */
+export class QuerySlots {
+  readonly #maxReading: number
+  /** At most as many as there may be queries. */
+  readonly #waiting: (() => void)[] = []
+  #count = 0
+  #reading = 0
+
+  constructor(maxReading: number) {
+    this.#maxReading = maxReading
   }
 
-  /**
-   * @returns what gives the slot back, once
-   * @throws AppError too-many-requests when `limit` queries run already
-   */
-  take(limit: number): () => void {
-    if (this.#running >= limit) {
+  /** Queries that are there, also those that wait. */
+  get running(): number {
+    return this.#count
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** @throws AppError too-many-requests when `limit` queries are there already */
+  take(limit: number): QuerySlot {
+    if (this.#count >= limit) {
       throw new AppError(
         'too-many-requests',
         'ERR_QUERY_SLOTS',
-        `max-concurrent-queries limit exceeded(${this.#running}, ${limit})`,
+        `max-concurrent-queries limit exceeded(${this.#count}, ${limit})`,
       )
     }
-    this.#running += 1
+    this.#count += 1
+    let reading: Promise<void> | null = null
+    let reads = false
     let released = false
-    return () => {
-      if (released) return
-      released = true
-      this.#running -= 1
+    return {
+      mayRead: (signal) => {
+        reading ??= this.#wait(signal).then(() => {
+          if (released) this.#end()
+          else reads = true
+        })
+        return reading
+      },
+      release: () => {
+        if (released) return
+        released = true
+        this.#count -= 1
+        if (reads) this.#end()
+      },
     }
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    if (this.#reading < this.#maxReading) {
+      this.#reading++
+      return Promise.resolve()
+    }
+    return new Promise((resolve, reject) => {
+      const admit = () => {
+        signal.removeEventListener('abort', leave)
+        this.#reading++
+        resolve()
+      }
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(admit), 1)
+        reject(signal.reason)
+      }
+      if (signal.aborted) return reject(signal.reason)
+      signal.addEventListener('abort', leave, { once: true })
+      this.#waiting.push(admit)
+    })
+  }
+
+  #end(): void {
+    this.#reading--
+    this.#waiting.shift()?.()
   }
 }
 

@@ -11,6 +11,8 @@ export interface MetricSources {
   damagedFiles(): number
   bodyBytesInFlight(): number
   runningQueries(): number
+  /** Those of them that may not read points yet. */
+  waitingQueries(): number
   /** Since it was asked last. */
   eventLoopDelay(): EventLoopDelay
 }
@@ -56,6 +58,9 @@ export function createNodeMetrics(sources: MetricSources) {
   )
   sampled('holdfast_node_body_bytes', 'Request bodies in memory', () => sources.bodyBytesInFlight())
   sampled('holdfast_node_queries_running', 'Queries under way', () => sources.runningQueries())
+  sampled('holdfast_node_queries_waiting', 'Queries under way that wait until others have read', () =>
+    sources.waitingQueries(),
+  )
   const delay: Gauge<'quantile'> = new Gauge({
     name: 'holdfast_node_event_loop_delay_seconds',
     help: 'How late the event loop was, since the metrics were asked for last; quantile 1 is the worst',

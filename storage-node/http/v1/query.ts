@@ -10,6 +10,7 @@ import { requireStatements } from '../access.ts'
 import { withBody } from '../body.ts'
 import type { AuthenticatedExchange } from '../exchange.ts'
 import { fairReader } from '../fair-reader.ts'
+import type { QuerySlot } from '../limits.ts'
 import { requireEngine, requireState, type NodeParts } from '../parts.ts'
 import { respond, respondWithStream } from '../respond.ts'
 import { answerForm } from './form.ts'
@@ -22,7 +23,7 @@ export async function queryV1(parts: NodeParts, exchange: AuthenticatedExchange)
   requireStatements(parts, exchange, needsOf(statements, asked.database))
 
   const { limits } = requireState(parts).document
-  const releaseSlot = parts.slots.take(limits.concurrentQueries)
+  const slot = parts.slots.take(limits.concurrentQueries)
   const timeout = new AbortController()
   const timer = setTimeout(
     () => timeout.abort(new AppError('unavailable', 'ERR_QUERY_TIMEOUT', 'query-timeout limit exceeded')),
@@ -30,12 +31,12 @@ export async function queryV1(parts: NodeParts, exchange: AuthenticatedExchange)
   )
   const finish = () => {
     clearTimeout(timer)
-    releaseSlot()
+    slot.release()
   }
   // An asynchronous query outlives its request.
   const signal = asked.async ? timeout.signal : AbortSignal.any([timeout.signal, exchange.clientGone])
   try {
-    const context = contextOf(parts, exchange, asked, signal)
+    const context = contextOf(parts, exchange, asked, slot, signal)
     if (asked.async) {
       respond(exchange, 204, {}, '')
       await drain(parts, exchange, runQuery(statements, context))
@@ -67,10 +68,11 @@ function contextOf(
   parts: NodeParts,
   exchange: AuthenticatedExchange,
   asked: QueryRequest,
+  slot: QuerySlot,
   signal: AbortSignal,
 ): QueryContext {
   return {
-    reader: fairReader(requireEngine(parts), parts.turns.end),
+    reader: fairReader(requireEngine(parts), parts.turns.end, (ended) => slot.mayRead(ended)),
     catalog: { databases: () => readableDatabases(parts, exchange.principal) },
     database: asked.database,
     retentionPolicy: asked.retentionPolicy,

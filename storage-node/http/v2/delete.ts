@@ -49,12 +49,12 @@ export async function deleteV2(parts: NodeParts, exchange: AuthenticatedExchange
     range: { minNs: body.startNs, maxNs: body.stopNs },
   }
   // To find the series is as much work as for a query.
-  const releaseSlot = parts.slots.take(document.limits.concurrentQueries)
+  const slot = parts.slots.take(document.limits.concurrentQueries)
   try {
     const request = await deleteRequestOf(deletion, engine)
     if (request) await engine.delete(request)
   } finally {
-    releaseSlot()
+    slot.release()
   }
   respond(exchange, 204, {}, '')
 }
