@@ -61,6 +61,16 @@ export function mergeRuns(types: readonly FieldType[], older: Run, newer: Run): 
   }
 }
 
+/** Some rows of a run, in the order given. */
+export function pickedRows(run: Run, rows: Int32Array): Run {
+  const targets = Int32Array.from(rows, (_, index) => index)
+  const picking = { rows, sources: new Uint8Array(rows.length), targets, targetCount: rows.length }
+  return {
+    times: BigInt64Array.from(rows, (row) => run.times[row]!),
+    columns: run.columns.map((column) => column && pickColumn(column.type, [column], picking)),
+  }
+}
+
 export function partOfRun(run: Run, from: number, end: number): Run {
   return {
     times: run.times.subarray(from, end),

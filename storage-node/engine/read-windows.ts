@@ -5,10 +5,8 @@ import {
   type SeriesWindows,
 } from '../aggregation/series-windows.ts'
 import { zonesWithin } from '../buffer/time-zones.ts'
-import type { AggregateStep } from '../query-process/messages.ts'
-import { planSteps } from './aggregate-plan.ts'
 import { jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
-import { expectedRows, planRead, type ReadBounds } from './read-plan.ts'
+import { expectedRows, type ReadBounds } from './read-plan.ts'
 import type { AggregateRequest, Block } from './reader.ts'
 
 /** Values of windows that the query process and the engine hold at a time, in JavaScript's heap. */
@@ -115,11 +113,12 @@ async function windowsOfFiles(
   countPoints: AggregateRequest['countPoints'],
 ): Promise<ReadonlyMap<number, SeriesWindows>> {
   const found = new Map<number, SeriesWindows>()
-  const steps = stepsOf(source, bounds)
-  if (steps.length === 0) return found
+  if (bounds.minTimeNs > bounds.maxTimeNs) return found
+  const read = jobOf(source, bounds)
+  if (read.files.length === 0) return found
   try {
     for await (const { windows, rowCount } of source.queryProcess.aggregateParquet(
-      { steps, aggregation },
+      { read, aggregation },
       source.signal,
     )) {
       countPoints(rowCount)
@@ -127,24 +126,7 @@ async function windowsOfFiles(
     }
   } catch (error) {
     source.signal.throwIfAborted()
-    await reportDamage(source, source, error)
+    await reportDamage(source, error)
   }
   return found
-}
-
-function stepsOf(source: ReadSource, bounds: ReadBounds): readonly AggregateStep[] {
-  const { seriesIds, minTimeNs, maxTimeNs } = bounds
-  if (minTimeNs > maxTimeNs) return []
-  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
-  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
-  const types = source.fields.map(({ type }) => type)
-  return planSteps(source.files, { minTimeNs, maxTimeNs, minSeries, maxSeries })
-    .flatMap((step) =>
-      planRead(step.files, { ...step, seriesIds }, types).map((part) => {
-        const job = jobOf(source, part)
-        // Leaving out a list of series may be a join, which keeps no order.
-        return { ...job, merged: step.merged || job.files.some(({ deleted }) => deleted.length > 0) }
-      }),
-    )
-    .filter(({ files }) => files.length > 0)
 }

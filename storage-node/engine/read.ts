@@ -5,7 +5,7 @@ import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob } from '../query-process/messages.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
-import { halvesOf, planRead, type ReadBounds, type ReadPart } from './read-plan.ts'
+import type { ReadBounds } from './read-plan.ts'
 import type { Block } from './reader.ts'
 import { SeriesMerger } from './series-merger.ts'
 import { runsOfRows, type SeriesRun } from './series-runs.ts'
@@ -57,56 +57,42 @@ export async function* readBlocks(source: ReadSource, bounds: ReadBounds): Async
 
 const seriesPerTurn = 64
 
-/** Rows of files, in the order of the wanted series and of time; a time may repeat, the later row is the newer. */
+/** Points of files, in the order of the wanted series and of time. */
 async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenerator<SeriesRun, undefined> {
   if (source.files.length === 0) return
-  const types = source.fields.map(({ type }) => type)
-  const left = planRead(source.files, bounds, types).reverse()
-  let splits = 0
-  for (let readPart = left.pop(); readPart; readPart = left.pop()) {
-    const job = jobOf(source, readPart)
-    if (job.files.length === 0) continue
-    let isBegun = false
-    try {
-      for await (const rows of source.queryProcess.readParquet(job, source.signal)) {
-        isBegun = true
-        yield* runsOfRows(rows)
-      }
-    } catch (error) {
-      source.signal.throwIfAborted()
-      // What a part takes is an estimate: where few of its series have most of its bytes, halves of it fit.
-      const halves = !isBegun && splits++ < maxSplits && isOutOfMemory(error) ? halvesOf(readPart) : null
-      if (halves) left.push(...halves.toReversed())
-      else await reportDamage(source, readPart, error)
-    }
+  const job = jobOf(source, bounds)
+  if (job.files.length === 0) return
+  try {
+    for await (const rows of source.queryProcess.readParquet(job, source.signal)) yield* runsOfRows(rows)
+  } catch (error) {
+    source.signal.throwIfAborted()
+    await reportDamage(source, error)
   }
 }
 
-/** Parts of one read that are cut because they did not fit into memory. */
-const maxSplits = 64
-
-const isOutOfMemory = (error: unknown): boolean =>
-  error instanceof AppError && error.code === statementFailed && /Out of Memory/i.test(error.message)
-
-export function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
+export function jobOf(source: ReadSource, { seriesIds, minTimeNs, maxTimeNs }: ReadBounds): ReadJob {
   const wanted = new Set(source.fields.map(({ number }) => number))
-  const deletedOf = deletedAreas(source.tombstones, readPart.seriesIds)
+  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
+  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
+  const deletedOf = deletedAreas(source.tombstones, seriesIds)
   return {
-    files: readPart.files
+    files: source.files
+      .filter((file) => file.minTimeNs <= maxTimeNs && file.maxTimeNs >= minTimeNs)
       .filter(({ entry }) => entry.fields.some((field) => wanted.has(field)))
+      .filter(({ entry }) => entry.minSeries <= maxSeries && entry.maxSeries >= minSeries)
       .map((file) => ({
         path: file.path,
         key: source.store.keyOf(file),
         order: file.entry.lastPosition,
-        minSeries: file.entry.minSeries,
-        maxSeries: file.entry.maxSeries,
+        minTimeNs: file.minTimeNs,
+        maxTimeNs: file.maxTimeNs,
         columns: file.entry.fields.map((field) => `f${field}`),
         deleted: deletedOf(file),
       })),
-    seriesIds: readPart.seriesIds,
+    seriesIds,
     columns: source.fields.map(({ number, type }) => ({ name: `f${number}`, type })),
-    minTimeNs: readPart.minTimeNs,
-    maxTimeNs: readPart.maxTimeNs,
+    minTimeNs,
+    maxTimeNs,
   }
 }
 
@@ -114,13 +100,9 @@ export function jobOf(source: ReadSource, readPart: ReadPart): ReadJob {
  * A read that failed over a damaged file says which. The files are read through only if DuckDB refused one: not when
  * the query process ended, had too much to do or too little memory.
  */
-export async function reportDamage(
-  source: ReadSource,
-  readPart: Pick<ReadPart, 'files'>,
-  error: unknown,
-): Promise<never> {
+export async function reportDamage(source: ReadSource, error: unknown): Promise<never> {
   if (!(error instanceof AppError) || error.code !== statementFailed) throw error
-  if (isOutOfMemory(error)) {
+  if (/Out of Memory/i.test(error.message)) {
     throw new AppError(
       'too-large',
       'ERR_QUERY_MEMORY',
@@ -128,7 +110,7 @@ export async function reportDamage(
       { cause: error },
     )
   }
-  for (const file of readPart.files) {
+  for (const file of source.files) {
     source.signal.throwIfAborted()
     const intact = await source.store.isIntact(file).catch(() => true)
     if (intact) continue

@@ -1,3 +1,5 @@
+import type { Settings } from '../query-process/messages.ts'
+
 const mebibyte = 1_048_576
 
 export interface Shares {
@@ -7,7 +9,7 @@ export interface Shares {
   readonly refuseBytes: number
   /** What may wait for the log at a time, unless it is one batch. */
   readonly waitingBytes: number
-  readonly queryProcess: { readonly memoryLimitBytes: number; readonly threads: number }
+  readonly queryProcess: Pick<Settings, 'memoryLimitBytes' | 'blockCacheBytes' | 'threads'>
 }
 
 /**
@@ -26,6 +28,7 @@ export function shares(memoryLimitBytes: number): Shares {
     queryProcess: {
       // DuckDB does not work well with less than about 100 MB a thread.
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),
+      blockCacheBytes: memoryLimitBytes / 8,
       threads: memoryLimitBytes >= 1024 * mebibyte ? 2 : 1,
     },
   }

@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os'
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
+import { BlockStore } from './block-store.ts'
 import { Database } from './database.ts'
 import { goFirstWhenMemoryRunsOut } from '../disk/oom-score.ts'
 import { messageOf, unreachable } from '../../common/errors.ts'
@@ -19,6 +20,7 @@ await goFirstWhenMemoryRunsOut()
 setPriority(niceness)
 const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
 const database = await Database.open(settings)
+const store = new BlockStore(database, settings.blockCacheBytes)
 const writes = new Map<number, WriteTask>()
 const reads = new Map<number, ReadTask>()
 const aggregations = new Map<number, AggregateTask>()
@@ -52,7 +54,7 @@ async function handle(request: Request): Promise<void> {
       writes.delete(job)
       return reply({ kind: 'done', job })
     case 'read': {
-      const task = new ReadTask(database, job, reply)
+      const task = new ReadTask(store, job, reply)
       reads.set(job, task)
       try {
         await task.run(request.read)
@@ -62,7 +64,7 @@ async function handle(request: Request): Promise<void> {
       return reply({ kind: 'done', job })
     }
     case 'aggregate': {
-      const task = new AggregateTask(database, job, reply)
+      const task = new AggregateTask(store, job, reply)
       aggregations.set(job, task)
       try {
         await task.run(request.aggregate)

@@ -31,8 +31,9 @@ export interface SourceFile {
   readonly key: Uint8Array
   /** Of two values for one series, time and field the one from the file with the higher order counts. */
   readonly order: number
-  readonly minSeries: number
-  readonly maxSeries: number
+  /** Between which its times lie, inclusive, nanoseconds. */
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
   /** Columns that the file has; a requested one that it lacks is absent from all its rows. */
   readonly columns: readonly string[]
   /** Rows in these areas are deleted. */
@@ -48,16 +49,9 @@ export interface ReadJob {
   readonly maxTimeNs: bigint
 }
 
-/** Files of a span of time whose rows become windows. */
-export interface AggregateStep extends ReadJob {
-  /** Rows of one point may be in several files; otherwise those of a series come by time as the files stand. */
-  readonly merged: boolean
-}
-
 export interface AggregateJob {
-  /** By time for each series. */
-  readonly steps: readonly AggregateStep[]
-  /** One measure for each column of the steps. */
+  readonly read: ReadJob
+  /** One measure for each column of the read. */
   readonly aggregation: Aggregation
 }
 
@@ -73,7 +67,7 @@ export type Request =
 
 export type Response =
   | { readonly kind: 'done'; readonly job: number }
-  /** Columns: series, time as integer, then the fields wanted; in the order of `seriesIds`, time, order of files. */
+  /** Columns: series, time as integer, then the fields wanted; each point once, in the order of `seriesIds` and time. */
   | { readonly kind: 'rows'; readonly job: number; readonly rows: Rows }
   /** Some of the series that have points, and how many rows their windows are made of. */
   | {
@@ -92,6 +86,9 @@ export const settingsVariable = 'HOLDFAST_QUERY_SETTINGS'
 
 export interface Settings {
   readonly extensionPath: string
+  /** DuckDB's. */
   readonly memoryLimitBytes: number
+  /** Of blocks that are kept for the next read. */
+  readonly blockCacheBytes: number
   readonly threads: number
 }

@@ -20,6 +20,7 @@ const queryProcess = new QueryProcess({
   settings: {
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 128 * 1024 * 1024,
+    blockCacheBytes: 16 * 1024 * 1024,
     threads: 1,
   },
   clock: systemClock,
@@ -61,8 +62,8 @@ async function read(path: string): Promise<string> {
         path,
         key,
         order: 1,
-        minSeries: 0,
-        maxSeries: 0xffff_ffff,
+        minTimeNs: 0n,
+        maxTimeNs: BigInt(rowCount),
         columns: fields.map(({ name }) => name),
         deleted: [],
       },

@@ -5,6 +5,7 @@ import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
+import { BlockStore } from '../../storage-node/query-process/block-store.ts'
 import { Database } from '../../storage-node/query-process/database.ts'
 import type { ReadJob, Response, Rows } from '../../storage-node/query-process/messages.ts'
 import { ReadTask } from '../../storage-node/query-process/read-task.ts'
@@ -33,6 +34,7 @@ function rowsOf(first: number): Rows {
 const settings = async () => ({
   extensionPath: await ensureDuckdbExtension(),
   memoryLimitBytes: 128 * 1024 * 1024,
+  blockCacheBytes: 16 * 1024 * 1024,
   threads: 1,
 })
 
@@ -52,7 +54,7 @@ async function children(): Promise<number[]> {
 
 function readJob(path: string): ReadJob {
   return {
-    files: [{ path, key, order: 1, minSeries: 0, maxSeries: 4, columns: ['f0'], deleted: [] }],
+    files: [{ path, key, order: 1, minTimeNs: 0n, maxTimeNs: 10n, columns: ['f0'], deleted: [] }],
     seriesIds: [0],
     columns: [{ name: 'f0', type: 'float' }],
     minTimeNs: 0n,
@@ -124,12 +126,12 @@ test('a statement that DuckDB refuses is told from a process that is gone', asyn
   ).rejects.toMatchObject({ code: 'ERR_QUERY_PROCESS' })
 })
 
-test('a read that is cancelled while it still connects asks nothing', async () => {
+test('a read that is cancelled before it begins asks nothing', async () => {
   const database = await Database.open(await settings())
   const replies: Response[] = []
-  const task = new ReadTask(database, 1, async (response) => void replies.push(response))
-  const running = task.run(readJob('/nowhere'))
+  const store = new BlockStore(database, 1024)
+  const task = new ReadTask(store, 1, async (response) => void replies.push(response))
   task.cancel()
-  await expect(running).resolves.toBeUndefined()
+  await expect(task.run(readJob('/nowhere'))).resolves.toBeUndefined()
   expect(replies).toEqual([])
 })

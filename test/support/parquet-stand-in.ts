@@ -62,8 +62,12 @@ export class QueryProcess {
     }
     for (const [seriesId, rows] of found) {
       rows.sort((a, b) => Number(a.timeNs - b.timeNs) || a.order - b.order)
-      for (let from = 0; from < rows.length; from += maxRowsPerBatch)
-        yield rowsOf(seriesId, rows.slice(from, from + maxRowsPerBatch), job)
+      for (let from = 0; from < rows.length;) {
+        let end = Math.min(from + maxRowsPerBatch, rows.length)
+        while (end < rows.length && rows[end]!.timeNs === rows[end - 1]!.timeNs) end++
+        yield rowsOf(seriesId, rows.slice(from, end), job)
+        from = end
+      }
     }
   }
 
@@ -106,20 +110,23 @@ function gather(
   }
 }
 
+/** Rows of one point, which stand side by side, become one: the later values over the earlier. */
 function rowsOf(seriesId: number, found: readonly FoundRow[], job: ReadJob): Rows {
+  const times: bigint[] = []
+  const targets = found.map(({ timeNs }) => (timeNs === times.at(-1) ? times.length : times.push(timeNs)) - 1)
   const columns = job.columns.map(({ name, type }): RowColumn => {
-    const vector = newVector(type, found.length)
+    const vector = newVector(type, times.length)
     for (const [index, { names, rows, row }] of found.entries()) {
       const column = rows.columns[names.indexOf(name)]
-      if (column && column.type !== 'series') copyCell(column, row, vector, index)
+      if (column && column.type !== 'series') copyCell(column, row, vector, targets[index]!)
     }
     return vector
   })
   return {
-    rowCount: found.length,
+    rowCount: times.length,
     columns: [
-      { type: 'series', values: new Uint32Array(found.length).fill(seriesId), present: null },
-      { type: 'integer', values: BigInt64Array.from(found, ({ timeNs }) => timeNs), present: null },
+      { type: 'series', values: new Uint32Array(times.length).fill(seriesId), present: null },
+      { type: 'integer', values: BigInt64Array.from(times), present: null },
       ...columns,
     ],
   }

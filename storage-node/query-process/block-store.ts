@@ -1,0 +1,225 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { messageOf } from '../../common/errors.ts'
+import { compareTimes, timeWords } from '../buffer/time-order.ts'
+import { copyRows, finishVector, newVector, part, type Vector } from '../buffer/vector.ts'
+import type { Column, FieldType } from '../engine/reader.ts'
+import { pack, type Block } from './block.ts'
+import type { Database } from './database.ts'
+import { directoryOf, type Directory, type RowRange } from './directory.ts'
+import type { SourceFile } from './messages.ts'
+import { chunkColumns } from './rows.ts'
+import { SizedCache } from './sized-cache.ts'
+import { selectRange, selectSeries } from './sql.ts'
+
+/** A row group of a file, so that no group is decoded for two blocks. */
+const blockRows = 20_480
+
+/** What one statement may bring into memory, unless it is one column of one block. */
+const maxCellsPerStatement = 1_048_576
+
+export interface WantedColumn {
+  readonly name: string
+  readonly type: FieldType
+}
+
+export const timeColumn: WantedColumn = { name: 'time', type: 'integer' }
+
+/** Files, cut into blocks of so many rows, of which the last one may have less. */
+export interface Blocks {
+  readonly blockRows: number
+  /** @throws Error if the file cannot be read */
+  directory(file: SourceFile): Promise<Directory>
+  /** A block that is in memory. */
+  known(file: SourceFile, column: WantedColumn, index: number): Block | undefined
+  /**
+   * Reads blocks, which are kept as long as there is room: the first one asked for, and as many after it as one
+   * statement brings.
+   * @param blocks their indexes
+   * @returns the first one's, in the order of the columns
+   * @throws Error if the file cannot be read, or is not in the order of series and time
+   */
+  load(
+    file: SourceFile,
+    columns: readonly WantedColumn[],
+    directory: Directory,
+    blocks: RowRange,
+  ): Promise<readonly Block[]>
+}
+
+/** Blocks of encrypted Parquet files: out of memory, or read by DuckDB, which decrypts and decodes and no more. */
+export class BlockStore implements Blocks {
+  readonly blockRows = blockRows
+  readonly #database: Database
+  readonly #blocks: SizedCache<Block>
+  readonly #directories: SizedCache<Directory>
+
+  /** @param cacheBytes what may be kept */
+  constructor(database: Database, cacheBytes: number) {
+    this.#database = database
+    this.#blocks = new SizedCache((cacheBytes * 7) / 8)
+    this.#directories = new SizedCache(cacheBytes / 8)
+  }
+
+  async directory(file: SourceFile): Promise<Directory> {
+    return (
+      this.#directories.get(file.path) ??
+      this.#read(file, async (connection) => {
+        const known = this.#directories.get(file.path)
+        if (known) return known
+        const directory = directoryOf(await seriesOf(connection, selectSeries(file, this.#keyName(file))))
+        this.#directories.set(file.path, directory)
+        return directory
+      })
+    )
+  }
+
+  known(file: SourceFile, column: WantedColumn, index: number): Block | undefined {
+    return this.#blocks.get(blockKey(file, column, index))
+  }
+
+  async load(
+    file: SourceFile,
+    columns: readonly WantedColumn[],
+    directory: Directory,
+    blocks: RowRange,
+  ): Promise<readonly Block[]> {
+    return this.#read(file, async (connection) => {
+      // Another job may have read them meanwhile.
+      const found = new Map<WantedColumn, Block>()
+      for (const column of columns) {
+        const block = this.known(file, column, blocks.from)
+        if (block) found.set(column, block)
+      }
+      for (const some of groupsOf(columns.filter((column) => !found.has(column))))
+        for (const [column, block] of await this.#loadSome(connection, file, some, directory, blocks))
+          found.set(column, block)
+      return columns.map((column) => found.get(column)!)
+    })
+  }
+
+  async #loadSome(
+    connection: DuckDBConnection,
+    file: SourceFile,
+    columns: readonly WantedColumn[],
+    directory: Directory,
+    blocks: RowRange,
+  ): Promise<ReadonlyMap<WantedColumn, Block>> {
+    for (let count = blocksAtOnce(columns, blocks); ; count = Math.ceil(count / 2)) {
+      const rows = rowsOfBlocks(blocks.from, blocks.from + count, directory)
+      const sql = selectRange(file, columns, rows, this.#keyName(file))
+      try {
+        const loaded = await columnsOf(connection, sql, columns, rows)
+        const first = new Map<WantedColumn, Block>()
+        for (const [place, column] of columns.entries())
+          for (const [index, vector] of loaded[place]!.entries()) {
+            if (column.name === timeColumn.name) checkOrder(vector, rows.from + index * blockRows, directory)
+            const block = pack(vector)
+            this.#blocks.set(blockKey(file, column, blocks.from + index), block)
+            if (index === 0) first.set(column, block)
+          }
+        return first
+      } catch (error) {
+        if (count === 1 || !/Out of Memory/i.test(messageOf(error))) throw error
+      }
+    }
+  }
+
+  #keyName(file: SourceFile): string {
+    return this.#database.keyName(file.path)
+  }
+
+  #read<T>(file: SourceFile, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return this.#database.alone(async () => {
+      const connection = await this.#database.connect()
+      try {
+        await this.#database.useKey(connection, file.path, file.key)
+        return await work(connection)
+      } finally {
+        connection.closeSync()
+      }
+    })
+  }
+}
+
+const blockKey = ({ path }: SourceFile, { name }: WantedColumn, index: number): string =>
+  `${path}\0${name}\0${index}`
+
+const maxColumnsPerStatement = Math.floor(maxCellsPerStatement / blockRows)
+
+function* groupsOf(columns: readonly WantedColumn[]): Generator<readonly WantedColumn[]> {
+  for (let from = 0; from < columns.length; from += maxColumnsPerStatement)
+    yield columns.slice(from, from + maxColumnsPerStatement)
+}
+
+const blocksAtOnce = (columns: readonly WantedColumn[], { from, end }: RowRange): number =>
+  Math.min(end - from, Math.max(1, Math.floor(maxCellsPerStatement / (blockRows * columns.length))))
+
+const rowsOfBlocks = (first: number, end: number, { rowCount }: Directory): RowRange => ({
+  from: first * blockRows,
+  end: Math.min(end * blockRows, rowCount),
+})
+
+async function seriesOf(connection: DuckDBConnection, sql: string): Promise<Iterable<Uint32Array>> {
+  const result = await connection.run(sql)
+  return Array.from({ length: result.chunkCount }, (_, index) => {
+    const [column] = chunkColumns(result.getChunk(index), ['series'])
+    if (column?.type !== 'series') throw new TypeError('a file without series')
+    return column.values
+  })
+}
+
+/** @returns for each column its blocks. A complete result comes in the order of the file; one taken bit by bit may not */
+async function columnsOf(
+  connection: DuckDBConnection,
+  sql: string,
+  columns: readonly WantedColumn[],
+  { from, end }: RowRange,
+): Promise<readonly (readonly Column[])[]> {
+  const result = await connection.run(sql)
+  if (result.rowCount !== end - from) throw new Error(`${result.rowCount} rows instead of ${end - from}`)
+  const types = columns.map(({ type }) => type)
+  const sizes = Array.from({ length: Math.ceil((end - from) / blockRows) }, (_, index) =>
+    Math.min(blockRows, end - from - index * blockRows),
+  )
+  const vectors = types.map((type) => sizes.map((size): Vector => newVector(type, size)))
+  let row = 0
+  for (let chunk = 0; chunk < result.chunkCount; chunk++) {
+    const piece = result.getChunk(chunk)
+    const found = chunkColumns(piece, types)
+    for (let taken = 0; taken < piece.rowCount;) {
+      const at = row % blockRows
+      const count = Math.min(piece.rowCount - taken, blockRows - at)
+      for (const [place, column] of found.entries())
+        if (column.type !== 'series')
+          copyRows(column, taken, vectors[place]![Math.floor(row / blockRows)]!, at, count)
+      row += count
+      taken += count
+    }
+  }
+  return vectors.map((blocks) =>
+    blocks.map((vector, index) => finishVector(vector, sizes[index]!) ?? part(vector, 0, sizes[index]!)),
+  )
+}
+
+/** @throws Error if the times of a series do not rise: nothing could be found by them */
+function checkOrder(column: Column, firstRow: number, { ends }: Directory): void {
+  if (column.type !== 'integer') throw new TypeError('times are integers')
+  const words = timeWords(column.values)
+  let next = firstAfter(ends, firstRow)
+  for (let row = 1; row < column.values.length; row++) {
+    if (firstRow + row === ends[next]) next++
+    else if (compareTimes(words, row - 1, row) >= 0) throw new Error('the times of a series do not rise')
+  }
+}
+
+/** @returns the index of the first of ascending numbers that is greater */
+function firstAfter(numbers: Uint32Array, value: number): number {
+  let low = 0
+  let high = numbers.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (numbers[middle]! <= value) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,75 @@
+import { unreachable } from '../../common/errors.ts'
+import type { Column } from '../engine/reader.ts'
+import type { RowColumn } from './messages.ts'
+
+/**
+ * Some rows of one column of a file, as they are kept in memory: floats that are whole numbers in as few bytes as hold
+ * them all, everything else as it is.
+ */
+export interface Block {
+  readonly column: Exclude<RowColumn, { readonly type: 'float' }> | PackedFloats
+  readonly sizeBytes: number
+}
+
+interface PackedFloats {
+  readonly type: 'float'
+  readonly values: Int8Array | Int16Array | Int32Array | Float64Array
+  readonly present: Uint8Array | null
+}
+
+/** What a block takes besides its values. */
+const overheadBytes = 200
+const stringBytes = 32
+
+export function pack(column: RowColumn): Block {
+  const presentBytes = column.present?.byteLength ?? 0
+  if (column.type === 'string') {
+    const characters = column.values.reduce((sum, text) => sum + text.length, 0)
+    const sizeBytes = overheadBytes + presentBytes + column.values.length * stringBytes + 2 * characters
+    return { column, sizeBytes }
+  }
+  if (column.type !== 'float')
+    return { column, sizeBytes: overheadBytes + presentBytes + column.values.byteLength }
+  const values = packFloats(column.values)
+  return {
+    column: { type: 'float', values, present: column.present },
+    sizeBytes: overheadBytes + presentBytes + values.byteLength,
+  }
+}
+
+function packFloats(values: Float64Array): PackedFloats['values'] {
+  let least = 0
+  let most = 0
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]!
+    // Minus zero is not the zero that a whole number would be.
+    if (value !== (value | 0) || (value === 0 && 1 / value < 0)) return values
+    if (value < least) least = value
+    else if (value > most) most = value
+  }
+  if (least >= -128 && most < 128) return Int8Array.from(values)
+  return least >= -32_768 && most < 32_768 ? Int16Array.from(values) : Int32Array.from(values)
+}
+
+/** A copy of rows `from` to `end`; null if none of them has a value. */
+export function unpack({ column }: Block, from: number, end: number): Column | null {
+  const { present: all } = column
+  const present = all?.subarray(from, end).includes(0) ? all.slice(from, end) : null
+  if (present && !present.includes(1)) return null
+  switch (column.type) {
+    case 'float':
+      return { type: column.type, values: new Float64Array(column.values.subarray(from, end)), present }
+    case 'integer':
+      return { type: column.type, values: column.values.slice(from, end), present }
+    case 'unsigned':
+      return { type: column.type, values: column.values.slice(from, end), present }
+    case 'boolean':
+      return { type: column.type, values: column.values.slice(from, end), present }
+    case 'string':
+      return { type: column.type, values: column.values.slice(from, end), present }
+    case 'series':
+      throw new TypeError('a series is not a field')
+    default:
+      return unreachable(column)
+  }
+}

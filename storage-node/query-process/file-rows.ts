@@ -1,0 +1,181 @@
+import { pickedRows, type Run } from '../buffer/merge.ts'
+import type { Column } from '../engine/reader.ts'
+import { hasSeries } from '../engine/tombstones.ts'
+import { unpack, type Block } from './block.ts'
+import { timeColumn, type Blocks, type WantedColumn } from './block-store.ts'
+import { rowsOfSeries, type Directory, type RowRange } from './directory.ts'
+import type { ReadJob, SourceFile } from './messages.ts'
+
+export interface TimeSpan {
+  /** Inclusive, nanoseconds; so is the other. */
+  readonly minTimeNs: bigint
+  readonly maxTimeNs: bigint
+}
+
+/** What one job reads of one file: rows of its series that are not deleted. */
+export class FileRows {
+  readonly #store: Blocks
+  readonly #blockRows: number
+  readonly #file: SourceFile
+  readonly #directory: Directory
+  /** Time, then those of the job's columns that the file has. */
+  readonly #columns: readonly WantedColumn[]
+  /** For each column of the job its place among these; -1 for one that the file lacks. */
+  readonly #places: readonly number[]
+  /** Of each block whether the job will need it, as far as that is known. */
+  readonly #wanted: Uint8Array
+  #index = -1
+  #blocks: readonly Block[] = []
+
+  private constructor(store: Blocks, file: SourceFile, directory: Directory, job: ReadJob) {
+    this.#store = store
+    this.#blockRows = store.blockRows
+    this.#file = file
+    this.#directory = directory
+    const has = new Set(file.columns)
+    this.#columns = [timeColumn, ...job.columns.filter(({ name }) => has.has(name))]
+    this.#places = job.columns.map(({ name }) => this.#columns.findIndex((column) => column.name === name))
+    this.#wanted = new Uint8Array(Math.ceil(directory.rowCount / this.#blockRows))
+    for (const id of job.seriesIds) {
+      const range = rowsOfSeries(directory, id)
+      if (range && this.#isShort(range)) this.#want(range)
+    }
+  }
+
+  /** @throws Error if the file cannot be read */
+  static async open(store: Blocks, file: SourceFile, job: ReadJob): Promise<FileRows> {
+    return new FileRows(store, file, await store.directory(file), job)
+  }
+
+  /** How many rows of a series the file has, of whatever time and deleted ones included. */
+  count(seriesId: number): number {
+    const range = rowsOfSeries(this.#directory, seriesId)
+    return range ? range.end - range.from : 0
+  }
+
+  /** The rows of a series within a span of time. */
+  async range(seriesId: number, span: TimeSpan): Promise<RowRange> {
+    const range = rowsOfSeries(this.#directory, seriesId)
+    if (!range) return { from: 0, end: 0 }
+    const { minTimeNs, maxTimeNs } = this.#file
+    const isWhole = span.minTimeNs <= minTimeNs && span.maxTimeNs >= maxTimeNs
+    const within = isWhole ? range : await this.#between(range, span)
+    if (!this.#isShort(within)) this.#want(within)
+    return within
+  }
+
+  /** Points of a range of `range`, by time, in copies: those that are not deleted and have one of the job's columns. */
+  async *runs(seriesId: number, range: RowRange): AsyncGenerator<Run> {
+    for (const { from, end } of await this.#kept(seriesId, range)) {
+      for (let row = from; row < end;) {
+        const index = Math.floor(row / this.#blockRows)
+        const first = index * this.#blockRows
+        const stop = Math.min(end, first + this.#blockRows)
+        await this.#hold(index)
+        const run = this.#copy(row - first, stop - first)
+        if (run) yield run
+        row = stop
+      }
+    }
+  }
+
+  /** Lets go of the memory of what was read last. */
+  release(): void {
+    this.#index = -1
+    this.#blocks = []
+  }
+
+  async #kept(seriesId: number, range: RowRange): Promise<readonly RowRange[]> {
+    let ranges: readonly RowRange[] = [range]
+    for (const area of this.#file.deleted) {
+      if (!hasSeries(area.series, seriesId)) continue
+      const deleted = await this.#between(range, area)
+      ranges = ranges.flatMap((each) => without(each, deleted))
+    }
+    return ranges
+  }
+
+  #copy(from: number, end: number): Run | null {
+    const columns = this.#places.map((place): Column | null =>
+      place < 0 ? null : unpack(this.#blocks[place]!, from, end),
+    )
+    if (columns.every((column) => column === null)) return null
+    return withValues({ times: timesOf(this.#blocks[0]!).slice(from, end), columns })
+  }
+
+  async #hold(index: number): Promise<void> {
+    if (index === this.#index) return
+    const known = this.#columns.map((column) => this.#store.known(this.#file, column, index))
+    this.#blocks = known.every((block) => block !== undefined) ? known : await this.#load(index)
+    this.#index = index
+  }
+
+  #load(index: number): Promise<readonly Block[]> {
+    let end = index + 1
+    while (this.#wanted[end] === 1) end++
+    return this.#store.load(this.#file, this.#columns, this.#directory, { from: index, end })
+  }
+
+  /** So many rows are wanted without a look at their times. */
+  #isShort({ from, end }: RowRange): boolean {
+    return end - from <= 2 * this.#blockRows
+  }
+
+  #want({ from, end }: RowRange): void {
+    if (from < end) this.#wanted.fill(1, Math.floor(from / this.#blockRows), Math.ceil(end / this.#blockRows))
+  }
+
+  async #between(range: RowRange, { minTimeNs, maxTimeNs }: TimeSpan): Promise<RowRange> {
+    const from = await this.#firstFrom(range, minTimeNs)
+    return { from, end: await this.#firstFrom({ from, end: range.end }, maxTimeNs + 1n) }
+  }
+
+  /** @returns the first of rows of rising times that is not before a time; `end` if all are */
+  async #firstFrom({ from, end }: RowRange, timeNs: bigint): Promise<number> {
+    let low = from
+    let high = end
+    // From block to block first: inside of one nothing has to be waited for.
+    while (Math.floor(low / this.#blockRows) < Math.floor((high - 1) / this.#blockRows)) {
+      const middle = Math.floor((low + high) / 2 / this.#blockRows) * this.#blockRows
+      const probed = middle > low ? middle : middle + this.#blockRows
+      await this.#hold(Math.floor(probed / this.#blockRows))
+      if (timesOf(this.#blocks[0]!)[0]! < timeNs) low = probed
+      else high = probed
+    }
+    if (low >= high) return low
+    const index = Math.floor(low / this.#blockRows)
+    await this.#hold(index)
+    const times = timesOf(this.#blocks[0]!)
+    const first = index * this.#blockRows
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (times[middle - first]! < timeNs) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function timesOf({ column }: Block): BigInt64Array {
+  if (column.type !== 'integer') throw new TypeError('times are integers')
+  return column.values
+}
+
+function without({ from, end }: RowRange, deleted: RowRange): readonly RowRange[] {
+  if (deleted.from >= deleted.end) return [{ from, end }]
+  return [
+    { from, end: Math.min(end, deleted.from) },
+    { from: Math.max(from, deleted.end), end },
+  ].filter((range) => range.from < range.end)
+}
+
+/** Leaves out rows that have none of the columns. */
+function withValues(run: Run): Run {
+  if (run.columns.some((column) => column?.present === null)) return run
+  const { length } = run.times
+  const rows = new Int32Array(length)
+  let count = 0
+  for (let row = 0; row < length; row++)
+    if (run.columns.some((column) => column?.present?.[row] === 1)) rows[count++] = row
+  return count === length ? run : pickedRows(run, rows.subarray(0, count))
+}

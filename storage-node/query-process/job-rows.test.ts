@@ -1,0 +1,164 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isDeleted, type DeletedArea } from '../engine/tombstones.ts'
+import { pack, type Block } from './block.ts'
+import type { Blocks, WantedColumn } from './block-store.ts'
+import { directoryOf, type Directory, type RowRange } from './directory.ts'
+import { JobRows } from './job-rows.ts'
+import type { ReadJob, SourceFile } from './messages.ts'
+
+// Attacks the promise that a job's rows are its points, each once with the newest value of each field, in order, however
+// files overlap, rows fall into blocks, and the memory for what is put together is small.
+
+interface Row {
+  readonly series: number
+  readonly time: number
+  readonly values: Readonly<Record<string, number>>
+}
+
+interface MadeFile {
+  readonly rows: readonly Row[]
+  readonly deleted: readonly DeletedArea[]
+}
+
+const names = ['f0', 'f1', 'f2']
+
+/** Files in memory, in small blocks. Of blocks nothing is known until they were loaded, and of some not even then. */
+class MemoryBlocks implements Blocks {
+  readonly blockRows = 3
+  readonly #files: ReadonlyMap<string, MadeFile>
+  readonly #known = new Set<string>()
+  largestLoad = 0
+
+  constructor(files: ReadonlyMap<string, MadeFile>) {
+    this.#files = files
+  }
+
+  async directory({ path }: SourceFile): Promise<Directory> {
+    return directoryOf([Uint32Array.from(this.#files.get(path)!.rows, ({ series }) => series)])
+  }
+
+  known(file: SourceFile, column: WantedColumn, index: number): Block | undefined {
+    return this.#known.has(`${file.path} ${column.name} ${index}`)
+      ? this.#block(file, column, index)
+      : undefined
+  }
+
+  async load(
+    file: SourceFile,
+    columns: readonly WantedColumn[],
+    _directory: Directory,
+    { from, end }: RowRange,
+  ): Promise<readonly Block[]> {
+    expect(from).toBeLessThan(end)
+    for (let index = from; index < end; index++)
+      if (index % 3 !== 1) for (const { name } of columns) this.#known.add(`${file.path} ${name} ${index}`)
+    return columns.map((column) => this.#block(file, column, from))
+  }
+
+  #block({ path }: SourceFile, { name }: WantedColumn, index: number): Block {
+    const rows = this.#files.get(path)!.rows.slice(index * this.blockRows, (index + 1) * this.blockRows)
+    expect(rows.length).toBeGreaterThan(0)
+    if (name === 'time')
+      return pack({
+        type: 'integer',
+        values: BigInt64Array.from(rows, ({ time }) => BigInt(time)),
+        present: null,
+      })
+    return pack({
+      type: 'float',
+      values: Float64Array.from(rows, ({ values }) => values[name] ?? 0),
+      present: Uint8Array.from(rows, ({ values }) => (values[name] === undefined ? 0 : 1)),
+    })
+  }
+}
+
+const row = fc.record({
+  series: fc.integer({ min: 0, max: 6 }),
+  time: fc.integer({ min: -30, max: 30 }),
+  values: fc.dictionary(fc.constantFrom(...names), fc.integer({ min: 0, max: 9 })),
+})
+
+const area: fc.Arbitrary<DeletedArea> = fc.record({
+  series: fc.constantFrom(null, [1, 3], [0, 0, 5, 6]),
+  minTimeNs: fc.bigInt({ min: -30n, max: 10n }),
+  maxTimeNs: fc.bigInt({ min: -10n, max: 30n }),
+})
+
+const file: fc.Arbitrary<MadeFile> = fc.record({
+  rows: fc
+    .uniqueArray(row, { minLength: 1, maxLength: 40, selector: ({ series, time }) => `${series} ${time}` })
+    .map((rows) => rows.toSorted((a, b) => a.series - b.series || a.time - b.time)),
+  deleted: fc.array(area, { maxLength: 2 }),
+})
+
+/** What a map of points says, written over file by file. */
+function expected(files: readonly MadeFile[], job: ReadJob): string[] {
+  const points = new Map<string, Record<string, number>>()
+  for (const { rows, deleted } of files)
+    for (const { series, time, values } of rows) {
+      if (isDeleted(deleted, series, BigInt(time))) continue
+      const key = `${series} ${time}`
+      points.set(key, { ...points.get(key), ...values })
+    }
+  return job.seriesIds.flatMap((series) =>
+    Array.from({ length: 61 }, (_, index) => index - 30)
+      .filter((time) => BigInt(time) >= job.minTimeNs && BigInt(time) <= job.maxTimeNs)
+      .map((time) => ({ time, values: points.get(`${series} ${time}`) ?? {} }))
+      .filter(({ values }) => job.columns.some(({ name }) => values[name] !== undefined))
+      .map(
+        ({ time, values }) =>
+          `${series} ${time} ${job.columns.map(({ name }) => values[name] ?? '-').join(' ')}`,
+      ),
+  )
+}
+
+async function found(
+  files: ReadonlyMap<string, MadeFile>,
+  job: ReadJob,
+  maxCells: number,
+): Promise<string[]> {
+  const rows: string[] = []
+  for await (const { seriesId, run } of new JobRows(job, () => false, maxCells).runs(new MemoryBlocks(files)))
+    for (const [index, time] of run.times.entries()) {
+      const values = run.columns.map((column) =>
+        column === null || column.present?.[index] === 0 ? '-' : String(column.values[index]),
+      )
+      rows.push(`${seriesId} ${time} ${values.join(' ')}`)
+    }
+  return rows
+}
+
+describe('rows of a job', () => {
+  test('are its points', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(file, { minLength: 1, maxLength: 5 }),
+        fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6], { minLength: 1 }),
+        fc.subarray(names, { minLength: 1 }),
+        fc.tuple(fc.integer({ min: -40, max: 20 }), fc.integer({ min: -20, max: 40 })),
+        fc.constantFrom(1, 20, 1_000),
+        async (files, seriesIds, columns, [minTime, maxTime], maxCells) => {
+          const made = new Map(files.map((each, index) => [`file ${index}`, each]))
+          const job: ReadJob = {
+            files: [...made].map(([path, { rows, deleted }], order) => ({
+              path,
+              key: new Uint8Array(32),
+              order,
+              minTimeNs: rows.reduce((min, { time }) => (BigInt(time) < min ? BigInt(time) : min), 99n),
+              maxTimeNs: rows.reduce((max, { time }) => (BigInt(time) > max ? BigInt(time) : max), -99n),
+              columns: names.filter((name) => rows.some(({ values }) => values[name] !== undefined)),
+              deleted,
+            })),
+            seriesIds,
+            columns: columns.map((name) => ({ name, type: 'float' as const })),
+            minTimeNs: BigInt(minTime),
+            maxTimeNs: BigInt(maxTime),
+          }
+          expect(await found(made, job, maxCells)).toEqual(expected(files, job))
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+})
