@@ -111,13 +111,18 @@ function open(readable: Readable, request: ReadRequest): OpenRead | null {
   const oldestNs = cutoffNs(policy, readable.clock.nowNs())
   const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
   if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return null
+  const matching = (request.matching ?? []).map(({ field, operator, value }) => ({
+    column: fields.findIndex(({ name }) => name === field),
+    operator,
+    value,
+  }))
   const place = { databaseId, retentionPolicy: policy.name, measurement }
   const tables = database.buffersOf(policy.name, measurement)
   const { tombstones } = store
   const files = filesFor(store.files, place, minTimeNs, maxTimeNs)
   return {
     source: { store, queryProcess, files, tombstones, tables, fields, signal },
-    bounds: { seriesIds, minTimeNs, maxTimeNs },
+    bounds: { seriesIds, minTimeNs, maxTimeNs, matching },
     places: request.fields.map((name) => fields.findIndex((field) => field.name === name)),
     release: store.pin(files),
   }

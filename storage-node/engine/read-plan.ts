@@ -1,9 +1,12 @@
+import type { Matching } from './matching.ts'
 import type { StoredFile } from '../files/file-store.ts'
 
 export interface ReadBounds {
   readonly seriesIds: readonly number[]
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
+  /** As `ReadRequest` has it, of the fields that are read. */
+  readonly matching?: Matching['comparisons']
 }
 
 type Place = Pick<StoredFile['entry'], 'databaseId' | 'retentionPolicy' | 'measurement'>

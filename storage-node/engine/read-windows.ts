@@ -4,8 +4,7 @@ import {
   type Aggregation,
   type SeriesWindows,
 } from '../aggregation/series-windows.ts'
-import { zonesWithin } from '../buffer/time-zones.ts'
-import { jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
+import { firstBuffered, jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
 import { expectedRows, type ReadBounds } from './read-plan.ts'
 import type { AggregateRequest, Block } from './reader.ts'
 
@@ -70,15 +69,6 @@ class BlockReader {
   async close(): Promise<void> {
     await this.#blocks.return(undefined)
   }
-}
-
-/** No buffered point is earlier; null if there is none in the range. */
-function firstBuffered({ tables }: ReadSource, { minTimeNs, maxTimeNs }: ReadBounds): bigint | null {
-  let first: bigint | null = null
-  for (const table of tables)
-    for (const zone of zonesWithin(table, minTimeNs, maxTimeNs))
-      if (first === null || zone.minTimeNs < first) first = zone.minTimeNs
-  return first === null || first > minTimeNs ? first : minTimeNs
 }
 
 /** Series whose windows are held together. */

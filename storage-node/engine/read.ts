@@ -4,6 +4,7 @@ import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob } from '../query-process/messages.ts'
+import { zonesWithin } from '../buffer/time-zones.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
 import type { ReadBounds } from './read-plan.ts'
 import type { Block } from './reader.ts'
@@ -70,10 +71,20 @@ async function* piecesOfAll(source: ReadSource, bounds: ReadBounds): AsyncGenera
   }
 }
 
-export function jobOf(source: ReadSource, { seriesIds, minTimeNs, maxTimeNs }: ReadBounds): ReadJob {
+/** No buffered point is earlier; null if there is none in the range. */
+export function firstBuffered({ tables }: ReadSource, { minTimeNs, maxTimeNs }: ReadBounds): bigint | null {
+  let first: bigint | null = null
+  for (const table of tables)
+    for (const zone of zonesWithin(table, minTimeNs, maxTimeNs))
+      if (first === null || zone.minTimeNs < first) first = zone.minTimeNs
+  return first === null || first > minTimeNs ? first : minTimeNs
+}
+
+export function jobOf(source: ReadSource, bounds: ReadBounds): ReadJob {
+  const { seriesIds, minTimeNs, maxTimeNs, matching } = bounds
   const wanted = new Set(source.fields.map(({ number }) => number))
-  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b))
-  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b))
+  const minSeries = seriesIds.reduce((a, b) => Math.min(a, b), Infinity)
+  const maxSeries = seriesIds.reduce((a, b) => Math.max(a, b), -1)
   const deletedOf = deletedAreas(source.tombstones, seriesIds)
   return {
     files: source.files
@@ -93,6 +104,8 @@ export function jobOf(source: ReadSource, { seriesIds, minTimeNs, maxTimeNs }: R
     columns: source.fields.map(({ number, type }) => ({ name: `f${number}`, type })),
     minTimeNs,
     maxTimeNs,
+    // Of points that the buffer may have more of, only the engine can say what they are.
+    matching: { comparisons: matching ?? [], beforeNs: firstBuffered(source, bounds) ?? maxTimeNs + 1n },
   }
 }
 

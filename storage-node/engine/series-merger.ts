@@ -21,7 +21,10 @@ export class SeriesMerger {
   /** Takes a piece that is later than those before. */
   *add(run: Run): Generator<Block> {
     const count = countThrough(this.#buffered.times, run.times.at(-1)!)
-    if (count === 0) return yield* this.#blocks(run)
+    if (count === 0) {
+      yield* this.#blocks(run)
+      return
+    }
     const newer = partOfRun(this.#buffered, 0, count)
     this.#buffered = partOfRun(this.#buffered, count, this.#buffered.times.length)
     yield* this.#blocks(mergeRuns(this.#types, run, newer))

@@ -1,4 +1,5 @@
 import type { Aggregation, SeriesWindows } from '../aggregation/series-windows.ts'
+import type { Matching } from '../engine/matching.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { DeletedArea } from '../engine/tombstones.ts'
 
@@ -47,6 +48,8 @@ export interface ReadJob {
   readonly columns: readonly { readonly name: string; readonly type: FieldType }[]
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
+  /** Points that do not match are left out of a read; an aggregation has all. */
+  readonly matching: Matching
 }
 
 export interface AggregateJob {

@@ -1,3 +1,4 @@
+import { matchingRows } from '../engine/matching.ts'
 import { Batch } from './batch.ts'
 import type { BlockStore } from './block-store.ts'
 import { JobRows } from './job-rows.ts'
@@ -27,7 +28,10 @@ export class ReadTask {
       Math.max(1, Math.floor(maxCellsPerMessage / (read.columns.length + 2))),
     )
     let batch = new Batch(read, capacity)
-    for await (const { seriesId, run } of new JobRows(read, () => this.#cancelled).runs(this.#store)) {
+    const rows = new JobRows(read, () => this.#cancelled)
+    for await (const { seriesId, run: all } of rows.runs(this.#store)) {
+      const run = matchingRows(all, read.matching)
+      if (!run) continue
       for (let from = 0; from < run.times.length;) {
         from += batch.add(seriesId, run, from)
         if (!batch.isFull) continue

@@ -72,6 +72,7 @@ async function read(path: string): Promise<string> {
     columns: fields,
     minTimeNs: 0n,
     maxTimeNs: BigInt(rowCount),
+    matching: { comparisons: [], beforeNs: 0n },
   }
   const read: string[] = []
   for await (const batch of queryProcess.readParquet(job, AbortSignal.timeout(60_000)))

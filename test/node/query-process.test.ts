@@ -59,6 +59,7 @@ function readJob(path: string): ReadJob {
     columns: [{ name: 'f0', type: 'float' }],
     minTimeNs: 0n,
     maxTimeNs: 10n,
+    matching: { comparisons: [], beforeNs: 0n },
   }
 }
 

@@ -1,0 +1,50 @@
+import { pickedRows, type Run } from '../buffer/merge.ts'
+import type { Column, FieldComparison } from './reader.ts'
+
+/** Comparisons that points before a time have to pass: later ones may not be merged yet with what is newer. */
+export interface Matching {
+  readonly comparisons: readonly {
+    /** Its place among the columns of a run. */
+    readonly column: number
+    readonly operator: FieldComparison['operator']
+    readonly value: FieldComparison['value']
+  }[]
+  /** Nanoseconds; not inclusive. */
+  readonly beforeNs: bigint
+}
+
+/** @returns null where no row is left */
+export function matchingRows(run: Run, { comparisons, beforeNs }: Matching): Run | null {
+  const { length } = run.times
+  let rows = Int32Array.from({ length }, (_, row) => row)
+  for (const { column, operator, value } of comparisons) {
+    const isKept = testOf(run.columns[column] ?? null, operator, value)
+    rows = rows.filter((row) => isKept(row) || run.times[row]! >= beforeNs)
+  }
+  if (rows.length === length) return run
+  return rows.length === 0 ? null : pickedRows(run, rows)
+}
+
+function testOf(
+  column: Column | null,
+  operator: FieldComparison['operator'],
+  wanted: FieldComparison['value'],
+): (row: number) => boolean {
+  if (column === null) return () => false
+  const { present } = column
+  const value = column.type === 'boolean' ? Number(wanted) : wanted
+  const values = column.values as ArrayLike<number | bigint | string>
+  const holds = comparers[operator]
+  return (row) => present?.[row] !== 0 && holds(values[row]!, value)
+}
+
+type Comparer = (stored: number | bigint | string, wanted: number | bigint | string | boolean) => boolean
+
+const comparers: Readonly<Record<FieldComparison['operator'], Comparer>> = {
+  '=': (stored, wanted) => stored === wanted,
+  '!=': (stored, wanted) => stored !== wanted,
+  '<': (stored, wanted) => stored < wanted,
+  '<=': (stored, wanted) => stored <= wanted,
+  '>': (stored, wanted) => stored > wanted,
+  '>=': (stored, wanted) => stored >= wanted,
+}
