@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
+import { stringBytesOf } from '../files/manifest.ts'
 import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob } from '../query-process/messages.ts'
 import { zonesWithin } from '../buffer/time-zones.ts'
@@ -97,6 +98,7 @@ export function jobOf(source: ReadSource, bounds: ReadBounds): ReadJob {
         order: file.entry.lastPosition,
         minTimeNs: file.minTimeNs,
         maxTimeNs: file.maxTimeNs,
+        stringBytes: stringBytesOf(file.entry),
         columns: file.entry.fields.map((field) => `f${field}`),
         deleted: deletedOf(file),
       })),

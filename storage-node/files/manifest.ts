@@ -78,7 +78,7 @@ export const stringBytesOf = ({
   sizeBytes,
 }: Pick<FileEntry, 'stringBytes' | 'sizeBytes'>): number => stringBytes ?? textCompression * sizeBytes
 
-/** A file may hold so many bytes of strings: a read has at least one file's in memory, and a sort has them twice. */
+/** A file may hold so many bytes of strings: a read has at least one file's in memory. */
 export const maxStringBytesPerFile = 16 * 1024 * 1024
 
 export interface Manifest {

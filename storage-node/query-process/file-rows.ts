@@ -12,6 +12,9 @@ export interface TimeSpan {
   readonly maxTimeNs: bigint
 }
 
+/** A character takes a byte or two; a cell eight. */
+const stringBytesPerCell = 8
+
 /** What one job reads of one file: rows of its series that are not deleted. */
 export class FileRows {
   readonly #store: Blocks
@@ -47,10 +50,17 @@ export class FileRows {
     return new FileRows(store, file, await store.directory(file), job)
   }
 
-  /** How many rows of a series the file has, of whatever time and deleted ones included. */
-  count(seriesId: number): number {
-    const range = rowsOfSeries(this.#directory, seriesId)
-    return range ? range.end - range.from : 0
+  /** All rows of a series, of whatever time and deleted ones included; null if there are none. */
+  all(seriesId: number): RowRange | null {
+    return rowsOfSeries(this.#directory, seriesId)
+  }
+
+  /** How much memory one row takes on average, as so many cells. */
+  get cellsPerRow(): number {
+    const { rowCount } = this.#directory
+    const hasStrings = this.#columns.some(({ type }) => type === 'string')
+    const texts = hasStrings && rowCount > 0 ? this.#file.stringBytes / rowCount / stringBytesPerCell : 0
+    return this.#columns.length + texts
   }
 
   /** The rows of a series within a span of time. */

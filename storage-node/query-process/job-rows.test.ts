@@ -147,6 +147,7 @@ describe('rows of a job', () => {
               order,
               minTimeNs: rows.reduce((min, { time }) => (BigInt(time) < min ? BigInt(time) : min), 99n),
               maxTimeNs: rows.reduce((max, { time }) => (BigInt(time) > max ? BigInt(time) : max), -99n),
+              stringBytes: 0,
               columns: names.filter((name) => rows.some(({ values }) => values[name] !== undefined)),
               deleted,
             })),

@@ -3,6 +3,7 @@ import { mergeRuns, type Run } from '../buffer/merge.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { SeriesRun } from '../engine/series-runs.ts'
 import type { Blocks } from './block-store.ts'
+import type { RowRange } from './directory.ts'
 import { FileRows, type TimeSpan } from './file-rows.ts'
 import type { ReadJob } from './messages.ts'
 
@@ -56,11 +57,10 @@ export class JobRows {
 
   /** Series that are read together, so that a block in which many of them stand is read once. */
   *#groups(): Generator<readonly number[]> {
-    const columnCount = this.#types.length + 1
     let group: number[] = []
     let cells = 0
     for (const seriesId of this.#job.seriesIds) {
-      const more = columnCount * this.#files.reduce((sum, { rows }) => sum + rows.count(seriesId), 0)
+      const more = cellsOf(this.#files.map(({ rows }) => ({ rows, range: rows.all(seriesId) })))
       if (more === 0) continue
       if (group.length >= maxSeriesAtOnce || (group.length > 0 && cells + more > this.#maxCellsAtOnce)) {
         yield group
@@ -93,14 +93,12 @@ export class JobRows {
   async *#runsOfLong(seriesId: number, span: TimeSpan): AsyncGenerator<SeriesRun> {
     if (this.#isCancelled()) return
     const ranges = []
-    let rowCount = 0
     for (const { order, rows } of this.#files) {
       const range = await rows.range(seriesId, span)
       if (range.from < range.end) ranges.push({ order, rows, range })
-      rowCount += range.end - range.from
     }
     const { minTimeNs, maxTimeNs } = span
-    if (rowCount * (this.#types.length + 1) > this.#maxCellsAtOnce && minTimeNs < maxTimeNs) {
+    if (cellsOf(ranges) > this.#maxCellsAtOnce && minTimeNs < maxTimeNs) {
       const middleNs = (minTimeNs + maxTimeNs) >> 1n
       yield* this.#runsOfLong(seriesId, { minTimeNs, maxTimeNs: middleNs })
       yield* this.#runsOfLong(seriesId, { minTimeNs: middleNs + 1n, maxTimeNs })
@@ -121,6 +119,10 @@ export class JobRows {
     this.#turnStartedMs = performance.now()
   }
 }
+
+/** What ranges of rows take in memory, about. */
+const cellsOf = (ranges: readonly { readonly rows: FileRows; readonly range: RowRange | null }[]): number =>
+  ranges.reduce((sum, { rows, range }) => sum + (range ? (range.end - range.from) * rows.cellsPerRow : 0), 0)
 
 /** @returns runs that follow each other in time */
 function mergedRuns(types: readonly FieldType[], runs: FileRun[]): readonly Run[] {

@@ -35,6 +35,8 @@ export interface SourceFile {
   /** Between which its times lie, inclusive, nanoseconds. */
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
+  /** Of all its strings, as UTF-8. */
+  readonly stringBytes: number
   /** Columns that the file has; a requested one that it lacks is absent from all its rows. */
   readonly columns: readonly string[]
   /** Rows in these areas are deleted. */

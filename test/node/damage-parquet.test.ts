@@ -64,6 +64,7 @@ async function read(path: string): Promise<string> {
         order: 1,
         minTimeNs: 0n,
         maxTimeNs: BigInt(rowCount),
+        stringBytes: rowCount,
         columns: fields.map(({ name }) => name),
         deleted: [],
       },

@@ -54,7 +54,9 @@ async function children(): Promise<number[]> {
 
 function readJob(path: string): ReadJob {
   return {
-    files: [{ path, key, order: 1, minTimeNs: 0n, maxTimeNs: 10n, columns: ['f0'], deleted: [] }],
+    files: [
+      { path, key, order: 1, minTimeNs: 0n, maxTimeNs: 10n, stringBytes: 0, columns: ['f0'], deleted: [] },
+    ],
     seriesIds: [0],
     columns: [{ name: 'f0', type: 'float' }],
     minTimeNs: 0n,
