@@ -15,6 +15,7 @@ import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
 import { Turns } from './http/turns.ts'
+import { HeldBytes } from './query/held-bytes.ts'
 import { serveOwnDocument, ownIdentity } from './identity.ts'
 import { adminServer, clientServer, metricsServer } from './listeners.ts'
 import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
@@ -171,6 +172,7 @@ function createParts(
     bodies,
     lines: new LineParser(Math.floor(config.memoryLimitBytes / bytesPerKnownSeries)),
     slots,
+    held: new HeldBytes(Math.floor(config.memoryLimitBytes / 8)),
     turns: new Turns(clock),
     writeRate: new WriteRate(clock),
     metrics,

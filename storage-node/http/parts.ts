@@ -4,6 +4,7 @@ import type { Logger } from '../../common/log.ts'
 import type { DataKeyChange } from '../data-key-change.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
+import type { HeldBytes } from '../query/held-bytes.ts'
 import type { StateInForce, StateStore } from '../state/state-store.ts'
 import type { LineParser } from '../line-protocol/line-parser.ts'
 import type { BodyBudget } from './body.ts'
@@ -25,6 +26,7 @@ export interface NodeParts {
   readonly bodies: BodyBudget
   readonly lines: LineParser
   readonly slots: QuerySlots
+  readonly held: HeldBytes
   readonly turns: Turns
   readonly writeRate: WriteRate
   readonly metrics: NodeMetrics

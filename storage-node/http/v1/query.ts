@@ -87,6 +87,7 @@ function contextOf(
       delete: (request) => requireEngine(parts).delete(request),
     },
     limits: parts.queryLimits,
+    held: parts.held,
     endTurn: parts.turns.end,
     signal,
   }

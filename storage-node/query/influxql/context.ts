@@ -1,6 +1,7 @@
 import type { DatabaseState } from '../../../common/state-document.ts'
 import type { DeleteRequest } from '../../engine/delete.ts'
 import type { Reader } from '../../engine/reader.ts'
+import type { HeldBytes } from '../held-bytes.ts'
 
 /** A database as queries see it. */
 export type QueryDatabase = Pick<
@@ -95,6 +96,8 @@ export interface QueryContext {
   readonly commands: CatalogCommands
   readonly deletions: Deletions
   readonly limits: QueryLimits
+  /** Shared by all queries that run. */
+  readonly held: HeldBytes
   /** Called between steps of some milliseconds: null, or resolves when others have had their turn. */
   readonly endTurn: () => Promise<void> | null
   readonly signal: AbortSignal

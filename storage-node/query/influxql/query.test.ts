@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../../common/errors.ts'
 import type { StatementResult } from '../result.ts'
+import { HeldBytes } from '../held-bytes.ts'
 import { contextOf } from '../testing/answer.ts'
 import { MemoryReader } from '../testing/memory-reader.ts'
 import type { CatalogCommands, QueryContext } from './context.ts'
@@ -87,6 +88,37 @@ describe('limits', () => {
       errorOf(text, { reader: ends, limits: { ...limits, maxPoints } })
     expect(await error(101)).toBeNull()
     expect(await error(100)).toMatch(/^max-select-point limit exceeded/)
+  })
+
+  test.each([
+    ['points', 'SELECT v FROM cpu', 1_600],
+    ['points backwards', "SELECT v FROM cpu WHERE host = 'h0' ORDER BY time DESC", 400],
+    ['the first points', 'SELECT v FROM cpu LIMIT 10', 6_336],
+    ['windows', 'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)', 3_840],
+    ['windows of points', 'SELECT max(v), v FROM cpu WHERE v >= 0', 576],
+    [
+      'points of windows',
+      'SELECT median(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)',
+      1_600,
+    ],
+  ])('memory for series that are merged, and it is given back: %s', async (_what, text, bytes) => {
+    const enough = new HeldBytes(bytes)
+    expect(await errorOf(text, { held: enough })).toBeNull()
+    const little = new HeldBytes(bytes - 1)
+    expect(await errorOf(text, { held: little })).toMatch(
+      /^the query merges more points than there is memory for/,
+    )
+    expect([enough.usedBytes, little.usedBytes]).toEqual([0, 0])
+  })
+
+  test('what one query holds another cannot have', async () => {
+    const held = new HeldBytes(1_600)
+    const first = runQuery(parseQuery('SELECT v FROM cpu', {}), contextOf(reader, { held, chunkSize: 1 }))
+    await first.next()
+    held.take(1)
+    expect(await errorOf('SELECT v FROM cpu', { held })).toMatch(/^the query merges/)
+    await first.return(undefined)
+    expect(held.usedBytes).toBe(1)
   })
 
   test('a query nested without end does not end the process', () => {

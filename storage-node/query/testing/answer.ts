@@ -3,6 +3,7 @@ import type { Reader } from '../../engine/reader.ts'
 import { encodeCsv, encodeCsvError } from '../encode/csv.ts'
 import { encodeJson, encodeJsonError, type Epoch } from '../encode/json.ts'
 import type { CatalogCommands, QueryContext } from '../influxql/context.ts'
+import { HeldBytes } from '../held-bytes.ts'
 import { parseQuery, runQuery } from '../influxql/query.ts'
 
 /** A request to /query, in the names of its parameters. */
@@ -54,6 +55,7 @@ export function contextOf(reader: Reader, changes: Partial<QueryContext> = {}): 
       maxReads: 1_000,
       maxReadsOfColumn: 50,
     },
+    held: new HeldBytes(1_000_000_000),
     endTurn: () => null,
     signal: new AbortController().signal,
     ...changes,

@@ -5,7 +5,7 @@ import {
   type Statistic,
   type StoredValue,
 } from '../../../aggregation/series-windows.ts'
-import type { FieldType, MeasurementSchema, Reader } from '../../../engine/reader.ts'
+import type { FieldType, MeasurementSchema, Reader, Series } from '../../../engine/reader.ts'
 import type { Call, VarRef } from '../ast.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { toFloat, Unsigned, type Scalar } from '../scalar.ts'
@@ -14,8 +14,8 @@ import { carriedTags, type RunOptions } from './options.ts'
 import { noAux, Tags, type Point } from './point.ts'
 import { typeOfField } from './scan.ts'
 import { SharedFeed, type Consumer } from './shared-feed.ts'
-import { rangeOf, type MeasurementRead } from './storage.ts'
-import { batchSize, type Points } from './stream.ts'
+import { rangeOf, type MeasurementRead, type SeriesRead } from './storage.ts'
+import { batchSize, emptyPoints, type Holder, type Points } from './stream.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 
 /** What a function needs of a window besides the number of its values. */
@@ -80,9 +80,7 @@ export class Aggregates {
       sets: shared.sets.map((set) => ({
         set,
         series: set.series.map(
-          ({ series }) =>
-            () =>
-              pointsOfSeries(consumer, series.id, field, form, series.tags),
+          ({ series }) => new SeriesOfWindows(this.#environment, consumer, series, field, form),
         ),
       })),
       close: () => consumer.close(),
@@ -139,32 +137,71 @@ interface PointForm {
   readonly options: RunOptions
 }
 
-async function* pointsOfSeries(
-  consumer: Consumer<SeriesWindows>,
-  seriesId: number,
-  field: number,
-  form: PointForm,
-  allTags: ReadonlyMap<string, string>,
-): Points {
-  const windows = await consumer.take(seriesId)
-  if (windows === null) return
-  const { options, schema } = form
-  const tags = Tags.of(allTags, carriedTags(options))
-  const values = windows.fields[field]!
-  const count = windows.startsNs.length
-  let batch: Point[] = []
-  for (let k = 0; k < count; k++) {
-    const window = options.ascending ? k : count - 1 - k
-    const aggregated = values.counts[window]!
-    if (aggregated === 0) continue
-    const startNs = options.interval.durationNs === 0n ? options.startNs : windows.startsNs[window]!
-    const { timeNs, value } = resultOf(form, values, window)
-    batch.push({ name: schema.name, tags, timeNs: timeNs ?? startNs, value, aux: noAux, aggregated })
-    if (batch.length < batchSize) continue
-    yield batch
-    batch = []
+/** About what a window takes in memory, and each field's statistics of it. */
+const windowBytes = 32
+const fieldBytes = 64
+
+class SeriesOfWindows implements SeriesRead {
+  readonly #holder: Holder
+  readonly #consumer: Consumer<SeriesWindows>
+  readonly #series: Series
+  readonly #field: number
+  readonly #form: PointForm
+
+  constructor(
+    holder: Holder,
+    consumer: Consumer<SeriesWindows>,
+    series: Series,
+    field: number,
+    form: PointForm,
+  ) {
+    this.#holder = holder
+    this.#consumer = consumer
+    this.#series = series
+    this.#field = field
+    this.#form = form
   }
-  if (batch.length > 0) yield batch
+
+  async *points(): Points {
+    const windows = await this.#consumer.take(this.#series.id)
+    if (windows !== null) yield* this.#pointsOf(windows)
+  }
+
+  async held(): Promise<Points> {
+    const windows = await this.#consumer.take(this.#series.id)
+    if (windows === null) return emptyPoints()
+    const bytes = windows.startsNs.length * (windowBytes + fieldBytes * windows.fields.length)
+    this.#holder.hold(bytes)
+    return this.#released(windows, bytes)
+  }
+
+  async *#released(windows: SeriesWindows, bytes: number): Points {
+    for (const batch of this.#pointsOf(windows)) {
+      yield batch
+      await this.#holder.giveTurn()
+    }
+    this.#holder.release(bytes)
+  }
+
+  *#pointsOf(windows: SeriesWindows): Generator<readonly Point[]> {
+    const { options, schema } = this.#form
+    const tags = Tags.of(this.#series.tags, carriedTags(options))
+    const values = windows.fields[this.#field]!
+    const count = windows.startsNs.length
+    let batch: Point[] = []
+    for (let k = 0; k < count; k++) {
+      const window = options.ascending ? k : count - 1 - k
+      const aggregated = values.counts[window]!
+      if (aggregated === 0) continue
+      const startNs = options.interval.durationNs === 0n ? options.startNs : windows.startsNs[window]!
+      const { timeNs, value } = resultOf(this.#form, values, window)
+      batch.push({ name: schema.name, tags, timeNs: timeNs ?? startNs, value, aux: noAux, aggregated })
+      if (batch.length < batchSize) continue
+      yield batch
+      batch = []
+    }
+    if (batch.length > 0) yield batch
+  }
 }
 
 function resultOf(

@@ -16,6 +16,7 @@ import {
   streamSet,
   streamStored,
   type MeasurementRead,
+  type SeriesRead,
 } from './storage.ts'
 import { concatenate, emptyPoints, gather, mapPoints, type Points, type Stream } from './stream.ts'
 import * as transformers from './transformers.ts'
@@ -281,14 +282,17 @@ export class CallBuilder {
 
   /** The windows of each series of a set, merged. @param create null when they are reduced already */
   async *#partials(
-    series: readonly (() => Points)[],
+    series: readonly SeriesRead[],
     options: RunOptions,
     create: Parameters<typeof reduceWindows>[2] | null,
   ): Points {
     const inputs: Points[] = []
-    for (const open of series) {
-      const reduced = create === null ? open() : reduceWindows(open(), options, create)
-      inputs.push(series.length === 1 ? reduced : await gather(reduced))
+    for (const one of series) {
+      if (create === null) inputs.push(series.length === 1 ? one.points() : await one.held())
+      else {
+        const reduced = reduceWindows(one.points(), options, create)
+        inputs.push(series.length === 1 ? reduced : await gather(reduced, this.#environment))
+      }
     }
     yield* mergeWindows(inputs, options)
   }
@@ -316,7 +320,7 @@ export class CallBuilder {
               read.sets.map(
                 ({ series }) =>
                   (): Points =>
-                    streamSet(series, reading),
+                    streamSet(this.#environment, series, reading),
               ),
             ),
           ),

@@ -6,7 +6,7 @@ import type { ResolvedSelect } from '../resolve.ts'
 import { toValue } from '../scalar.ts'
 import { Environment } from './environment.ts'
 import { tooManyBuckets } from './fill.ts'
-import type { Row } from './rows.ts'
+import type { Row, Rows } from './rows.ts'
 import { runSelect } from './select.ts'
 import { checkSize } from './size.ts'
 import { rowsFor } from './stream.ts'
@@ -31,11 +31,23 @@ export async function* emitSelect(
 ): AsyncGenerator<EmittedSeries, void, undefined> {
   checkSize(select, context.limits)
   checkBuckets(select, context.limits.maxBuckets)
+  const environment = new Environment(context)
+  try {
+    yield* emitRows(environment, runSelect(environment, select), select, context)
+  } finally {
+    environment.close()
+  }
+}
+
+async function* emitRows(
+  environment: Environment,
+  rows: Rows,
+  select: ResolvedSelect,
+  context: QueryContext,
+): AsyncGenerator<EmittedSeries, void, undefined> {
   const { maxRows, maxCells } = context.limits
   const width = select.columns.length
   const partRows = Math.min(context.chunkSize, rowsFor(width, maxPartCells))
-  const environment = new Environment(context)
-  const rows = runSelect(environment, select)
   let first: Row | null = null
   let values: (readonly Value[])[] = []
   let count = 0

@@ -1,4 +1,5 @@
 import { AppError } from '../../../../common/errors.ts'
+import type { HeldBytes } from '../../held-bytes.ts'
 import type { QueryContext, QueryLimits } from '../context.ts'
 import type { Reader } from '../../../engine/reader.ts'
 
@@ -11,6 +12,8 @@ export class Environment {
   readonly signal: AbortSignal
   readonly #maxPoints: number
   readonly #endTurn: QueryContext['endTurn']
+  readonly #held: HeldBytes
+  #heldBytes = 0
   #points = 0
 
   constructor(options: {
@@ -18,6 +21,7 @@ export class Environment {
     readonly nowNs: bigint
     readonly limits: QueryLimits
     readonly endTurn: QueryContext['endTurn']
+    readonly held: HeldBytes
     readonly signal: AbortSignal
   }) {
     this.reader = options.reader
@@ -26,6 +30,7 @@ export class Environment {
     this.maxBuckets = options.limits.maxBuckets
     this.signal = options.signal
     this.#endTurn = options.endTurn
+    this.#held = options.held
     this.#maxPoints = options.limits.maxPoints
   }
 
@@ -38,6 +43,22 @@ export class Environment {
     if (!turn) return
     await turn
     this.signal.throwIfAborted()
+  }
+
+  /** @throws AppError too-large, when the queries that run hold too much */
+  hold(bytes: number): void {
+    this.#held.take(bytes)
+    this.#heldBytes += bytes
+  }
+
+  release(bytes: number): void {
+    this.#held.give(bytes)
+    this.#heldBytes -= bytes
+  }
+
+  /** Gives back what a statement that ended early still holds. */
+  close(): void {
+    this.release(this.#heldBytes)
   }
 
   /** What has been read so far was a guess, and is read again: each point counts once. */

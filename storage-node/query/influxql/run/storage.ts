@@ -1,4 +1,4 @@
-import type { Block, MeasurementSchema } from '../../../engine/reader.ts'
+import type { Block, Column, MeasurementSchema } from '../../../engine/reader.ts'
 import type { DataType, VarRef } from '../ast.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { BlockFeed } from './block-feed.ts'
@@ -7,19 +7,25 @@ import type { Environment } from './environment.ts'
 import { mergeSorted, mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
 import { FieldList, planSeries, pointsOf, typeOfField, type SeriesPlan } from './scan.ts'
+import type { Point } from './point.ts'
 import { limitPoints, takePoints } from './shape.ts'
-import { batchSize, concatenate, gather, type Points, type Stream } from './stream.ts'
+import { batchSize, concatenate, gather, type Holder, type Points, type Stream } from './stream.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 
-/** The points of one series of a measurement, made of what is read of it. */
-export type SeriesPoints = () => Points
+/** One series of a measurement. */
+export interface SeriesRead {
+  /** Its points, made of what is read as it comes. */
+  points(): Points
+  /** Reads all of it now, for points that are looked at later. */
+  held(): Promise<Points>
+}
 
 /** A measurement's series that a query reads, in the order of the answer. */
 export interface MeasurementRead {
   readonly type: DataType
   /** The points are those of a function's windows, not the stored ones. */
   readonly reduced: boolean
-  readonly sets: readonly { readonly set: TagSet; readonly series: readonly SeriesPoints[] }[]
+  readonly sets: readonly { readonly set: TagSet; readonly series: readonly SeriesRead[] }[]
   close(): Promise<void>
 }
 
@@ -65,9 +71,7 @@ export function readMeasurement(
     sets: ordered.map((set, s) => ({
       set,
       series: set.series.map(
-        (one, i): SeriesPoints =>
-          () =>
-            seriesPoints(feed, one.series.id, plans[s]![i]!, ascendingSeries),
+        (one, i) => new StoredSeries(environment, feed, one.series.id, plans[s]![i]!, ascendingSeries),
       ),
     })),
     close: () => feed.close(),
@@ -85,26 +89,69 @@ export function rangeOf({ startNs, endNs, storageMinNs, storageMaxNs }: RunOptio
   }
 }
 
-async function* seriesPoints(feed: BlockFeed, id: number, plan: SeriesPlan, ascending: boolean): Points {
-  if (ascending) {
-    for await (const block of feed.blocksOf(id)) yield* batchOf(block, plan, true)
-    return
+class StoredSeries implements SeriesRead {
+  readonly #holder: Holder
+  readonly #feed: BlockFeed
+  readonly #id: number
+  readonly #plan: SeriesPlan
+  readonly #ascending: boolean
+
+  constructor(holder: Holder, feed: BlockFeed, id: number, plan: SeriesPlan, ascending: boolean) {
+    this.#holder = holder
+    this.#feed = feed
+    this.#id = id
+    this.#plan = plan
+    this.#ascending = ascending
   }
-  const blocks: Block[] = []
-  for await (const block of feed.blocksOf(id)) blocks.push(block)
-  for (const block of blocks.reverse()) yield* batchOf(block, plan, false)
+
+  async *points(): Points {
+    if (this.#ascending)
+      for await (const block of this.#feed.blocksOf(this.#id)) yield* this.#batchesOf(block)
+    else yield* await this.held()
+  }
+
+  /** As blocks, which take a tenth of what their points do. */
+  async held(): Promise<Points> {
+    const blocks: Block[] = []
+    for await (const block of this.#feed.blocksOf(this.#id)) {
+      this.#holder.hold(blockBytes(block))
+      blocks.push(block)
+    }
+    if (this.#ascending) blocks.reverse()
+    return this.#replay(blocks)
+  }
+
+  /** From the last to the first; what has been looked at is let go at once. */
+  async *#replay(blocks: Block[]): Points {
+    for (let block = blocks.pop(); block !== undefined; block = blocks.pop()) {
+      yield* this.#batchesOf(block)
+      this.#holder.release(blockBytes(block))
+      await this.#holder.giveTurn()
+    }
+  }
+
+  *#batchesOf(block: Block): Generator<readonly Point[]> {
+    const { length } = block.times
+    for (let from = 0; from < length; from += batchSize) {
+      const until = Math.min(from + batchSize, length)
+      const points = pointsOf(block, this.#plan, this.#ascending, from, until)
+      if (points.length > 0) yield points
+    }
+  }
 }
 
-function* batchOf(
-  block: Block,
-  plan: SeriesPlan,
-  ascending: boolean,
-): Generator<ReturnType<typeof pointsOf>> {
-  const { length } = block.times
-  for (let from = 0; from < length; from += batchSize) {
-    const points = pointsOf(block, plan, ascending, from, Math.min(from + batchSize, length))
-    if (points.length > 0) yield points
-  }
+/** Strings are counted by their references and a few letters. */
+const stringBytes = 40
+
+function blockBytes({ times, columns }: Block): number {
+  return columns.reduce((bytes, column) => bytes + columnBytes(column), times.byteLength)
+}
+
+function columnBytes(column: Column | null): number {
+  if (column === null) return 0
+  const { values, present } = column
+  const bytes = column.type === 'string' ? values.length * stringBytes : column.values.byteLength
+  return bytes + (present?.byteLength ?? 0)
 }
 
 /** Stored points, by group and time or by window, of one source. */
@@ -129,7 +176,7 @@ export function streamStored(
               read.sets.map(
                 ({ series }) =>
                   () =>
-                    streamSet(series, options),
+                    streamSet(environment, series, options),
               ),
             ),
           ),
@@ -158,16 +205,19 @@ export async function* closing(read: { close(): Promise<void> }, points: Points)
 }
 
 /** Merges the series of a set. Their blocks are held until the set is done, since they come one after another. */
-export async function* streamSet(series: readonly SeriesPoints[], options: RunOptions): Points {
+export async function* streamSet(holder: Holder, series: readonly SeriesRead[], options: RunOptions): Points {
   const { limit, offset } = options
   const limited = limit > 0 || offset > 0
   const onePerSeries = options.dimensions.length === options.groupBy.length
   // One more than asked for; of an offset alone one point is left, as in InfluxDB 1.x.
   const most = limit + offset + 1
   const inputs: Points[] = []
-  for (const open of series) {
-    const points = limited ? takePoints(open(), most) : open()
-    inputs.push(series.length === 1 ? points : await gather(points))
+  for (const one of series) {
+    if (!limited) inputs.push(series.length === 1 ? one.points() : await one.held())
+    else {
+      const points = takePoints(one.points(), most)
+      inputs.push(series.length === 1 ? points : await gather(points, holder))
+    }
   }
   const merged = options.ordered ? mergeSorted(inputs, options) : mergeWindows(inputs, options)
   if (!limited) yield* merged

@@ -78,13 +78,37 @@ export async function* mapPoints(input: Points, change: (point: Point) => Point 
   }
 }
 
-/** Reads a stream now and gives its points later. */
-export async function gather(points: Points): Promise<Points> {
-  const batches: (readonly Point[])[] = []
-  for await (const batch of points) batches.push(batch)
-  return replay(batches)
+/** Counts the bytes that are in memory until they are looked at; looking at them gives others a turn. */
+export interface Holder {
+  /** @throws AppError too-large */
+  hold(bytes: number): void
+  release(bytes: number): void
+  giveTurn(): Promise<void>
 }
 
-async function* replay(batches: readonly (readonly Point[])[]): Points {
-  yield* batches
+/** About what a point takes in memory, and each value that comes along. */
+const pointBytes = 120
+const auxBytes = 24
+
+/** Reads a stream now and gives its points later. */
+export async function gather(points: Points, holder: Holder): Promise<Points> {
+  const batches: (readonly Point[])[] = []
+  for await (const batch of points) {
+    holder.hold(bytesOf(batch))
+    batches.push(batch)
+  }
+  return replay(batches, holder)
 }
+
+async function* replay(batches: (readonly Point[])[], holder: Holder): Points {
+  // What has been looked at is let go at once.
+  batches.reverse()
+  for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+    yield batch
+    holder.release(bytesOf(batch))
+    await holder.giveTurn()
+  }
+}
+
+const bytesOf = (batch: readonly Point[]): number =>
+  batch.length * (pointBytes + auxBytes * (batch[0]?.aux.length ?? 0))

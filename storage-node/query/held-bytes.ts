@@ -1,0 +1,34 @@
+import { AppError } from '../../common/errors.ts'
+
+/**
+ * Memory that queries hold while the series that they merge come one after another, shared by all that run: one that
+ * asks for more ends, and not the process.
+ */
+export class HeldBytes {
+  readonly #limitBytes: number
+  #usedBytes = 0
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** @throws AppError too-large */
+  take(bytes: number): void {
+    if (this.#usedBytes + bytes > this.#limitBytes) {
+      throw new AppError(
+        'too-large',
+        'ERR_QUERY_MEMORY',
+        'the query merges more points than there is memory for: choose a shorter range, fewer series or GROUP BY tags',
+      )
+    }
+    this.#usedBytes += bytes
+  }
+
+  give(bytes: number): void {
+    this.#usedBytes -= bytes
+  }
+}
