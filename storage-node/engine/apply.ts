@@ -45,6 +45,8 @@ class TableWrite {
   readonly #ids: Uint32Array
   /** The field for each column of the batch, as far as there is one. */
   readonly #fields: (FieldEntry | undefined)[]
+  /** All columns have their fields, of the same type. */
+  #knowsFields = false
 
   constructor(
     database: StoredDatabase,
@@ -63,12 +65,19 @@ class TableWrite {
     this.#ids = Uint32Array.from(table.series, ({ key }) => catalog.seriesId(key) ?? unknown)
     const known = catalog.measurement(table.measurement)?.fields
     this.#fields = table.columns.map(({ name }) => known?.get(name))
+    this.#noteFields()
+  }
+
+  #noteFields(): void {
+    this.#knowsFields = this.#table.columns.every(({ type }, index) => this.#fields[index]?.type === type)
   }
 
   /** @returns how many points were stored */
   apply(): number {
-    const rows = this.#nothingToDecide() ? null : this.#acceptedRows()
-    const count = rows?.length ?? this.#table.rowCount
+    const accepted = this.#nothingToDecide() ? null : this.#acceptedRows()
+    const count = accepted?.length ?? this.#table.rowCount
+    // All of them at once are copied by the column.
+    const rows = count === this.#table.rowCount ? null : accepted
     if (count === 0) return 0
     const buffer = this.#database.buffer(this.#record.retentionPolicy, this.#table.measurement)
     const { columns } = this.#table
@@ -83,9 +92,8 @@ class TableWrite {
 
   /** The common case: all series and fields are known, of the same type, and no point is too old. */
   #nothingToDecide(): boolean {
-    const { columns, times, rowCount } = this.#table
-    if (this.#ids.includes(unknown)) return false
-    if (columns.some(({ type }, index) => this.#fields[index]?.type !== type)) return false
+    const { times, rowCount } = this.#table
+    if (this.#ids.includes(unknown) || !this.#knowsFields) return false
     const cutoffNs = this.#record.cutoffNs
     if (cutoffNs === null) return true
     for (let row = 0; row < rowCount; row++) if (times[row]! < cutoffNs) return false
@@ -124,6 +132,7 @@ class TableWrite {
   }
 
   #fieldRefusal(row: number): readonly [WriteProblemKind, string] | null {
+    if (this.#knowsFields) return null
     const { measurement, columns } = this.#table
     const known = this.#database.catalog.measurement(measurement)?.fields
     const created = new Map<string, string>()
@@ -153,10 +162,12 @@ class TableWrite {
       const { key } = this.#table.series[series]!
       this.#ids[series] = catalog.seriesId(key) ?? catalog.addSeries(key)
     }
+    if (this.#knowsFields) return
     for (const [index, { name, type, present }] of columns.entries()) {
       if (this.#fields[index]?.type === type || (present && present[row] === 0)) continue
       const known = catalog.measurement(measurement)?.fields.get(name)
       this.#fields[index] = known ?? catalog.addField(measurement, name, type)
     }
+    this.#noteFields()
   }
 }

@@ -1,5 +1,5 @@
 import { assert } from '../../common/errors.ts'
-import { tagsOfKey } from '../line-protocol/series-key.ts'
+import { namesOfKey, tagsOfKey } from '../line-protocol/series-key.ts'
 import type { FieldType, MeasurementSchema, Series } from './reader.ts'
 
 export interface FieldEntry {
@@ -104,7 +104,7 @@ export class Catalog {
         const key = this.#keys[id]!
         this.#idOfKey.delete(key)
         this.#droppedSeries.set(id, position)
-        if (!isWhole) countTags(entry.tagKeys, (JSON.parse(key) as string[]).slice(1), -1)
+        if (!isWhole) countTags(entry.tagKeys, namesOfKey(key), -1)
       }
       entry.seriesIds = isWhole ? [] : entry.seriesIds.filter((id) => !isDropped(id))
       if (!isWhole) continue
@@ -134,14 +134,15 @@ export class Catalog {
 
   /** @param key empty for one that was dropped */
   addSeries(key: string): number {
-    assert(!this.#idOfKey.has(key), 'a series is added once')
     const id = this.#keys.push(key) - 1
     if (key === dropped) return id
+    const knownCount = this.#idOfKey.size
     this.#idOfKey.set(key, id)
-    const [measurement, ...tags] = JSON.parse(key) as string[]
-    const entry = this.#measurementOrNew(measurement!)
+    assert(this.#idOfKey.size > knownCount, 'a series is added once')
+    const names = namesOfKey(key)
+    const entry = this.#measurementOrNew(names[0]!)
     entry.seriesIds.push(id)
-    countTags(entry.tagKeys, tags, 1)
+    countTags(entry.tagKeys, names, 1)
     return id
   }
 
@@ -195,11 +196,11 @@ const isBy = (position: number | undefined, limit: number): boolean =>
 
 const empty = ([measurement, , type]: ListedField): ListedField => [measurement, dropped, type]
 
-/** @param tags keys and values by turns */
-function countTags(counts: Map<string, number>, tags: readonly string[], step: 1 | -1): void {
-  for (let index = 0; index < tags.length; index += 2) {
-    const count = (counts.get(tags[index]!) ?? 0) + step
-    if (count > 0) counts.set(tags[index]!, count)
-    else counts.delete(tags[index]!)
+/** @param names as of `namesOfKey` */
+function countTags(counts: Map<string, number>, names: readonly string[], step: 1 | -1): void {
+  for (let index = 1; index < names.length; index += 2) {
+    const count = (counts.get(names[index]!) ?? 0) + step
+    if (count > 0) counts.set(names[index]!, count)
+    else counts.delete(names[index]!)
   }
 }

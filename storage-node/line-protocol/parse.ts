@@ -13,6 +13,7 @@ import { scanFields } from './fields.ts'
 import { scanKey, splitKey } from './key.ts'
 import { LineEnds } from './lines.ts'
 import { maxQuotedLength, quoted } from './number.ts'
+import { plainKey } from './plain-key.ts'
 import { forget, scanPlainFields } from './plain-line.ts'
 import { SeriesCache, type KnownMeasurement, type SeriesEntry } from './series-cache.ts'
 import { seriesKey } from './series-key.ts'
@@ -174,11 +175,22 @@ class SectionParser {
    */
   #plainLine(from: number): number {
     const series = this.#previous?.next ?? this.#previous
-    if (!series || series.measurement === null) return -1
-    const body = this.#text.bytes
-    const keyEnd = from + series.length
-    if (keyEnd >= this.#end || body[keyEnd] !== space || !this.#cache.matches(series, this.#text, from))
-      return -1
+    if (!series || from + series.length >= this.#end) return -1
+    if (!this.#cache.matches(series, this.#text, from)) return -1
+    const next = this.#plainPoint(series, from + series.length)
+    if (next >= 0) this.#follow(series)
+    return next
+  }
+
+  /** The next line mostly has the series that came after this one the last time. */
+  #follow(series: SeriesEntry): void {
+    if (this.#previous) this.#previous.next = series
+    this.#previous = series
+  }
+
+  /** As `#plainLine`, for what comes after the key. */
+  #plainPoint(series: SeriesEntry, keyEnd: number): number {
+    if (series.measurement === null || this.#text.bytes[keyEnd] !== space) return -1
     const table = this.#tableOf(series.measurement)
     if (!table || series.length + keySeparatorLength + table.longestKeyLength > maxKeyLength) return -1
     const fieldsEnd = scanPlainFields(this.#text, keyEnd + 1, this.#end, table)
@@ -186,8 +198,6 @@ class SectionParser {
     const next = this.#plainTime(table, fieldsEnd + 1)
     if (next < 0) return forget(table.columns, table.plainColumns, table.rowCount)
     table.commit(this.#indexOf(series, table))
-    if (this.#previous) this.#previous.next = series
-    this.#previous = series
     return next
   }
 
@@ -252,6 +262,9 @@ class SectionParser {
       // A series that cannot be stored is parsed to the end all the same: a malformed line is reported as such.
       return this.#parsePoint(series, new TableBuilder('', cellBudget(0), null), end)
     }
+    const next = this.#plainPoint(series, this.#keyEnd)
+    assert(next < 0 || next === end + 1, 'a plain line has no newline in it')
+    if (next >= 0) return null
     const table = this.#tableOf(series.measurement)
     if (!table) return `too many measurements in one request: at most ${maxMeasurements}`
     const message = this.#parsePoint(series, table, end)
@@ -300,13 +313,17 @@ class SectionParser {
     let entry: SeriesEntry | string | null = this.#cache.find(this.#text, start, scan.end, hash)
     entry ??= this.#newSeries(start, scan.end, hash)
     if (typeof entry === 'string') return entry
-    if (this.#previous) this.#previous.next = entry
-    this.#previous = entry
+    this.#follow(entry)
     this.#keyEnd = scan.end
     return entry
   }
 
   #newSeries(start: number, end: number, hash: number): SeriesEntry | string {
+    const plain = plainKey(this.#body, start, end)
+    if (plain) {
+      const measurement = this.#cache.measurement(plain.measurement)
+      return this.#cache.add(this.#body, start, end, { key: plain.key, hash, measurement, rejection: '' })
+    }
     const name = splitKey(this.#body.toString('utf8', start, end))
     if (typeof name === 'string') return name
     if (end - start > maxKeyLength) return `max key length exceeded: ${end - start} > ${maxKeyLength}`

@@ -43,16 +43,16 @@ const bytesPerSeries = 256
  */
 export class SeriesCache {
   readonly #maxSeries: number
-  #slots: (SeriesEntry | null)[] = []
+  /** Hash table: 0, or 1 more than the place of an entry. */
+  #slots = new Uint32Array(firstSlots)
+  #entries: SeriesEntry[] = []
   #measurements = new Map<string, KnownMeasurement>()
-  #keys: Text = textOf(Buffer.alloc(0))
+  #keys: Text = textOf(Buffer.alloc(firstBytes))
   #usedBytes = 0
-  #count = 0
 
   /** @param maxSeries how many are remembered */
   constructor(maxSeries: number) {
     this.#maxSeries = maxSeries
-    this.#clear()
   }
 
   /** Makes room before a batch, so that no entry goes while the batch is parsed. */
@@ -67,7 +67,8 @@ export class SeriesCache {
 
   #isBeyond(series: number): boolean {
     return (
-      Math.max(this.#count, this.#measurements.size) >= series || this.#usedBytes >= series * bytesPerSeries
+      Math.max(this.#entries.length, this.#measurements.size) >= series ||
+      this.#usedBytes >= series * bytesPerSeries
     )
   }
 
@@ -80,8 +81,9 @@ export class SeriesCache {
   find(body: Text, from: number, end: number, hash: number): SeriesEntry | null {
     const mask = this.#slots.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] ?? null
-      if (!entry) return null
+      const place = this.#slots[slot]!
+      if (place === 0) return null
+      const entry = this.#entries[place - 1]!
       if (entry.hash === hash && entry.length === end - from && this.matches(entry, body, from)) return entry
     }
   }
@@ -102,40 +104,43 @@ export class SeriesCache {
 
   /** @param body holds the key from `from` to `end` */
   add(
-    body: Uint8Array,
+    body: Buffer,
     from: number,
     end: number,
     entry: Pick<SeriesEntry, 'key' | 'hash' | 'measurement' | 'rejection'>,
   ): SeriesEntry {
     const place = this.#usedBytes
-    const written = body.subarray(from, end)
+    const length = end - from
     const added: SeriesEntry = {
-      ...entry,
+      key: entry.key,
+      hash: entry.hash,
+      measurement: entry.measurement,
+      rejection: entry.rejection,
       from: place,
-      length: written.length,
-      newlines: newlinesIn(written),
+      length,
+      newlines: newlinesIn(body, from, end),
       index: 0,
       batch: 0,
       next: null,
     }
-    this.#reserve(place + written.length)
-    this.#keys.bytes.set(written, place)
-    this.#usedBytes += written.length
-    if (++this.#count * 2 > this.#slots.length) {
-      const old = this.#slots
-      this.#slots = Array.from({ length: old.length * 2 }, () => null)
-      for (const each of old) if (each) this.#place(each)
+    this.#reserve(place + length)
+    body.copy(this.#keys.bytes, place, from, end)
+    this.#usedBytes += length
+    const count = this.#entries.push(added)
+    if (count * 2 <= this.#slots.length) this.#place(added, count)
+    else {
+      this.#slots = new Uint32Array(this.#slots.length * 2)
+      for (const [index, each] of this.#entries.entries()) this.#place(each, index + 1)
     }
-    this.#place(added)
     return added
   }
 
   #clear(): void {
-    this.#slots = Array.from({ length: firstSlots }, () => null)
+    // What was needed once is needed again when it is full so soon.
+    this.#slots.fill(0)
+    this.#entries = []
     this.#measurements = new Map()
-    this.#keys = textOf(Buffer.alloc(firstBytes))
     this.#usedBytes = 0
-    this.#count = 0
   }
 
   #reserve(bytes: number): void {
@@ -145,16 +150,16 @@ export class SeriesCache {
     this.#keys = textOf(grown)
   }
 
-  #place(entry: SeriesEntry): void {
+  #place(entry: SeriesEntry, count: number): void {
     const mask = this.#slots.length - 1
     let slot = entry.hash & mask
-    while (this.#slots[slot]) slot = (slot + 1) & mask
-    this.#slots[slot] = entry
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask
+    this.#slots[slot] = count
   }
 }
 
-function newlinesIn(bytes: Uint8Array): number {
+function newlinesIn(bytes: Uint8Array, from: number, end: number): number {
   let count = 0
-  for (const byte of bytes) if (byte === 10) count++
+  for (let at = from; at < end; at++) if (bytes[at] === 10) count++
   return count
 }
