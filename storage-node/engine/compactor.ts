@@ -5,20 +5,25 @@ import type { Attachments } from './attachments.ts'
 import { compactFiles } from './compact.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { EngineOptions } from './options.ts'
+import { Pauses } from './pauses.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
-const pauseMs = 10 * 60_000
 /** Files that a run writes again without their deleted rows. */
 const maxDeletedPerRun = 16
 
-/** Makes many small files few, and files with deleted rows files without. A failure loses nothing; the next attempt waits a while. */
+/**
+ * Makes many small files few, and files with deleted rows files without. A failure loses nothing: those files wait, the
+ * longer the more often they fail, and others have their turn.
+ */
 export class Compactor {
   readonly #options: EngineOptions
   readonly #store: FileStore
   readonly #queryProcess: QueryProcess
   readonly #diskGuard: DiskGuard
   readonly #alone: (work: () => Promise<void>) => Promise<void>
-  #afterMs = 0
+  /** Files that failed to become one with others, and files that failed to be written again alone. */
+  readonly #merges: Pauses
+  readonly #rewrites: Pauses
   #count = 0
 
   /** @param alone does work while nothing else changes the manifest */
@@ -34,6 +39,13 @@ export class Compactor {
     this.#queryProcess = queryProcess
     this.#diskGuard = diskGuard
     this.#alone = alone
+    this.#merges = new Pauses(options.clock)
+    this.#rewrites = new Pauses(options.clock)
+  }
+
+  /** Files that could not be compacted, and wait for another attempt. */
+  get waitingFiles(): number {
+    return this.#merges.size + this.#rewrites.size
   }
 
   /** Compactions since the start. */
@@ -47,21 +59,39 @@ export class Compactor {
     databases: ReadonlyMap<string, StoredDatabase>,
     stopped: AbortSignal,
   ): Promise<void> {
-    const { clock, log } = this.#options
-    if (clock.monotonicMs() < this.#afterMs) return
     const store = this.#store
+    const names = new Set(store.files.map(({ entry }) => entry.name))
+    this.#merges.keepOnly(names)
+    this.#rewrites.keepOnly(names)
+    const ready = store.files.filter(({ entry }) => !this.#merges.isWaiting(entry.name))
+    const small = chooseCompaction(ready, store.files, (id, name) => attachments.shardDurationNs(id, name))
+    // What is rid of deleted rows makes room, and may take of the last for it.
+    if (small && (await this.#diskGuard.hasRoomFor(bytesOf(small))))
+      await this.#attempt(this.#merges, small, databases)
+    for (let count = 0; count < maxDeletedPerRun && !stopped.aborted; count++) {
+      const file = chooseDeleted(
+        store.files.filter(({ entry }) => !this.#rewrites.isWaiting(entry.name)),
+        store.tombstones,
+      )
+      if (!file || !(await this.#attempt(this.#rewrites, [file], databases))) return
+    }
+  }
+
+  /** @returns whether it succeeded */
+  async #attempt(
+    pauses: Pauses,
+    files: readonly StoredFile[],
+    databases: ReadonlyMap<string, StoredDatabase>,
+  ): Promise<boolean> {
     try {
-      const small = chooseCompaction(store.files, (id, name) => attachments.shardDurationNs(id, name))
-      // What is rid of deleted rows makes room, and may take of the last for it.
-      if (small && (await this.#diskGuard.hasRoomFor(bytesOf(small)))) await this.#compact(small, databases)
-      for (let count = 0; count < maxDeletedPerRun && !stopped.aborted; count++) {
-        const file = chooseDeleted(store.files, store.tombstones)
-        if (!file) return
-        await this.#compact([file], databases)
-      }
+      await this.#compact(files, databases)
+      return true
     } catch (error) {
-      log.error({ err: error }, 'files could not be compacted')
-      this.#afterMs = clock.monotonicMs() + pauseMs
+      const names = files.map(({ entry }) => entry.name)
+      // The reason is told once, not at each attempt.
+      if (pauses.noteFailure(names))
+        this.#options.log.error({ err: error, files: names }, 'files could not be compacted')
+      return false
     }
   }
 

@@ -239,7 +239,8 @@ export class Engine implements Reader {
   }
 
   stats = (): EngineStats => {
-    const counts = { ...this.#counts, compactions: this.#compactor.count }
+    const { count, waitingFiles } = this.#compactor
+    const counts = { ...this.#counts, compactions: count, waitingFiles }
     return statsOf(this.#store, this.#log, this.#databases, counts, this.#diskGuard.isFull)
   }
 

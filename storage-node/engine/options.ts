@@ -35,6 +35,8 @@ export interface EngineStats {
   readonly series: number
   /** Deletes that files have yet to see. */
   readonly tombstones: number
+  /** Files that could not be compacted and wait for another attempt. */
+  readonly waitingFiles: number
   readonly flushes: number
   readonly failedFlushes: number
   readonly compactions: number

@@ -24,7 +24,7 @@ export function statsOf(
   store: FileStore,
   log: Log,
   databases: Databases,
-  counts: Readonly<EngineCounts> & { readonly compactions: number },
+  counts: Readonly<EngineCounts> & Pick<EngineStats, 'compactions' | 'waitingFiles'>,
   isDiskFull: boolean,
 ): EngineStats {
   const tables = tablesOf(databases)

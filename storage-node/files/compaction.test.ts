@@ -43,8 +43,11 @@ function file({
   return { entry, path: entry.name, minTimeNs: BigInt(from), maxTimeNs: BigInt(to) }
 }
 
-const chosen = (files: readonly StoredFile[]): number[] | null =>
-  chooseCompaction(files, () => 100n)?.map(({ entry }) => entry.lastPosition) ?? null
+const chosen = (
+  files: readonly StoredFile[],
+  isReady: (file: StoredFile) => boolean = () => true,
+): number[] | null =>
+  chooseCompaction(files.filter(isReady), files, () => 100n)?.map(({ entry }) => entry.lastPosition) ?? null
 
 const positions = (from: number, end: number): Shape[] =>
   Array.from({ length: end - from }, (_, index) => ({ position: from + index }))
@@ -78,6 +81,13 @@ describe('compaction', () => {
     expect(chosen([...narrow, file({ position: 13, from: 50, to: 150 })])).toBeNull()
     expect(chosen([...narrow, file({ position: 9, from: 50, to: 150 })])).not.toBeNull()
     expect(chosen([...narrow, file({ position: 13, from: 50, to: 104 })])).not.toBeNull()
+  })
+
+  test('files that wait after a failure are left alone, and nothing is merged past them', () => {
+    const files = positions(1, 30).map(file)
+    const position = (each: StoredFile) => each.entry.lastPosition
+    expect(chosen(files, (each) => position(each) > 10)?.[0]).toBe(11)
+    expect(chosen(files, (each) => position(each) % 2 === 0)).toBeNull()
   })
 
   test('no more rows than fit into memory', () => {

@@ -14,13 +14,15 @@ const maxCells = 5_000_000
 /**
  * Chooses files to make one of: neighbours in position among the files of one measurement whose times overlap, for a
  * merge of others would put an older value above a newer one.
+ * @param ready those of all files that may be chosen
  */
 export function chooseCompaction(
+  ready: readonly StoredFile[],
   files: readonly StoredFile[],
   shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint,
 ): readonly StoredFile[] | null {
   const shards = new Map<string, StoredFile[]>()
-  for (const file of files) {
+  for (const file of ready) {
     const { databaseId, retentionPolicy, measurement } = file.entry
     const durationNs = shardDurationNs(databaseId, retentionPolicy)
     const shard = file.minTimeNs / durationNs

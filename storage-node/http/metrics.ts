@@ -25,6 +25,7 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['fileBytes', 'holdfast_node_file_bytes', 'Size of the Parquet files'],
   ['series', 'holdfast_node_series', 'Series that the index knows'],
   ['tombstones', 'holdfast_node_tombstones', 'Deletes that files have yet to see'],
+  ['waitingFiles', 'holdfast_node_compaction_waiting_files', 'Files whose compaction failed and waits'],
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
   ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
   ['compactions', 'holdfast_node_compactions', 'Compactions since the start'],
