@@ -1,11 +1,13 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
 import { copyRows, finishVector, newVector } from '../buffer/vector.ts'
-import type { FileStore } from '../files/file-store.ts'
+import type { FileStore, StoredFile } from '../files/file-store.ts'
 import type { BatchColumn } from '../line-protocol/batch.ts'
+import { areaOf, simplified } from './deleted-areas.ts'
 import type { DeleteRecord } from './record.ts'
 import { allTables, type Buffers, type StoredDatabase } from './stored-database.ts'
-import { everyTimeNs, hasSeries, runsOf } from './tombstones.ts'
+import { everyTimeNs, hasSeries, runsOf, touches, type DeletedArea, type Tombstone } from './tombstones.ts'
 
 /** What to delete: all that was written before and is in all of these. */
 export interface DeleteRequest {
@@ -26,6 +28,9 @@ export const maxRunsPerDelete = 10_000
 /** Deletes that files have yet to see, and runs of series in all of them: the manifest holds them. */
 export const maxTombstones = 1_000
 export const maxRuns = 50_000
+/** What a read of one file leaves out at most: it looks each of them up for each series. */
+export const maxAreasPerFile = 256
+export const maxRunsPerFile = 2 * maxRunsPerDelete
 
 /**
  * @returns the record of a delete; null where there is nothing to delete
@@ -53,33 +58,64 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
   return { kind: 'delete', ...parts, series }
 }
 
-/** Deletes on their way into the log, within what a manifest may hold. */
+/** Deletes on their way into the log, within what a manifest may hold and what a read of one file may have to leave out. */
 export class PendingDeletes {
-  readonly #store: Pick<FileStore, 'tombstones'>
+  readonly #store: Pick<FileStore, 'tombstones' | 'files'>
   readonly #waiting = new Set<DeleteRecord>()
 
-  constructor(store: Pick<FileStore, 'tombstones'>) {
+  constructor(store: Pick<FileStore, 'tombstones' | 'files'>) {
     this.#store = store
   }
 
   /** @throws AppError unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room */
   async add(record: DeleteRecord, append: (record: DeleteRecord) => Promise<unknown>): Promise<void> {
-    const others = [...this.#store.tombstones, ...this.#waiting]
-    const runs = [...others, record].reduce((sum, { series }) => sum + (series?.length ?? 0) / 2, 0)
-    if (others.length >= maxTombstones || runs > maxRuns) {
-      throw new AppError(
-        'unavailable',
-        'ERR_TOO_MANY_DELETES',
-        'deletes come faster than they can be applied to files',
-      )
-    }
+    const { tombstones, files } = this.#store
+    const others = [...tombstones, ...[...this.#waiting].map(asTombstone)]
+    if (others.length >= maxTombstones || runsIn([...others, record]) > maxRuns) throw tooMany()
     this.#waiting.add(record)
     try {
+      if (await overloadsFile(files, others, asTombstone(record))) throw tooMany()
       await append(record)
     } finally {
       this.#waiting.delete(record)
     }
   }
+}
+
+const tooMany = () =>
+  new AppError('unavailable', 'ERR_TOO_MANY_DELETES', 'deletes come faster than they can be applied to files')
+
+const runsIn = (areas: readonly DeletedArea[]): number =>
+  areas.reduce((sum, { series }) => sum + (series?.length ?? 0) / 2, 0)
+
+/** Files have seen nothing of it yet, whatever its position will be. */
+const asTombstone = (record: DeleteRecord): Tombstone => ({ ...record, position: Infinity })
+
+const filesPerTurn = 64
+
+/** Would a file come to have more areas or runs than a read may have to leave out? */
+async function overloadsFile(
+  files: readonly StoredFile[],
+  others: readonly Tombstone[],
+  added: Tombstone,
+): Promise<boolean> {
+  const all = [...others, added]
+  if (all.length <= maxAreasPerFile && runsIn(all) <= maxRunsPerFile) return false
+  /** Most files are touched by the same deletes. */
+  const seen = new Set<string>()
+  for (const [index, file] of files.entries()) {
+    if (index % filesPerTurn === 0) await setImmediate()
+    if (!touches(added, file)) continue
+    const places = [...all.keys()].filter((place) => touches(all[place]!, file))
+    if (places.length <= maxAreasPerFile && runsIn(places.map((place) => all[place]!)) <= maxRunsPerFile)
+      continue
+    const key = places.join()
+    if (seen.has(key)) continue
+    seen.add(key)
+    const areas = simplified(places.map((place) => areaOf(all[place]!, all[place]!.series)))
+    if (areas.length > maxAreasPerFile || runsIn(areas) > maxRunsPerFile) return true
+  }
+  return false
 }
 
 /** Does what a durable record says: to the buffers, to the files, and to series of which it leaves nothing. */

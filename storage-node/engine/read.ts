@@ -7,11 +7,12 @@ import { statementFailed, type QueryProcess } from '../query-process/client.ts'
 import type { ReadJob } from '../query-process/messages.ts'
 import { zonesWithin } from '../buffer/time-zones.ts'
 import { BufferedSeries, type WantedField } from './buffered-series.ts'
+import { deletedAreas } from './deleted-areas.ts'
 import type { ReadBounds } from './read-plan.ts'
 import type { Block } from './reader.ts'
 import { SeriesMerger } from './series-merger.ts'
 import { runsOfRows, type SeriesRun } from './series-runs.ts'
-import { deletedAreas, type Tombstone } from './tombstones.ts'
+import type { Tombstone } from './tombstones.ts'
 
 export interface ReadSource {
   readonly store: FileStore

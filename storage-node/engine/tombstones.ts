@@ -76,37 +76,6 @@ export function coversWhole(tombstone: Tombstone, file: FileBounds): boolean {
   )
 }
 
-/**
- * What is deleted of a file among the wanted series. Whoever reads a file's rows has to leave out those in these areas,
- * by `isDeleted` or in SQL; whoever takes figures of a file as a whole must not where there is one.
- * @param wanted ids, in any order
- */
-export function deletedAreas(
-  tombstones: readonly Tombstone[],
-  wanted: readonly number[],
-): (file: FileBounds) => readonly DeletedArea[] {
-  const sorted = wanted.toSorted((a, b) => a - b)
-  const known = new Map<Tombstone, readonly number[] | null>()
-  const seriesOf = (tombstone: Tombstone): readonly number[] | null => {
-    let series = known.get(tombstone)
-    if (series === undefined) {
-      const hit = sorted.filter((id) => hasSeries(tombstone.series, id))
-      series = hit.length === sorted.length ? null : runsOf(hit, sorted)
-      known.set(tombstone, series)
-    }
-    return series
-  }
-  return (file) =>
-    tombstones
-      .filter((tombstone) => touches(tombstone, file))
-      .map((tombstone) => ({
-        series: seriesOf(tombstone),
-        minTimeNs: tombstone.minTimeNs,
-        maxTimeNs: tombstone.maxTimeNs,
-      }))
-      .filter(({ series }) => series === null || series.length > 0)
-}
-
 export function isDeleted(areas: readonly DeletedArea[], seriesId: number, timeNs: bigint): boolean {
   return areas.some(
     ({ series, minTimeNs, maxTimeNs }) =>

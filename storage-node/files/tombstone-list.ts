@@ -1,3 +1,4 @@
+import { contains } from '../engine/deleted-areas.ts'
 import { coversWhole, touches, type FileBounds, type Tombstone } from '../engine/tombstones.ts'
 import type { TombstoneEntry } from './manifest.ts'
 
@@ -18,10 +19,13 @@ export class TombstoneList {
     return this.#all
   }
 
-  /** A start replays deletes that the manifest knows: those change nothing. */
+  /**
+   * One that a later one contains is left out: whatever file has not seen it has not seen the later one either. A start
+   * replays deletes that the manifest knows, or has left out: those change nothing.
+   */
   add(tombstone: Tombstone): void {
-    if (this.#all.some(({ position }) => position === tombstone.position)) return
-    this.#all = [...this.#all, tombstone]
+    if (this.#all.some((each) => each.position >= tombstone.position && containsAll(each, tombstone))) return
+    this.#all = [...this.#all.filter((each) => !containsAll(tombstone, each)), tombstone]
   }
 
   /**
@@ -60,4 +64,14 @@ export class TombstoneList {
       (tombstone) => tombstone.position > awaited || files.some((file) => touches(tombstone, file)),
     )
   }
+}
+
+/** Does a delete delete all that the other one does, if both come after it was written? */
+function containsAll(tombstone: Tombstone, other: Tombstone): boolean {
+  return (
+    tombstone.databaseId === other.databaseId &&
+    (tombstone.retentionPolicy === null || tombstone.retentionPolicy === other.retentionPolicy) &&
+    (tombstone.measurement === null || tombstone.measurement === other.measurement) &&
+    contains(tombstone, other)
+  )
 }

@@ -115,13 +115,52 @@ describe('deletes', () => {
     await expect(engine.delete({ ...request, ...times, seriesIds })).rejects.toMatchObject({
       code: 'ERR_DELETE_SERIES',
     })
-    const half = { ...request, ...times, seriesIds: seriesIds.slice(0, 9_000) }
-    for (let count = 0; count < 5; count++) await engine.delete(half)
-    await expect(engine.delete(half)).rejects.toMatchObject({
+    const half = { ...request, seriesIds: seriesIds.slice(0, 9_000) }
+    const at = (timeNs: bigint) => ({ ...half, minTimeNs: timeNs, maxTimeNs: timeNs + 100n })
+    // The same again and again takes no more room than once; spans of time that touch are one.
+    for (let count = 0; count < 4; count++) await engine.delete(at(1_000n))
+    expect(engine.stats().tombstones).toBe(1)
+    await engine.delete(at(1_101n))
+    await engine.delete(at(2_000n))
+    await expect(engine.delete(at(3_000n))).rejects.toMatchObject({
       kind: 'unavailable',
       code: 'ERR_TOO_MANY_DELETES',
     })
-    await engine.delete({ ...half, seriesIds: [0] })
+    expect(engine.stats().tombstones).toBe(3)
+    await engine.delete({ ...at(3_000n), seriesIds: [0] })
+    await engine.close()
+  })
+
+  test('hundreds of deletes of one file are left out of a read, more are refused until it is written again', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock()
+    const engine = await openEngine(folder.path, { clock })
+    const many = Array.from({ length: 2_000 }, (_, k) => `m,t=${k % 500} v=1 ${k}`)
+    await write(engine, many.join('\n'))
+    await engine.flush()
+    const request = { databaseId, retentionPolicy: null, measurement: 'm' }
+    // Of one span of time, or next to each other: as one.
+    for (let id = 0; id < 300; id += 3)
+      await engine.delete({ ...request, seriesIds: [id], minTimeNs: 0n, maxTimeNs: 499n })
+    for (let timeNs = 500n; timeNs < 800n; timeNs++)
+      await engine.delete({ ...request, seriesIds: null, minTimeNs: timeNs, maxTimeNs: timeNs })
+    expect(await readAll(engine)).toHaveLength(2_000 - 100 - 300)
+    // Apart from each other: each is one.
+    const apart = (k: number) =>
+      engine.delete({
+        ...request,
+        seriesIds: null,
+        minTimeNs: 1_000n + BigInt(2 * k),
+        maxTimeNs: 1_000n + BigInt(2 * k),
+      })
+    for (let k = 0; k < 254; k++) await apart(k)
+    await expect(apart(254)).rejects.toMatchObject({ kind: 'unavailable', code: 'ERR_TOO_MANY_DELETES' })
+    const left = await readAll(engine)
+    expect(left).toHaveLength(2_000 - 100 - 300 - 254)
+    await clock.advance(5_000)
+    await expect.poll(() => engine.stats().tombstones, { timeout: 20_000 }).toBe(0)
+    expect(await readAll(engine)).toEqual(left)
+    await apart(254)
     await engine.close()
   })
 })
