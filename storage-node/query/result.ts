@@ -1,3 +1,4 @@
+import type { Table } from './table.ts'
 import type { Zone } from './zone.ts'
 
 /**
@@ -14,7 +15,7 @@ export interface ResultSeries {
   /** Sorted by key; null where the answer is not grouped. */
   readonly tags: ReadonlyMap<string, string> | null
   readonly columns: readonly string[]
-  readonly rows: readonly (readonly Value[])[]
+  readonly rows: readonly (readonly Value[])[] | Table
   /** The first value of each row is a time. */
   readonly timed: boolean
   /** The zone in which times are written; null for UTC. */

@@ -1,5 +1,6 @@
 import type { ResultSeries, StatementResult, Value } from '../result.ts'
 import { plainDecimal } from '../influxql/parameters.ts'
+import { rowsOf } from '../table.ts'
 import { slicesOf } from './slices.ts'
 import { inUnits, type Epoch } from './time-text.ts'
 
@@ -57,7 +58,7 @@ class Table {
         this.#statementId = statementId
         this.#columns = series.columns
       }
-      for (const row of series.rows) this.#text += rowLine(row, series, this.#epoch)
+      for (const row of rowsOf(series)) this.#text += rowLine(row, series, this.#epoch)
     }
   }
 }

@@ -55,6 +55,12 @@ export class JsonWriter {
     this.#empty = false
   }
 
+  /** An array in compact form has been closed by hand. */
+  closed(): void {
+    this.#depth--
+    this.#empty = false
+  }
+
   /** Comes before each member of an array. */
   item(): void {
     if (!this.#empty) this.#bytes.byte(comma)

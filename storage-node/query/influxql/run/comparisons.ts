@@ -12,19 +12,29 @@ const isOperator = (operator: string): operator is FieldComparison['operator'] =
  * those that evaluation decides exactly as `FieldComparison` says, so a condition may ask for more than they do.
  */
 export function comparisonsIn(condition: Expr | null, schema: MeasurementSchema): readonly FieldComparison[] {
-  switch (condition?.kind) {
-    case 'paren':
-      return comparisonsIn(condition.inner, schema)
-    case 'binary': {
-      if (condition.operator === 'AND') {
-        return [...comparisonsIn(condition.left, schema), ...comparisonsIn(condition.right, schema)]
-      }
-      const comparison = comparisonOf(condition, schema)
-      return comparison === null ? [] : [comparison]
-    }
-    default:
-      return []
-  }
+  return comparisonsOf(condition, schema).filter((comparison) => comparison !== null)
+}
+
+/** The same when it is all that the condition asks for; otherwise null. */
+export function comparisonsOnly(
+  condition: Expr | null,
+  schema: MeasurementSchema,
+): readonly FieldComparison[] | null {
+  const all = comparisonsOf(condition, schema)
+  const known = all.filter((comparison) => comparison !== null)
+  return known.length === all.length ? known : null
+}
+
+/** Null stands for what is no such comparison. */
+function comparisonsOf(
+  condition: Expr | null,
+  schema: MeasurementSchema,
+): readonly (FieldComparison | null)[] {
+  if (condition === null) return []
+  if (condition.kind === 'paren') return comparisonsOf(condition.inner, schema)
+  if (condition.kind !== 'binary') return [null]
+  if (condition.operator !== 'AND') return [comparisonOf(condition, schema)]
+  return [...comparisonsOf(condition.left, schema), ...comparisonsOf(condition.right, schema)]
 }
 
 function comparisonOf(

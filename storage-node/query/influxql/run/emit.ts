@@ -6,8 +6,10 @@ import type { ResolvedSelect } from '../resolve.ts'
 import { toValue } from '../scalar.ts'
 import { Environment } from './environment.ts'
 import { tooManyBuckets } from './fill.ts'
+import type { GroupTables } from './group-tables.ts'
+import type { Tags } from './point.ts'
 import type { Row, Rows } from './rows.ts'
-import { runSelect } from './select.ts'
+import { runColumns, runSelect } from './select.ts'
 import { checkSize } from './size.ts'
 import { rowsFor } from './stream.ts'
 import { windowOf } from './window.ts'
@@ -33,53 +35,100 @@ export async function* emitSelect(
   checkBuckets(select, context.limits.maxBuckets)
   const environment = new Environment(context)
   try {
-    yield* emitRows(environment, runSelect(environment, select), select, context)
+    yield* emitParts(environment, select, context)
   } finally {
     environment.close()
   }
 }
 
-async function* emitRows(
+async function* emitParts(
   environment: Environment,
-  rows: Rows,
   select: ResolvedSelect,
-  context: QueryContext,
+  { limits, chunkSize }: QueryContext,
 ): AsyncGenerator<EmittedSeries, void, undefined> {
-  const { maxRows, maxCells } = context.limits
   const width = select.columns.length
-  const partRows = Math.min(context.chunkSize, rowsFor(width, maxPartCells))
+  const partRows = Math.min(chunkSize, rowsFor(width, maxPartCells))
+  const work = new Work(environment, width, limits)
+  const tables = runColumns(environment, select, partRows)
+  const parts = tables
+    ? partsOfTables(tables, work)
+    : partsOfRows(runSelect(environment, select), partRows, work)
+  let last: Part | null = null
+  for await (const part of parts) {
+    if (last !== null) yield { series: seriesOf(select, last, isSameGroup(last, part)), partial: true }
+    last = part
+  }
+  if (last !== null) yield { series: seriesOf(select, last, false), partial: false }
+}
+
+/** Rows of one series of the answer, no more than a part may have. */
+interface Part {
+  readonly name: string
+  readonly tags: Tags
+  readonly rows: ResultSeries['rows']
+}
+
+const isSameGroup = (a: Pick<Part, 'name' | 'tags'>, b: Pick<Part, 'name' | 'tags'>): boolean =>
+  a.name === b.name && (a.tags === b.tags || a.tags.id === b.tags.id)
+
+function seriesOf(select: ResolvedSelect, { name, tags, rows }: Part, partial: boolean): ResultSeries {
+  return {
+    name,
+    tags: tags.values.size === 0 ? null : tags.values,
+    columns: select.columns,
+    rows,
+    timed: true,
+    zone: select.zone,
+    partial,
+  }
+}
+
+async function* partsOfTables(tables: GroupTables, work: Work): AsyncGenerator<Part, void, undefined> {
+  for await (const { name, tags, table } of tables) {
+    await work.done(table.length)
+    yield { name, tags, rows: table }
+  }
+}
+
+async function* partsOfRows(rows: Rows, partRows: number, work: Work): AsyncGenerator<Part, void, undefined> {
   let first: Row | null = null
   let values: (readonly Value[])[] = []
-  let count = 0
-  const take = (partial: boolean): ResultSeries => {
-    const { name, tags } = first!
-    const taken = values
-    values = []
-    return {
-      name,
-      tags: tags.values.size === 0 ? null : tags.values,
-      columns: select.columns,
-      rows: taken,
-      timed: true,
-      zone: select.zone,
-      partial,
-    }
-  }
   for await (const batch of rows) {
-    count += batch.length
-    await environment.giveTurn()
-    if (count > maxRows) throw tooManyRows(count, maxRows)
-    if (count * width > maxCells) throw tooManyCells(count * width, maxCells)
+    await work.done(batch.length)
     for (const row of batch) {
-      const same = first !== null && row.name === first.name && row.tags.id === first.tags.id
-      if (first !== null && (!same || values.length >= partRows)) {
-        yield { series: take(same), partial: true }
+      if (first !== null && (!isSameGroup(row, first) || values.length >= partRows)) {
+        yield { name: first.name, tags: first.tags, rows: values }
+        values = []
       }
       first = row
       values.push([row.timeNs, ...row.values.map(toValue)])
     }
   }
-  if (first !== null) yield { series: take(false), partial: false }
+  if (first !== null) yield { name: first.name, tags: first.tags, rows: values }
+}
+
+/** Counts the rows of an answer, and lets others have their turn. */
+class Work {
+  readonly #environment: Environment
+  readonly #width: number
+  readonly #limits: QueryContext['limits']
+  #rows = 0
+
+  constructor(environment: Environment, width: number, limits: QueryContext['limits']) {
+    this.#environment = environment
+    this.#width = width
+    this.#limits = limits
+  }
+
+  /** @throws AppError too-large; the signal's reason */
+  async done(rows: number): Promise<void> {
+    const { maxRows, maxCells } = this.#limits
+    this.#rows += rows
+    await this.#environment.giveTurn()
+    if (this.#rows > maxRows) throw tooManyRows(this.#rows, maxRows)
+    const cells = this.#rows * this.#width
+    if (cells > maxCells) throw tooManyCells(cells, maxCells)
+  }
 }
 
 function tooManyCells(count: number, limit: number): AppError {

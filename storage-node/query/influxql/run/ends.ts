@@ -5,9 +5,7 @@ import type { BoundMeasurement } from '../schema.ts'
 import { some } from '../walk.ts'
 import type { Environment } from './environment.ts'
 import type { RunOptions } from './options.ts'
-import type { Row, Rows } from './rows.ts'
 import { rangeOf } from './storage.ts'
-import { batchSize } from './stream.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 import { windowOf } from './window.ts'
 
@@ -41,38 +39,41 @@ interface Ends {
   readonly maxTimeNs: bigint
 }
 
-/** @param open runs the SELECT */
-export async function* readEnds(
+/** Parts of the answer, each of one or more rows. */
+interface Parts<T> {
+  /** Runs the SELECT. */
+  readonly open: (options: RunOptions) => AsyncGenerator<T, void, undefined>
+  readonly rowsIn: (part: T) => number
+  readonly lacksValues: (part: T) => boolean
+}
+
+export async function* readEnds<T>(
   environment: Environment,
   select: ResolvedSelect,
   options: RunOptions,
-  open: (options: RunOptions) => Rows,
-): Rows {
+  parts: Parts<T>,
+): AsyncGenerator<T, void, undefined> {
   const ends = endsOf(environment, select, options)
   if (ends !== null) {
     for (const slice of slicesOf(ends, options)) {
-      const rows = await allOf(open({ ...options, ...slice }))
-      if (!isComplete(rows, ends)) {
+      const all: T[] = []
+      for await (const part of parts.open({ ...options, ...slice })) all.push(part)
+      if (!isComplete(all, ends, parts)) {
         environment.forgetPoints()
         continue
       }
-      for (let from = 0; from < rows.length; from += batchSize) yield rows.slice(from, from + batchSize)
+      yield* all
       return
     }
   }
-  yield* open(options)
-}
-
-async function allOf(rows: Rows): Promise<readonly Row[]> {
-  const all: Row[] = []
-  for await (const batch of rows) all.push(...batch)
-  return all
+  yield* parts.open(options)
 }
 
 /** Every series has all of its rows, and values where these are all that is asked for. */
-function isComplete(rows: readonly Row[], ends: Ends): boolean {
-  if (rows.length !== ends.sets.length * ends.rows) return false
-  return !ends.needsValues || !rows.some(({ values }) => values.includes(null) || values.includes(undefined))
+function isComplete<T>(all: readonly T[], ends: Ends, { rowsIn, lacksValues }: Parts<T>): boolean {
+  const rows = all.reduce((sum, part) => sum + rowsIn(part), 0)
+  if (rows !== ends.sets.length * ends.rows) return false
+  return !ends.needsValues || !all.some(lacksValues)
 }
 
 function endsOf(environment: Environment, select: ResolvedSelect, options: RunOptions): Ends | null {

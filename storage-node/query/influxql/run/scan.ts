@@ -109,9 +109,20 @@ export function pointsOf(
   return points
 }
 
+/** Whether a point passes its series' condition. */
+export function passes({ columns }: Block, { filter, conditions }: SeriesPlan, row: number): boolean {
+  const lookup = (name: string): Scalar => {
+    const access = conditions.get(name)
+    if (access === undefined) return null
+    return 'value' in access ? access.value : valueAt(columns[access.column], row, access.cast)
+  }
+  return filter === null || holds(filter, lookup, inWhere)
+}
+
 export const inWhere = { floatDivision: false, math: true } as const
 
-function hasField(aux: readonly Access[], columns: Block['columns'], row: number): boolean {
+/** Whether the point has a field among those that come along. */
+export function hasField(aux: readonly Access[], columns: Block['columns'], row: number): boolean {
   return aux.some((access) => 'column' in access && isPresent(columns[access.column], row))
 }
 

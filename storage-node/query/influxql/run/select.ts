@@ -6,8 +6,10 @@ import type { ResolvedSelect, ResolvedSource } from '../resolve.ts'
 import { castTo, compareText, isOfType, type Scalar } from '../scalar.ts'
 import { refsOf } from '../walk.ts'
 import { CallBuilder } from './calls.ts'
+import { planColumns, readColumns } from './columns.ts'
 import { readEnds } from './ends.ts'
 import type { Environment } from './environment.ts'
+import type { GroupTables } from './group-tables.ts'
 import { mergeSorted } from './merge.ts'
 import { carriedTags, optionsOf, optionsOfSubquery, type RunOptions } from './options.ts'
 import type { Point } from './point.ts'
@@ -21,22 +23,58 @@ const selectors = new Set(['first', 'last', 'min', 'max', 'percentile', 'sample'
 
 /** Runs a SELECT: its rows by series, each series by time. */
 export function runSelect(environment: Environment, select: ResolvedSelect): Rows {
-  return readEnds(environment, select, optionsOf(select), (options) => openRows(environment, select, options))
+  return readEnds(environment, select, optionsOf(select), {
+    open: (options) => openRows(environment, select, options),
+    rowsIn: (rows) => rows.length,
+    lacksValues: (rows) => rows.some(({ values }) => values.includes(null) || values.includes(undefined)),
+  })
+}
+
+/** The same column by column, for a SELECT that allows it; otherwise null. @param maxRows of a table */
+export function runColumns(
+  environment: Environment,
+  select: ResolvedSelect,
+  maxRows: number,
+): GroupTables | null {
+  const options = optionsOf(select)
+  const { exprs, aux, symbols } = symbolsOf(select)
+  const plan = planColumns(select, { ...options, aux }, exprs, symbols)
+  if (plan === null) return null
+  return readEnds(environment, select, options, {
+    open: (bounds) => readColumns(environment, plan, { ...bounds, aux }, maxRows),
+    rowsIn: ({ table }) => table.length,
+    lacksValues: () => false,
+  })
 }
 
 function openRows(environment: Environment, select: ResolvedSelect, given: RunOptions): Rows {
+  const { table, exprs, aux, symbols } = symbolsOf(select)
+  const options = { ...given, aux }
+  const sources =
+    table.calls.length === 0
+      ? rawSource(environment, select, options, symbols)
+      : callSources(environment, select, options, table, symbols)
+  return joinRows(sources, { exprs, fill: select.fill, ascending: options.ascending })
+}
+
+/** What the fields are made of: with functions, and with variables, which come in the order of `aux`. */
+function symbolsOf(select: ResolvedSelect): {
+  readonly table: SymbolTable
+  readonly exprs: readonly Expr[]
+  readonly aux: readonly VarRef[]
+  readonly symbols: readonly Symbol[]
+} {
   const table = new SymbolTable()
   const exprs = columnFields(select.fields).map((field) => table.map(field))
   const brought = [...table.refs].sort(
     (a, b) => compareText(a.ref.name, b.ref.name) || compareTypes(a.ref.type, b.ref.type),
   )
-  const aux = brought.map(({ symbol }) => symbol)
-  const options = { ...given, aux: brought.map(({ ref }) => ref) }
-  const sources =
-    table.calls.length === 0
-      ? rawSource(environment, select, options, aux)
-      : callSources(environment, select, options, table, aux)
-  return joinRows(sources, { exprs, fill: select.fill, ascending: options.ascending })
+  return {
+    table,
+    exprs,
+    aux: brought.map(({ ref }) => ref),
+    symbols: brought.map(({ symbol }) => symbol),
+  }
 }
 
 function rawSource(

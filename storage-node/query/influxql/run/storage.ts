@@ -1,4 +1,4 @@
-import type { Block, Column, MeasurementSchema } from '../../../engine/reader.ts'
+import type { Block, Column, FieldType, MeasurementSchema } from '../../../engine/reader.ts'
 import type { DataType, VarRef } from '../ast.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { BlockFeed } from './block-feed.ts'
@@ -29,11 +29,57 @@ export interface MeasurementRead {
   close(): Promise<void>
 }
 
+/** The same before it is made into points. */
+export interface PreparedRead {
+  readonly type: FieldType
+  readonly sets: readonly TagSet[]
+  /** In the order of the sets and their series. */
+  readonly plans: readonly (readonly SeriesPlan[])[]
+  /** The names of the blocks' columns. */
+  readonly fields: readonly string[]
+  readonly feed: BlockFeed
+}
+
 /**
  * Prepares to read a field, or with null all fields that come along.
  * @param series the direction in which series are read and ordered, which selectors choose for themselves
  * @returns null when the measurement has no such field or no series can match
  */
+export function prepareRead(
+  environment: Environment,
+  source: BoundMeasurement,
+  schema: MeasurementSchema,
+  ref: VarRef | null,
+  options: RunOptions,
+  ascendingSeries = options.ascending,
+): PreparedRead | null {
+  const type = ref === null ? 'float' : typeOfField(schema, ref)
+  if (type === null || ref?.type === 'tag') return null
+  const all = environment.reader.series(source.databaseId, schema.name)
+  const inOrder = tagSetsOf(all, schema, { ...options, maxSeries: environment.maxSeries })
+  if (inOrder.length === 0) return null
+  const fields = new FieldList(schema)
+  const main = ref === null ? null : fields.field(ref)
+  const sets =
+    ascendingSeries === options.ascending
+      ? inOrder
+      : inOrder.map((set) => ({ ...set, series: set.series.toReversed() }))
+  const plans = sets.map((set) =>
+    set.series.map((one) => planSeries(one, fields, main, options.aux, carriedTags(options))),
+  )
+  const feed = new BlockFeed(environment, {
+    databaseId: source.databaseId,
+    retentionPolicy: source.retentionPolicy,
+    measurement: schema.name,
+    seriesIds: sets.flatMap((set) => set.series.map((one) => one.series.id)),
+    fields: fields.names,
+    matching: comparisonsIn(options.condition, schema),
+    ...rangeOf(options),
+  })
+  return { type, sets, plans, fields: fields.names, feed }
+}
+
+/** The same as `prepareRead`, made into points. */
 export function readMeasurement(
   environment: Environment,
   source: BoundMeasurement,
@@ -42,33 +88,13 @@ export function readMeasurement(
   options: RunOptions,
   ascendingSeries = options.ascending,
 ): MeasurementRead | null {
-  const type = ref === null ? 'float' : typeOfField(schema, ref)
-  if (type === null || ref?.type === 'tag') return null
-  const all = environment.reader.series(source.databaseId, schema.name)
-  const sets = tagSetsOf(all, schema, { ...options, maxSeries: environment.maxSeries })
-  if (sets.length === 0) return null
-  const fields = new FieldList(schema)
-  const main = ref === null ? null : fields.field(ref)
-  const ordered =
-    ascendingSeries === options.ascending
-      ? sets
-      : sets.map((set) => ({ ...set, series: set.series.toReversed() }))
-  const plans = ordered.map((set) =>
-    set.series.map((one) => planSeries(one, fields, main, options.aux, carriedTags(options))),
-  )
-  const feed = new BlockFeed(environment, {
-    databaseId: source.databaseId,
-    retentionPolicy: source.retentionPolicy,
-    measurement: schema.name,
-    seriesIds: ordered.flatMap((set) => set.series.map((one) => one.series.id)),
-    fields: fields.names,
-    matching: comparisonsIn(options.condition, schema),
-    ...rangeOf(options),
-  })
+  const read = prepareRead(environment, source, schema, ref, options, ascendingSeries)
+  if (read === null) return null
+  const { type, sets, plans, feed } = read
   return {
     type,
     reduced: false,
-    sets: ordered.map((set, s) => ({
+    sets: sets.map((set, s) => ({
       set,
       series: set.series.map(
         (one, i) => new StoredSeries(environment, feed, one.series.id, plans[s]![i]!, ascendingSeries),
@@ -143,7 +169,7 @@ class StoredSeries implements SeriesRead {
 /** Strings are counted by their references and a few letters. */
 const stringBytes = 40
 
-function blockBytes({ times, columns }: Block): number {
+export function blockBytes({ times, columns }: Block): number {
   return columns.reduce((bytes, column) => bytes + columnBytes(column), times.byteLength)
 }
 
