@@ -9,7 +9,7 @@ export interface Shares {
   readonly refuseBytes: number
   /** What may wait for the log at a time, unless it is one batch. */
   readonly waitingBytes: number
-  readonly queryProcess: Pick<Settings, 'memoryLimitBytes' | 'blockCacheBytes' | 'threads'>
+  readonly queryProcess: Pick<Settings, 'memoryLimitBytes' | 'blockCacheBytes' | 'heapBytes' | 'threads'>
 }
 
 /**
@@ -21,6 +21,7 @@ export interface Shares {
  * | both at one time                                                  | 436 MiB |
  */
 export function shares(memoryLimitBytes: number): Shares {
+  const blockCacheBytes = memoryLimitBytes / 8
   return {
     flushBytes: Math.max(8 * mebibyte, memoryLimitBytes / 16),
     refuseBytes: Math.max(24 * mebibyte, (memoryLimitBytes * 3) / 16),
@@ -28,7 +29,9 @@ export function shares(memoryLimitBytes: number): Shares {
     queryProcess: {
       // DuckDB does not work well with less than about 100 MB a thread.
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),
-      blockCacheBytes: memoryLimitBytes / 8,
+      blockCacheBytes,
+      // V8 lets buffers that nobody needs pile up in proportion to this. Blocks of strings lie in it.
+      heapBytes: blockCacheBytes + 48 * mebibyte,
       threads: memoryLimitBytes >= 1024 * mebibyte ? 2 : 1,
     },
   }

@@ -43,6 +43,16 @@ const defaultIdleMs = 60_000
 const maxJobs = 64
 
 /**
+ * What was freed goes back to the system: Node.js has one allocator, DuckDB another, and as they come both keep what a
+ * large read has left behind.
+ */
+const allocators = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  DUCKDB_JE_MALLOC_CONF: 'narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0',
+}
+
+/**
  * The query process as seen by the engine: forked when first needed, ended when idle, forked again after it died.
  * A job that was under way when it died fails; nothing else is harmed.
  */
@@ -199,10 +209,14 @@ export class QueryProcess {
     const { program, settings, log } = this.#options
     const child = fork(program, [], {
       serialization: 'advanced',
-      execArgv: [],
+      execArgv: [
+        `--max-old-space-size=${Math.floor(settings.heapBytes / 1_048_576)}`,
+        // Columns are buffers outside the heap, of which those that died young wait until this room is full.
+        '--max-semi-space-size=1',
+      ],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       // Nothing of the engine's own environment is its business.
-      env: { [settingsVariable]: JSON.stringify(settings) },
+      env: { ...allocators, [settingsVariable]: JSON.stringify(settings) },
     })
     this.#alive.add(child)
     child.on('message', (message) => {

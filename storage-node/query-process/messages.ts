@@ -95,5 +95,7 @@ export interface Settings {
   readonly memoryLimitBytes: number
   /** Of blocks that are kept for the next read. */
   readonly blockCacheBytes: number
+  /** The process is forked with it: of its JavaScript, strings of blocks among it. */
+  readonly heapBytes: number
   readonly threads: number
 }

@@ -1,26 +1,14 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { version } from '../../common/version.ts'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
-import { bundleProgram } from '../../scripts/image-programs.ts'
+import { imageForm } from '../support/image-form.ts'
 import { freePort, type ServerKind } from './server.ts'
 import { untilStable } from './settle.ts'
 
-const root = join(import.meta.dirname, '../..')
-
-/** Our storage node, bundled as its image holds it. @param folder where the programs go */
+/** Our storage node, bundled and started as its image starts it. @param folder where the programs go */
 export async function holdfast(folder: string): Promise<ServerKind> {
-  const program = join(folder, 'storage-node.js')
-  const queryProcess = join(folder, 'query-process.js')
-  await mkdir(folder, { recursive: true })
-  for (const [path, source] of [
-    [program, 'storage-node/main.ts'],
-    [queryProcess, 'storage-node/query-process/main.ts'],
-  ] as const)
-    await writeFile(path, (await bundleProgram({ name: 'bench', source, bans: [] })).code)
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
-  const extension = await ensureDuckdbExtension()
+  const { command, environment } = await imageForm('storage-node', folder)
+  const [program, ...args] = command
   return {
     name: 'holdfast',
     title: 'Holdfast',
@@ -35,9 +23,9 @@ export async function holdfast(folder: string): Promise<ServerKind> {
       const limit = settings.memoryLimitBytes
       const metricsPort = await freePort()
       return {
-        program: process.execPath,
+        program: program!,
         args: [
-          program,
+          ...args,
           '--data',
           join(data, 'data'),
           '--listen',
@@ -49,8 +37,7 @@ export async function holdfast(folder: string): Promise<ServerKind> {
         ],
         metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
         env: {
-          HOLDFAST_DUCKDB_EXTENSION: extension,
-          HOLDFAST_QUERY_PROCESS: queryProcess,
+          ...environment,
           ...(limit === null ? {} : { HOLDFAST_MEMORY_LIMIT_BYTES: String(limit) }),
         },
       }

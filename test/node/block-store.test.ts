@@ -100,6 +100,7 @@ test.each([
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 512 * 1_048_576,
     blockCacheBytes: 0,
+    heapBytes: 64 * 1024 * 1024,
     threads: 2,
   })
   const path = join(folder.path, 'a.parquet')
@@ -126,6 +127,7 @@ test('rows that are not in order are refused, whatever is asked of them', async 
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 128 * 1_048_576,
     blockCacheBytes: 0,
+    heapBytes: 64 * 1024 * 1024,
     threads: 1,
   })
   const path = join(folder.path, 'a.parquet')

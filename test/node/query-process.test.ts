@@ -35,6 +35,7 @@ const settings = async () => ({
   extensionPath: await ensureDuckdbExtension(),
   memoryLimitBytes: 128 * 1024 * 1024,
   blockCacheBytes: 16 * 1024 * 1024,
+  heapBytes: 64 * 1024 * 1024,
   threads: 1,
 })
 
