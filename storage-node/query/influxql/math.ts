@@ -26,7 +26,7 @@ const unary: Readonly<Record<string, (x: number) => number>> = {
   exp: Math.exp,
   ln: Math.log,
   log2,
-  log10: (x) => log2(x) * (Math.LN2 / Math.LN10),
+  log10: (x) => Math.log(x) * Math.LOG10E,
   sqrt: Math.sqrt,
 }
 const binary: Readonly<Record<string, (x: number, y: number) => number>> = {

@@ -89,7 +89,7 @@ async function* runStatement(
       yield* oneBySeries(statementId, show.showTagValues(statement, context))
       return
     case 'show field keys':
-      yield* linked(statementId, show.showFieldKeys(statement, context))
+      yield* linked(statementId, show.showFieldKeys(statement, context), context.chunkSize)
       return
     case 'show databases':
       yield success(statementId, show.showDatabases(context))
@@ -101,10 +101,10 @@ async function* runStatement(
       yield success(statementId, show.showMeasurements(statement, context))
       return
     case 'show series':
-      yield success(statementId, await show.showSeries(statement, context))
+      yield* linked(statementId, await show.showSeries(statement, context), context.chunkSize)
       return
     case 'show cardinality':
-      yield* linked(statementId, show.showCardinality(statement, context))
+      yield* linked(statementId, show.showCardinality(statement, context), context.chunkSize)
       return
     // As in InfluxDB 1.8, of these only DELETE says nothing of GET.
     case 'delete':
@@ -128,11 +128,19 @@ function* oneBySeries(statementId: number, all: readonly ResultSeries[]): Genera
   for (const series of all) yield success(statementId, [series])
 }
 
-/** A part for each series, each but the last of which promises another. */
-function* linked(statementId: number, all: readonly ResultSeries[]): Generator<StatementResult> {
+/** Parts for each series, cut at the chunk size, each but the last of which promises another. */
+function* linked(
+  statementId: number,
+  all: readonly ResultSeries[],
+  chunkSize: number,
+): Generator<StatementResult> {
   if (all.length === 0) yield success(statementId, [])
   for (const [i, series] of all.entries()) {
-    yield { ...success(statementId, [series]), partial: i < all.length - 1 }
+    for (let from = 0; from < series.rows.length; from += chunkSize) {
+      const partial = from + chunkSize < series.rows.length
+      const part = { ...series, rows: series.rows.slice(from, from + chunkSize), partial }
+      yield { ...success(statementId, [part]), partial: partial || i < all.length - 1 }
+    }
   }
 }
 

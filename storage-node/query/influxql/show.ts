@@ -3,14 +3,15 @@ import type { MeasurementSchema, Series } from '../../engine/reader.ts'
 import type { ResultSeries, Value } from '../result.ts'
 import { maxTimeNs, minTimeNs } from '../time.ts'
 import type { Expr, ShowStatement, Source, TagKeyClause } from './ast.ts'
-import { hasTime, splitCondition, statementError } from './condition.ts'
+import { sinceGoTruncate } from './compile-dimensions.ts'
+import { hasTime, splitCondition, statementError, type TimeRange } from './condition.ts'
 import type { QueryContext, QueryDatabase } from './context.ts'
 import { formatGoDuration } from './duration.ts'
 import { reduceNothing } from './reduce.ts'
 import { compareText } from './scalar.ts'
 import { bindMeasurement, requireDatabase } from './schema.ts'
 import { seriesKey } from './series-key.ts'
-import { filterSeries } from './series-filter.ts'
+import { matchesWhole } from './series-filter.ts'
 import {
   both,
   isSystemName,
@@ -133,7 +134,7 @@ function seriesWhere(
   return schemas.flatMap((schema) =>
     inventory
       .seriesOf(schema)
-      .filter((series) => filterSeries(condition, series, schema).matches)
+      .filter((series) => matchesWhole(condition, series, schema))
       .toSorted((a, b) => compareText(seriesKey(a), seriesKey(b))),
   )
 }
@@ -204,8 +205,9 @@ async function withPoints(
 export function showTagKeys(statement: Of<'show tag keys'>, context: QueryContext): readonly ResultSeries[] {
   const database = requireDatabase(context, statement.database)
   const inventory = inventoryOf(context, database)
-  const { names, filter } = tagConditions(withSources(statement.sources, statement.condition), context)
-  return measurementsWhere(names, inventory).flatMap((schema) => {
+  const { names, filter, range } = tagConditions(withSources(statement.sources, statement.condition), context)
+  const schemas = measurementsWhere(names, inventory)
+  return measurementsDuring(range, schemas, context, database).flatMap((schema) => {
     const keys = [...schema.tagKeys].sort(compareText)
     const present =
       filter === null ? keys : keys.filter((key) => tagValues(key, filter, schema, inventory).length > 0)
@@ -222,17 +224,43 @@ export function showTagKeys(statement: Of<'show tag keys'>, context: QueryContex
   })
 }
 
-/** Divides a condition into what it says of measurements and what it says of tags. Time plays no part. */
+/** Divides a condition into what it says of measurements, of tags and of time. */
 function tagConditions(
   all: Expr | null,
   context: QueryContext,
-): { readonly names: Expr | null; readonly filter: Expr | null; readonly whole: Expr | null } {
-  const { condition } = splitCondition(all, { ...reduceNothing, nowNs: context.nowNs })
+): {
+  readonly names: Expr | null
+  readonly filter: Expr | null
+  readonly whole: Expr | null
+  readonly range: TimeRange
+} {
+  const { condition, range } = splitCondition(all, { ...reduceNothing, nowNs: context.nowNs })
   return {
+    range,
     whole: condition,
     names: onlyComparisonsOf(condition, (name) => name === '_name'),
     filter: onlyComparisonsOf(condition, (name) => !isSystemName(name)),
   }
+}
+
+/** Those with points in the shards of a range: tags are not looked up by single points, as in InfluxDB 1.x. */
+function measurementsDuring(
+  { minNs, maxNs }: TimeRange,
+  schemas: readonly MeasurementSchema[],
+  { reader }: QueryContext,
+  { id, retentionPolicies }: QueryDatabase,
+): readonly MeasurementSchema[] {
+  if (minNs === null && maxNs === null) return schemas
+  return schemas.filter(({ name }) =>
+    retentionPolicies.some((policy) => {
+      const stored = reader.timeRange?.(id, policy.name, name)
+      if (!stored) return stored === undefined
+      const shardNs = BigInt(policy.shardDurationNs)
+      const fromNs = stored.minTimeNs - sinceGoTruncate(stored.minTimeNs, shardNs)
+      const endNs = stored.maxTimeNs - sinceGoTruncate(stored.maxTimeNs, shardNs) + shardNs
+      return (maxNs === null || fromNs <= maxNs) && (minNs === null || endNs > minNs)
+    }),
+  )
 }
 
 function tagValues(
@@ -243,7 +271,7 @@ function tagValues(
 ): readonly string[] {
   const values = inventory
     .seriesOf(schema)
-    .filter((series) => filterSeries(filter, series, schema).matches)
+    .filter((series) => matchesWhole(filter, series, schema))
     .flatMap((series) => series.tags.get(key) ?? [])
   return [...new Set(values)].sort(compareText)
 }
@@ -283,8 +311,9 @@ export function tagValuesByMeasurement(
   const inventory = inventoryOf(context, database)
   const byKey = keyCondition(key)
   const own = statement.condition === null ? byKey : both(statement.condition, byKey)
-  const { names, filter, whole } = tagConditions(withSources(statement.sources, own), context)
-  return measurementsWhere(names, inventory).map((schema) => {
+  const { names, filter, whole, range } = tagConditions(withSources(statement.sources, own), context)
+  const schemas = measurementsWhere(names, inventory)
+  return measurementsDuring(range, schemas, context, database).map((schema) => {
     const keys = [...(tagKeysWhere(whole!, schema.tagKeys) ?? [])].sort(compareText)
     const values = keys.flatMap((tag) =>
       tagValues(tag, filter, schema, inventory).map((value): readonly [string, string] => [tag, value]),

@@ -1,7 +1,8 @@
 import { AppError } from '../../../common/errors.ts'
 import type { Reader } from '../../engine/reader.ts'
+import { queryRequestOf } from '../../http/v1/query-request.ts'
 import { encodeCsv, encodeCsvError } from '../encode/csv.ts'
-import { encodeJson, encodeJsonError, type Epoch } from '../encode/json.ts'
+import { encodeJson, encodeJsonError } from '../encode/json.ts'
 import type { CatalogCommands, QueryContext } from '../influxql/context.ts'
 import { HeldBytes } from '../held-bytes.ts'
 import { parseQuery, runQuery } from '../influxql/query.ts'
@@ -68,17 +69,11 @@ export async function answer(
   { q, parameters = {}, csv = false }: TestRequest,
 ): Promise<{ readonly status: number; readonly body: string }> {
   const pretty = parameters['pretty'] === 'true'
-  const chunked = parameters['chunked'] === 'true'
-  const context = contextOf(reader, {
-    database: parameters['db'] ?? 'd',
-    retentionPolicy: parameters['rp'] ?? null,
-    ...(chunked && parameters['chunk_size'] !== undefined
-      ? { chunkSize: Number(parameters['chunk_size']) }
-      : {}),
-  })
   try {
-    const results = runQuery(parseQuery(q, parametersOf(parameters['params'])), context)
-    const epoch = epochOf(parameters['epoch'])
+    const asked = queryRequestOf(new URLSearchParams({ db: 'd', ...parameters, q }), null)
+    const { database, retentionPolicy, chunkSize, epoch, chunked } = asked
+    const context = contextOf(reader, { database, retentionPolicy, chunkSize })
+    const results = runQuery(parseQuery(asked.text, asked.parameters), context)
     const bytes = csv
       ? encodeCsv(results, { epoch }, context.endTurn)
       : encodeJson(results, { epoch, pretty, chunked }, context.endTurn)
@@ -90,20 +85,4 @@ export async function answer(
     const body = csv ? encodeCsvError(error.message) : encodeJsonError(error.message, pretty)
     return { status: 400, body: Buffer.from(body).toString() }
   }
-}
-
-function epochOf(text: string | undefined): Epoch {
-  if (text === undefined) return null
-  return ['u', 'ms', 's', 'm', 'h'].includes(text) ? (text as Epoch) : 'ns'
-}
-
-/** Numbers with a point are floats, others integers. */
-function parametersOf(text: string | undefined): Record<string, unknown> {
-  const exact = (text ?? '{}').replaceAll(/(?<=:)-?\d+(?=[,}])/g, '{"$integer":"$&"}')
-  const parsed = JSON.parse(exact, (_key, value: unknown) =>
-    value !== null && typeof value === 'object' && '$integer' in value
-      ? BigInt(String(value.$integer))
-      : value,
-  ) as Record<string, unknown> | null
-  return parsed ?? {}
 }
