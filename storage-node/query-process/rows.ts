@@ -54,7 +54,6 @@ export function appendRows(appender: DuckDBAppender, types: readonly DuckDBType[
     }
     appender.appendDataChunk(chunk)
   }
-  appender.flushSync()
 }
 
 function copyValidity(vector: duckdb.Vector, present: Uint8Array, from: number, count: number): void {

@@ -19,18 +19,6 @@ export function createTable(name: string, columns: readonly NamedColumn[]): stri
   return `CREATE TABLE ${name} (${list.join(', ')})`
 }
 
-/**
- * Asks, for each float column, whether all its values are whole numbers that an INTEGER holds without loss. Minus zero
- * is not one of them.
- */
-export function wholeNumbers(table: string, columns: readonly string[]): string {
-  const tests = columns.map(
-    (name) =>
-      `coalesce(bool_and(${name} = trunc(${name}) AND abs(${name}) <= 2147483647 AND NOT (${name} = 0 AND signbit(${name}))), false)`,
-  )
-  return `SELECT ${tests.join(', ')} FROM ${table}`
-}
-
 /** Without strings the dictionary is off: it costs more than it saves for times and numbers. */
 export function copyToParquet(
   table: string,
