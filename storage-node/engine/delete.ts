@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
+import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
-import { TableBuffer } from '../buffer/table-buffer.ts'
-import { copyRows, finishVector, newVector } from '../buffer/vector.ts'
+import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
-import type { BatchColumn } from '../line-protocol/batch.ts'
 import { areaOf, simplified } from './deleted-areas.ts'
+import { prepareRows, remainder, type PreparedRows } from './kept-rows.ts'
 import type { DeleteRecord } from './record.ts'
 import { allTables, type Buffers, type StoredDatabase } from './stored-database.ts'
 import { everyTimeNs, hasSeries, runsOf, touches, type DeletedArea, type Tombstone } from './tombstones.ts'
@@ -58,27 +58,53 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
   return { kind: 'delete', ...parts, series }
 }
 
+export interface PendingDeletesOptions {
+  readonly store: Pick<FileStore, 'tombstones' | 'files'>
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  /** What may be copied of the buffers beside them. */
+  readonly maxCopiedBytes: number
+}
+
+type Append = (record: DeleteRecord, prepared: PreparedRows) => Promise<unknown>
+
+/** A delete of more than this part of what may be copied is prepared; of less it takes no time. */
+const smallPart = 1 / 16
+
 /** Deletes on their way into the log, within what a manifest may hold and what a read of one file may have to leave out. */
 export class PendingDeletes {
-  readonly #store: Pick<FileStore, 'tombstones' | 'files'>
+  readonly #options: PendingDeletesOptions
   readonly #waiting = new Set<DeleteRecord>()
+  /** One at a time has a copy of what it leaves. */
+  #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(store: Pick<FileStore, 'tombstones' | 'files'>) {
-    this.#store = store
+  constructor(options: PendingDeletesOptions) {
+    this.#options = options
   }
 
   /** @throws AppError unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room */
-  async add(record: DeleteRecord, append: (record: DeleteRecord) => Promise<unknown>): Promise<void> {
-    const { tombstones, files } = this.#store
+  async add(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<void> {
+    const { tombstones, files } = this.#options.store
     const others = [...tombstones, ...[...this.#waiting].map(asTombstone)]
     if (others.length >= maxTombstones || runsIn([...others, record]) > maxRuns) throw tooMany()
     this.#waiting.add(record)
     try {
       if (await overloadsFile(files, others, asTombstone(record))) throw tooMany()
-      await append(record)
+      const bytes = bufferedTables(database, record).reduce((sum, table) => sum + table.bytes, 0)
+      if (bytes <= smallPart * this.#options.maxCopiedBytes) await append(record, new Map())
+      else await this.#appendPrepared(database, record, append)
     } finally {
       this.#waiting.delete(record)
     }
+  }
+
+  #appendPrepared(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<unknown> {
+    const done = this.#turn.then(async () => {
+      const { clock, maxCopiedBytes: maxBytes } = this.#options
+      const tables = bufferedTables(database, record)
+      return append(record, await prepareRows(tables, record, { clock, maxBytes }))
+    })
+    this.#turn = done.catch(() => undefined)
+    return done
   }
 }
 
@@ -124,12 +150,13 @@ export function applyDelete(
   store: Pick<FileStore, 'addTombstone'>,
   record: DeleteRecord,
   position: number,
+  prepared: PreparedRows = new Map(),
 ): void {
   const { kind: _, ...tombstone } = record
   store.addTombstone({ ...tombstone, position })
   if (!database) return
-  if (database.frozen) deleteRows(database.frozen, record)
-  deleteRows(database.active, record)
+  if (database.frozen) deleteRows(database.frozen, record, prepared)
+  deleteRows(database.active, record, prepared)
   const { catalog } = database
   const isEverything =
     record.retentionPolicy === null &&
@@ -139,85 +166,25 @@ export function applyDelete(
   catalog.dropSeries(record.measurement, (id) => hasSeries(record.series, id), position)
 }
 
-function deleteRows(buffers: Buffers, record: DeleteRecord): void {
-  for (const { retentionPolicy, measurement, table } of allTables(buffers)) {
-    if (record.retentionPolicy !== null && record.retentionPolicy !== retentionPolicy) continue
-    if (record.measurement !== null && record.measurement !== measurement) continue
-    const kept = keptRows(table, record)
-    if (kept.length === 2 && kept[0] === 0 && kept[1] === table.rowCount) continue
+function deleteRows(buffers: Buffers, record: DeleteRecord, prepared: PreparedRows): void {
+  for (const { retentionPolicy, measurement, table } of tablesOf(buffers, record)) {
+    const left = remainder(table, record, prepared)
+    if (left === table) continue
     const tables = buffers.get(retentionPolicy)!
     // A read under way and a flush go on with the rows that they began with: those do not change.
-    if (kept.length > 0) tables.set(measurement, copyOf(table, kept))
+    if (left) tables.set(measurement, left)
     else tables.delete(measurement)
   }
 }
 
-/** @returns runs of rows that stay: where one begins, where it ends, and so on */
-function keptRows({ series, times, rowCount }: TableBuffer, record: DeleteRecord): number[] {
-  const { minTimeNs, maxTimeNs } = record
-  const anyTime = minTimeNs === everyTimeNs.minTimeNs && maxTimeNs === everyTimeNs.maxTimeNs
-  const kept: number[] = []
-  let isOpen = false
-  let lastId = -1
-  let isNamed = false
-  for (let row = 0; row < rowCount; row++) {
-    if (series[row] !== lastId) {
-      lastId = series[row]!
-      isNamed = hasSeries(record.series, lastId)
-    }
-    const stays = !isNamed || !(anyTime || (times[row]! >= minTimeNs && times[row]! <= maxTimeNs))
-    if (stays !== isOpen) kept.push(row)
-    isOpen = stays
-  }
-  if (isOpen) kept.push(rowCount)
-  return kept
-}
+const bufferedTables = ({ frozen, active }: StoredDatabase, record: DeleteRecord): TableBuffer[] =>
+  [...tablesOf(frozen, record), ...tablesOf(active, record)].map(({ table }) => table)
 
-/** @param kept runs of rows, at least one */
-function copyOf(table: TableBuffer, kept: readonly number[]): TableBuffer {
-  let rowCount = 0
-  for (let k = 0; k < kept.length; k += 2) rowCount += kept[k + 1]! - kept[k]!
-  const seriesOfRow = new Uint32Array(rowCount)
-  const times = new BigInt64Array(rowCount)
-  eachRun(kept, (from, end, to) => {
-    seriesOfRow.set(table.series.subarray(from, end), to)
-    times.set(table.times.subarray(from, end), to)
-  })
-  const numbers: number[] = []
-  const columns: BatchColumn[] = []
-  for (const number of table.fields) {
-    const all = table.column(number)!
-    const vector = newVector(all.type, rowCount)
-    eachRun(kept, (from, end, to) => copyRows(all, from, vector, to, end - from))
-    const column = finishVector(vector, rowCount)
-    if (!column) continue
-    numbers.push(number)
-    columns.push({ ...column, name: '' })
-  }
-  const ids = numberSeries(seriesOfRow)
-  const copy = new TableBuffer()
-  copy.append({ measurement: '', rowCount, series: [], seriesOfRow, times, columns }, ids, numbers, null)
-  return copy
-}
-
-/** Puts an index in the place of each series id. @returns the ids, found by their indexes */
-function numberSeries(seriesOfRow: Uint32Array): Uint32Array {
-  const indexes = new Map<number, number>()
-  for (const [row, id] of seriesOfRow.entries()) {
-    let index = indexes.get(id)
-    if (index === undefined) {
-      index = indexes.size
-      indexes.set(id, index)
-    }
-    seriesOfRow[row] = index
-  }
-  return Uint32Array.from(indexes.keys())
-}
-
-function eachRun(runs: readonly number[], visit: (from: number, end: number, to: number) => void): void {
-  let to = 0
-  for (let k = 0; k < runs.length; k += 2) {
-    visit(runs[k]!, runs[k + 1]!, to)
-    to += runs[k + 1]! - runs[k]!
-  }
+/** Those in which the delete may have something to delete. */
+function tablesOf(buffers: Buffers | null, { retentionPolicy, measurement }: DeleteRecord) {
+  return [...allTables(buffers)].filter(
+    (each) =>
+      (retentionPolicy === null || retentionPolicy === each.retentionPolicy) &&
+      (measurement === null || measurement === each.measurement),
+  )
 }

@@ -16,6 +16,7 @@ import { Compactor } from './compactor.ts'
 import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { flushFailed, writeFreeze, type Freeze } from './flush.ts'
+import type { PreparedRows } from './kept-rows.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
 import { aggregatePoints, readPoints, timeRangeOf, type Readable } from './open-read.ts'
@@ -87,7 +88,8 @@ export class Engine implements Reader {
       clock: options.clock,
       log: options.log,
     })
-    this.#deletes = new PendingDeletes(store)
+    const maxCopiedBytes = this.#shares.flushBytes
+    this.#deletes = new PendingDeletes({ store, clock: options.clock, maxCopiedBytes })
     const alone = (work: () => Promise<void>) => this.#alone(work)
     this.#compactor = new Compactor(options, store, this.#queryProcess, this.#diskGuard, alone)
   }
@@ -182,7 +184,7 @@ export class Engine implements Reader {
     this.#damage.requireNone()
     const database = this.#databases.get(request.databaseId)
     const record = database && deleteRecord(database, request)
-    if (record) await this.#deletes.add(record, (each) => this.#append(each))
+    if (record) await this.#deletes.add(database, record, (each, prepared) => this.#append(each, prepared))
   }
 
   /** Deletes all data of a database, attached or not; durable when it resolves. */
@@ -272,12 +274,12 @@ export class Engine implements Reader {
     }
   }
 
-  async #append(record: LogRecord): Promise<WriteOutcome> {
-    return this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record))
+  async #append(record: LogRecord, prepared?: PreparedRows): Promise<WriteOutcome> {
+    return this.#log.append(encodeLogRecord(record), (position) => this.#apply(position, record, prepared))
   }
 
   /** What a durable record does; nothing else changes data. */
-  #apply(position: number, record: LogRecord): WriteOutcome {
+  #apply(position: number, record: LogRecord, prepared?: PreparedRows): WriteOutcome {
     if (record.kind === 'delete-database') {
       this.#databases.delete(record.databaseId)
       this.#store.deleteDatabase(record.databaseId, position)
@@ -285,7 +287,7 @@ export class Engine implements Reader {
     }
     this.#oldestUnflushedMs ??= this.#options.clock.monotonicMs()
     if (record.kind === 'delete') {
-      applyDelete(this.#databases.get(record.databaseId), this.#store, record, position)
+      applyDelete(this.#databases.get(record.databaseId), this.#store, record, position, prepared)
       return noOutcome
     }
     let database = this.#databases.get(record.databaseId)
