@@ -94,6 +94,7 @@ export function compareScalars(a: Scalar, b: Scalar): number {
 
 /** Order of UTF-8 bytes, which differs from that of UTF-16 units only beyond the surrogates. */
 export function compareText(a: string, b: string): number {
+  if (a === b) return 0
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const left = a.charCodeAt(i)

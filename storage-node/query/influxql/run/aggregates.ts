@@ -16,7 +16,7 @@ import { typeOfField } from './scan.ts'
 import { SharedFeed, type Consumer } from './shared-feed.ts'
 import { rangeOf, type MeasurementRead, type SeriesRead } from './storage.ts'
 import { batchSize, emptyPoints, type Holder, type Points } from './stream.ts'
-import { tagSetsOf, type TagSet } from './tag-sets.ts'
+import type { TagSet } from './tag-sets.ts'
 
 /** What a function needs of a window besides the number of its values. */
 const statistics: Readonly<Record<string, Statistic | null>> = {
@@ -36,6 +36,20 @@ interface Shared {
   readonly sets: readonly TagSet[]
   readonly measures: Map<string, Set<Statistic>>
   readonly feed: SharedFeed<SeriesWindows>
+  /** By the names of the tags that points carry, those of each series. */
+  readonly tags: Map<string, ReadonlyMap<number, Tags>>
+}
+
+function tagsOf({ sets, tags }: Shared, options: RunOptions): ReadonlyMap<number, Tags> {
+  const names = carriedTags(options)
+  const key = names.join('\0')
+  let known = tags.get(key)
+  if (known === undefined) {
+    const all = sets.flatMap(({ series }) => series)
+    known = new Map(all.map(({ series }) => [series.id, Tags.of(series.tags, names)]))
+    tags.set(key, known)
+  }
+  return known
 }
 
 /** The functions of one SELECT that the reader works out series by series, in one read for all of them. */
@@ -73,7 +87,7 @@ export class Aggregates {
     if (statistic !== null) wanted.add(statistic)
     const field = [...shared.measures.keys()].indexOf(ref.name)
     const consumer = shared.feed.consumer()
-    const form: PointForm = { call: name, type, schema, options }
+    const form: PointForm = { call: name, type, schema, options, tags: tagsOf(shared, options) }
     return {
       type,
       reduced: true,
@@ -101,16 +115,17 @@ export class Aggregates {
     const key = [databaseId, retentionPolicy, schema.name, interval.durationNs, startNs, endNs].join('\0')
     const known = this.#shared.get(key)
     if (known && !known.feed.isOpen) return known
-    const { reader, maxSeries, signal } = this.#environment
+    const { reader, signal } = this.#environment
     if (windowsOfSeries(reader, source, schema.name, options) > maxWindowsOfSeries) return null
-    const sets = tagSetsOf(reader.series(databaseId, schema.name), schema, { ...options, maxSeries })
+    const sets = this.#environment.tagSets(databaseId, schema, options)
     const series = sets.flatMap((set) => set.series)
     if (series.length === 0 || series.some(({ filter }) => filter !== null)) return null
     const seriesIds = series.map((one) => one.series.id)
     const measures: Shared['measures'] = new Map()
-    const shared = {
+    const shared: Shared = {
       sets,
       measures,
+      tags: new Map(),
       feed: new SharedFeed(seriesIds, () =>
         reader.aggregate!({
           databaseId,
@@ -135,6 +150,7 @@ interface PointForm {
   readonly type: FieldType
   readonly schema: MeasurementSchema
   readonly options: RunOptions
+  readonly tags: ReadonlyMap<number, Tags>
 }
 
 /** About what a window takes in memory, and each field's statistics of it. */
@@ -185,7 +201,7 @@ class SeriesOfWindows implements SeriesRead {
 
   *#pointsOf(windows: SeriesWindows): Generator<readonly Point[]> {
     const { options, schema } = this.#form
-    const tags = Tags.of(this.#series.tags, carriedTags(options))
+    const tags = this.#form.tags.get(this.#series.id)!
     const values = windows.fields[this.#field]!
     const count = windows.startsNs.length
     let batch: Point[] = []

@@ -1,3 +1,4 @@
+import { minTimeNs } from '../../time.ts'
 import type { Call, Expr, VarRef } from '../ast.ts'
 import type { ResolvedSource } from '../resolve.ts'
 import type { BoundMeasurement } from '../schema.ts'
@@ -7,6 +8,7 @@ import { fillWindows } from './fill.ts'
 import { numberOf, takesNumbers, windowFunction } from './functions.ts'
 import { mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
+import type { Point } from './point.ts'
 import { reduceWindows, transform } from './reduce-stream.ts'
 import { atWindowStart } from './shape.ts'
 import {
@@ -105,7 +107,7 @@ export class CallBuilder {
   #shape(call: Call, stream: Stream, options: RunOptions): Stream {
     const grouped = options.interval.durationNs !== 0n
     if (this.#selector && !grouped) return stream
-    const points = atWindowStart(stream.points, options)
+    const points = stream.atStarts ? stream.points : atWindowStart(stream.points, options)
     if (!grouped || options.fill.kind === 'none') return { ...stream, points }
     const fill =
       call.name === 'count' && options.fill.kind === 'null'
@@ -238,7 +240,7 @@ export class CallBuilder {
     }
     const onlyStored = streams.length === 1 && this.#sources.every((source) => source.kind === 'measurement')
     return onlyStored
-      ? { ...merged, points: again(call, merged.points) }
+      ? { ...first, points: again(call, merged.points) }
       : this.#reduce(resultsOf(call), merged, options)
   }
 
@@ -268,7 +270,9 @@ export class CallBuilder {
     const results = resultsOf(call)
     const perSet = windowFunction(results, perSeries.type)
     const reducing = { ...options, groupBy: carriedTags(options) }
+    const alone = reads.every(isAlone)
     const ofRead = (read: MeasurementRead): Points => {
+      if (alone) return closing(read, resultsAlone(call, read))
       const sets = read.sets.map(
         ({ series }) =>
           (): Points =>
@@ -277,7 +281,8 @@ export class CallBuilder {
       return closing(read, reduceWindows(concatenate(sets), reducing, perSet.create))
     }
     const points = concatenate(reads.map((read) => (): Points => again(call, ofRead(read))))
-    return { type: perSet.type, points: source.byRegex ? again(call, points) : points }
+    const atStarts = alone && !selectors.has(call.name) && startsAreSet(options)
+    return { type: perSet.type, points: source.byRegex ? again(call, points) : points, atStarts }
   }
 
   /** The windows of each series of a set, merged. @param create null when they are reduced already */
@@ -330,6 +335,28 @@ export class CallBuilder {
   }
 }
 
+/** The windows of each group are those of one series, worked out by the reader. */
+const isAlone = ({ reduced, sets }: MeasurementRead): boolean =>
+  reduced && sets.every(({ series }) => series.length === 1)
+
+/** What `reduceWindows` makes of windows that have one point each. */
+function resultsAlone(call: Call, { sets }: MeasurementRead): Points {
+  const points = concatenate(
+    sets.map(
+      ({ series }) =>
+        () =>
+          series[0]!.points(),
+    ),
+  )
+  return call.name === 'mean' ? mapPoints(points, (point) => withMean(point, 0)) : points
+}
+
+const selectors = new Set(['min', 'max', 'first', 'last'])
+
+/** Windows of all times, and those at the lowest time, show another time than that of their start. */
+const startsAreSet = ({ interval, startNs }: RunOptions): boolean =>
+  interval.durationNs > 0n && startNs - interval.durationNs > minTimeNs
+
 /** Counts of counts are summed. */
 function resultsOf(call: Call): Call {
   return call.name === 'count' ? { ...call, name: 'sum' } : call
@@ -338,10 +365,13 @@ function resultsOf(call: Call): Call {
 /** A mean of one mean: the same but for rounding. */
 function again(call: Call, points: Points): Points {
   if (call.name !== 'mean') return points
-  return mapPoints(points, (point) => {
-    const { aggregated, value } = point
-    return aggregated >= 2 ? { ...point, value: ((value as number) * aggregated) / aggregated } : point
-  })
+  return mapPoints(points, (point) => (point.aggregated >= 2 ? withMean(point, -0) : point))
+}
+
+/** @param zero what is added to: the sign of a zero is lost unless this one has it, too */
+function withMean({ name, tags, timeNs, value, aux, aggregated }: Point, zero: number): Point {
+  const weight = Math.max(aggregated, 1)
+  return { name, tags, timeNs, value: (zero + (value as number) * weight) / weight, aux, aggregated }
 }
 
 function unitOf(call: Call, otherwise: bigint): bigint {

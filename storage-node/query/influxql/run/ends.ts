@@ -6,7 +6,7 @@ import { some } from '../walk.ts'
 import type { Environment } from './environment.ts'
 import type { RunOptions } from './options.ts'
 import { rangeOf } from './storage.ts'
-import { tagSetsOf, type TagSet } from './tag-sets.ts'
+import type { TagSet } from './tag-sets.ts'
 import { windowOf } from './window.ts'
 
 /**
@@ -84,10 +84,8 @@ function endsOf(environment: Environment, select: ResolvedSelect, options: RunOp
   const calls = callsOf(select)
   const asked = calls && endAskedFor(select, options, calls)
   if (!calls || !asked) return null
-  const { maxSeries } = environment
   const schema = source.schemas[0]!
-  const all = environment.reader.series(source.databaseId, schema.name)
-  const sets = tagSetsOf(all, schema, { ...options, maxSeries })
+  const sets = environment.tagSets(source.databaseId, schema, options)
   const rows = limit > 0 ? limit : 1
   if (sets.length === 0 || sets.length * rows * select.columns.length > maxHeldValues) return null
   // Where series are merged, those without points at the end may matter for the order of equal times.

@@ -1,7 +1,13 @@
 import { AppError } from '../../../../common/errors.ts'
 import type { HeldBytes } from '../../held-bytes.ts'
 import type { QueryContext, QueryLimits } from '../context.ts'
-import type { Reader } from '../../../engine/reader.ts'
+import type { MeasurementSchema, Reader } from '../../../engine/reader.ts'
+import type { Expr } from '../ast.ts'
+import type { RunOptions } from './options.ts'
+import { tagSetsOf, type TagSet } from './tag-sets.ts'
+
+/** What the series that are read depend on. */
+type TagSetsOf = readonly (string | MeasurementSchema | Expr | null | readonly string[] | boolean | number)[]
 
 /** What one statement runs with; counts what it reads. */
 export class Environment {
@@ -14,6 +20,7 @@ export class Environment {
   readonly #endTurn: QueryContext['endTurn']
   readonly #held: HeldBytes
   #heldBytes = 0
+  #tagSets: { readonly of: TagSetsOf; readonly sets: readonly TagSet[] } | null = null
   #points = 0
 
   constructor(options: {
@@ -43,6 +50,21 @@ export class Environment {
     if (!turn) return
     await turn
     this.signal.throwIfAborted()
+  }
+
+  /**
+   * The series of a measurement that a SELECT reads, which it asks for again with each step towards its first rows.
+   * @throws AppError too-large
+   */
+  tagSets(databaseId: string, schema: MeasurementSchema, options: RunOptions): readonly TagSet[] {
+    const { condition, dimensions, ascending, seriesLimit, seriesOffset } = options
+    const of: TagSetsOf = [databaseId, schema, condition, dimensions, ascending, seriesLimit, seriesOffset]
+    const known = this.#tagSets
+    if (known?.of.every((part, i) => part === of[i])) return known.sets
+    const all = this.reader.series(databaseId, schema.name)
+    const sets = tagSetsOf(all, schema, { ...options, maxSeries: this.maxSeries })
+    this.#tagSets = { of, sets }
+    return sets
   }
 
   /** @throws AppError too-large, when the queries that run hold too much */

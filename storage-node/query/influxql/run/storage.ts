@@ -10,7 +10,7 @@ import { FieldList, planSeries, pointsOf, typeOfField, type SeriesPlan } from '.
 import type { Point } from './point.ts'
 import { limitPoints, takePoints } from './shape.ts'
 import { batchSize, concatenate, gather, type Holder, type Points, type Stream } from './stream.ts'
-import { tagSetsOf, type TagSet } from './tag-sets.ts'
+import type { TagSet } from './tag-sets.ts'
 
 /** One series of a measurement. */
 export interface SeriesRead {
@@ -55,8 +55,7 @@ export function prepareRead(
 ): PreparedRead | null {
   const type = ref === null ? 'float' : typeOfField(schema, ref)
   if (type === null || ref?.type === 'tag') return null
-  const all = environment.reader.series(source.databaseId, schema.name)
-  const inOrder = tagSetsOf(all, schema, { ...options, maxSeries: environment.maxSeries })
+  const inOrder = environment.tagSets(source.databaseId, schema, options)
   if (inOrder.length === 0) return null
   const fields = new FieldList(schema)
   const main = ref === null ? null : fields.field(ref)

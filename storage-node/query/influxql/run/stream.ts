@@ -6,6 +6,8 @@ export type Points = AsyncGenerator<readonly Point[], void, undefined>
 
 export interface Stream {
   readonly type: DataType
+  /** The points have the times of their windows' starts already. */
+  readonly atStarts?: boolean
   readonly points: Points
 }
 

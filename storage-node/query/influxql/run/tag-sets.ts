@@ -9,7 +9,6 @@ import { Tags } from './point.ts'
 /** A series that a query reads, with what is left to ask of its points. */
 export interface ReadSeries {
   readonly series: Series
-  readonly key: string
   readonly filter: Expr | null
 }
 
@@ -54,7 +53,7 @@ export function tagSetsOf(
     const key = setKey(dimensions, series.tags)
     const set = sets.get(key) ?? []
     if (set.length === 0) sets.set(key, set)
-    set.push({ series, key: seriesKey(series), filter: filter.rest })
+    set.push({ series, filter: filter.rest })
   }
   const direction = options.ascending ? 1 : -1
   return [...sets]
@@ -62,9 +61,17 @@ export function tagSetsOf(
     .slice(...range(sets.size, options.seriesLimit, options.seriesOffset))
     .map(([, set]) => ({
       tags: Tags.of(set[0]!.series.tags, options.dimensions),
-      series: set.sort((a, b) => direction * compareText(a.key, b.key)),
+      series: byKey(set, direction),
     }))
     .sort((a, b) => direction * compareText(a.tags.id, b.tags.id))
+}
+
+function byKey(set: readonly ReadSeries[], direction: 1 | -1): readonly ReadSeries[] {
+  if (set.length === 1) return set
+  return set
+    .map((one) => ({ one, key: seriesKey(one.series) }))
+    .sort((a, b) => direction * compareText(a.key, b.key))
+    .map(({ one }) => one)
 }
 
 function range(size: number, limit: number, offset: number): readonly [number, number] {
