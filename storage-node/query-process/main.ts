@@ -22,8 +22,14 @@ const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
 const database = await Database.open(settings)
 const store = new BlockStore(database, settings.blockCacheBytes)
 const writes = new Map<number, WriteTask>()
-const reads = new Map<number, ReadTask>()
-const aggregations = new Map<number, AggregateTask>()
+/** Reads and aggregations, which answer by themselves as long as they are under way. */
+const tasks = new Map<number, Task>()
+
+interface Task {
+  cancel(): void
+  /** The engine takes another message. */
+  more?(): void
+}
 
 /** Resolves when the channel has taken the message: what waits to be sent stays bounded. */
 function reply(response: Response): Promise<void> {
@@ -38,6 +44,16 @@ function writeOf(job: number): WriteTask {
   const task = writes.get(job)
   if (task) return task
   throw new Error(`there is no write of job ${job}`)
+}
+
+async function run(job: number, task: Task, work: Promise<void>): Promise<void> {
+  tasks.set(job, task)
+  try {
+    await work
+  } finally {
+    tasks.delete(job)
+  }
+  await reply({ kind: 'done', job })
 }
 
 async function handle(request: Request): Promise<void> {
@@ -55,30 +71,16 @@ async function handle(request: Request): Promise<void> {
       return reply({ kind: 'done', job })
     case 'read': {
       const task = new ReadTask(store, job, reply)
-      reads.set(job, task)
-      try {
-        await task.run(request.read)
-      } finally {
-        reads.delete(job)
-      }
-      return reply({ kind: 'done', job })
+      return run(job, task, task.run(request.read))
     }
     case 'aggregate': {
       const task = new AggregateTask(store, job, reply)
-      aggregations.set(job, task)
-      try {
-        await task.run(request.aggregate)
-      } finally {
-        aggregations.delete(job)
-      }
-      return reply({ kind: 'done', job })
+      return run(job, task, task.run(request.aggregate))
     }
     case 'more':
-      return reads.get(job)?.more()
+      return tasks.get(job)?.more?.()
     case 'cancel':
-      // A read that is under way answers by itself when it has stopped.
-      if (reads.has(job)) return reads.get(job)?.cancel()
-      if (aggregations.has(job)) return aggregations.get(job)?.cancel()
+      if (tasks.has(job)) return tasks.get(job)?.cancel()
       await writes.get(job)?.drop()
       writes.delete(job)
       return reply({ kind: 'done', job })

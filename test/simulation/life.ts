@@ -9,7 +9,7 @@ import { drawAction, isRefusal, type Action, type World } from './operations.ts'
 import { Random } from './random.ts'
 import { checkCatalog, checkPlace, places } from './reading.ts'
 import { databases, databaseStates, measurements } from './rules.ts'
-import { SimulatedClock } from './simulated-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 import { Storage } from './storage.ts'
 import { submitter } from './submission.ts'
@@ -39,7 +39,7 @@ export class Life implements World {
   readonly measurements: readonly string[]
   readonly flushChance: number
   readonly seen = new Map<string, number>()
-  clock = new SimulatedClock(startMs)
+  clock = new FakeClock(startMs)
   crashes = 0
   steps = 0
   readonly #storage = new Storage()
@@ -110,7 +110,7 @@ export class Life implements World {
   async #open(crashStep: number): Promise<Engine | null> {
     const { random } = this
     // Each process has a clock of its own; the wall clock goes on.
-    this.clock = new SimulatedClock(this.clock.nowMs() + random.below(10_000))
+    this.clock = new FakeClock(this.clock.nowMs() + random.below(10_000))
     this.model.noteTime(this.clock.nowNs())
     const disk = new SimulatedDisk(this.#storage, random, (line) => this.#trace(line))
     const isLast = crashStep === Number.POSITIVE_INFINITY
@@ -283,7 +283,7 @@ export class Life implements World {
   #setClock(): void {
     const ms = this.random.pick([-7_200_000, -60_000, 60_000, 1_800_000, 3_000_000])
     this.#trace(`the clock is set: ${ms}`)
-    this.clock.set(this.clock.nowMs() + ms)
+    this.clock.step(ms)
     this.model.noteTime(this.clock.nowNs())
   }
 

@@ -7,11 +7,11 @@ import type { Deletion, Model, Point } from './model.ts'
 import type { Random } from './random.ts'
 import { checkPlace, places, seriesText } from './reading.ts'
 import { databases, policies } from './rules.ts'
-import type { SimulatedClock } from './simulated-clock.ts'
+import type { FakeClock } from '../support/fake-clock.ts'
 
 export interface World {
   readonly random: Random
-  readonly clock: SimulatedClock
+  readonly clock: FakeClock
   readonly model: Model
   readonly measurements: readonly string[]
   /** Of few measurements that are often flushed there are soon many files to be compacted. */

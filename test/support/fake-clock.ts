@@ -8,8 +8,12 @@ interface Sleeper {
 /** A clock that stands still until it is told how much time passes. */
 export class FakeClock implements Clock {
   #monotonicMs = 1_000
-  #wallMs = Date.UTC(2026, 10, 22)
+  #wallMs: number
   readonly #sleepers = new Set<Sleeper>()
+
+  constructor(wallMs = Date.UTC(2026, 10, 22)) {
+    this.#wallMs = wallMs
+  }
 
   nowMs(): number {
     return this.#wallMs
@@ -55,6 +59,16 @@ export class FakeClock implements Clock {
       await rest()
     }
     this.jump(untilMs - this.#monotonicMs)
+  }
+
+  /** Lets time pass at once; those whose time has come wake, and run when the caller lets them. */
+  pass(ms: number): void {
+    this.jump(ms)
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.dueMs > this.#monotonicMs) continue
+      this.#sleepers.delete(sleeper)
+      sleeper.wake()
+    }
   }
 
   /** Time passes, but nothing of this process runs: SIGSTOP. */
