@@ -114,6 +114,7 @@ export class Engine implements Reader {
     )
     await engine.#log.removeThrough(store.checkpoint)
     engine.#upkeep = engine.#keepUp()
+    if (engine.#bufferBytes() > engine.#shares.flushBytes) engine.#flushInBackground()
     return engine
   }
 
@@ -258,13 +259,13 @@ export class Engine implements Reader {
     }
   }
 
-  /** Buffers are put into files meanwhile: a log may hold more than fits into memory. */
+  /** Where a log holds more than fits into memory, buffers are put into files meanwhile; not before, for nobody is served yet. */
   async #replay(position: number, record: LogRecord): Promise<void> {
     // Its ids would not be those that it had; nothing is flushed, so the log keeps the record.
     if (!this.#store.isComplete(record.databaseId)) return
     this.#apply(position, record)
     if (!this.#damage.isEmpty) return requireReplayRoom(this.#bufferBytes(), this.#shares)
-    if (this.#bufferBytes() <= this.#shares.flushBytes || this.#replayFlushFailed) return
+    if (this.#bufferBytes() <= this.#shares.refuseBytes || this.#replayFlushFailed) return
     try {
       await this.#writeFrozen(this.#freezeBuffers(position))
     } catch (error) {
