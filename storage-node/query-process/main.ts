@@ -8,8 +8,8 @@ import { AggregateTask } from './aggregate-task.ts'
 import { ReadTask } from './read-task.ts'
 import { WriteTask } from './write-task.ts'
 
-/** Beside the engine's process, which has 0, it gets a tenth of a processor that both want. */
-const niceness = 10
+/** Beside the engine's process, which has 0, it gets a quarter of a processor that both want. */
+const niceness = 5
 
 /**
  * The query process: DuckDB, apart from the engine, so that a statement that goes wrong takes nothing with it. It is

@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import { openEngine, write } from './engine-support.ts'
 
 /**
- * Writes for ever and says on standard output which points were acknowledged: the process that the kill test kills.
+ * Writes for ever and says on standard output which points were acknowledged, and when some have come into files: the
+ * process that the kill test kills.
  * Arguments: data folder, the first number to write.
  */
 const [folder, first] = process.argv.slice(2)
@@ -23,7 +24,9 @@ async function writer(lane: number): Promise<never> {
 async function flusher(): Promise<never> {
   // A flush of nothing does no I/O: without a turn of the event loop the writers would never get one.
   for (;;) {
+    const before = engine.stats().checkpoint
     await engine.flush()
+    if (engine.stats().checkpoint > before) process.stdout.write('flushed\n')
     await setImmediate()
   }
 }
