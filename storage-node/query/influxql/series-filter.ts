@@ -1,6 +1,5 @@
 import type { MeasurementSchema, Series } from '../../engine/reader.ts'
 import type { BinaryExpr, Expr, VarRef } from './ast.ts'
-import { refsOf } from './walk.ts'
 import { reduce, reduceNothing } from './reduce.ts'
 
 /** What a condition means for one series: none of its points, or those that pass what is left of it (null: all). */
@@ -25,12 +24,6 @@ export function filterSeries(expr: Expr | null, series: Series, schema: Measurem
     default:
       return none
   }
-}
-
-/** Whether a series as a whole is meant, which nothing that asks for values of fields says. */
-export function matchesWhole(expr: Expr | null, series: Series, schema: MeasurementSchema): boolean {
-  const filter = filterSeries(expr, series, schema)
-  return filter.matches && !refsOf(filter.rest).some((ref) => isField(ref, schema))
 }
 
 function filterBinary(expr: BinaryExpr, series: Series, schema: MeasurementSchema): SeriesFilter {

@@ -11,7 +11,7 @@ import { reduceNothing } from './reduce.ts'
 import { compareText } from './scalar.ts'
 import { bindMeasurement, requireDatabase } from './schema.ts'
 import { seriesKey } from './series-key.ts'
-import { matchesWhole } from './series-filter.ts'
+import { filterSeries } from './series-filter.ts'
 import {
   both,
   isSystemName,
@@ -134,7 +134,7 @@ function seriesWhere(
   return schemas.flatMap((schema) =>
     inventory
       .seriesOf(schema)
-      .filter((series) => matchesWhole(condition, series, schema))
+      .filter((series) => filterSeries(condition, series, schema).matches)
       .toSorted((a, b) => compareText(seriesKey(a), seriesKey(b))),
   )
 }
@@ -271,7 +271,7 @@ function tagValues(
 ): readonly string[] {
   const values = inventory
     .seriesOf(schema)
-    .filter((series) => matchesWhole(filter, series, schema))
+    .filter((series) => filterSeries(filter, series, schema).matches)
     .flatMap((series) => series.tags.get(key) ?? [])
   return [...new Set(values)].sort(compareText)
 }

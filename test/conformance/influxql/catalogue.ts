@@ -16,9 +16,6 @@ const conditions = [
   "WHERE nosuch != 'x'",
   "WHERE nosuch = ''",
   "WHERE _name = 'cpu'",
-  "WHERE label = 'l1'",
-  "WHERE label = 'l1' AND host = 'a'",
-  "WHERE label = 'l1' OR host = 'a'",
   "WHERE 'a' = host",
   "WHERE host > 'a'",
 ]
