@@ -1,5 +1,12 @@
 import { AppError, type ErrorKind } from '../../common/errors.ts'
 
+const passingKinds: readonly ErrorKind[] = ['unavailable', 'too-many-requests', 'conflict']
+
+/** What one more try may mend: nobody needs to be told of it when it happens once. */
+export function isPassing({ kind, code }: AppError): boolean {
+  return code.startsWith('ERR_KUBE') && code !== 'ERR_KUBE_FENCED' && passingKinds.includes(kind)
+}
+
 /** What was asked, for messages. Never what was sent. */
 export interface Asked {
   readonly verb: string

@@ -6,6 +6,7 @@ import { FakeClock, rest } from '../../test/support/fake-clock.ts'
 import { MemoryKube } from '../../test/support/memory-kube.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import { managedLabels } from '../naming/labels.ts'
 import { Watches } from './watches.ts'
 
 // What changes in a runtime namespace wakes the tenant that it belongs to, and no other: an Organization that was
@@ -19,7 +20,7 @@ const organization: KubeObject = {
 const pod = (uid: string, name: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: runtimeNamespace(idOfUid(uid)) },
+  metadata: { name, namespace: runtimeNamespace(idOfUid(uid)), labels: managedLabels },
 })
 
 test.each([['by watch'], ['between two lists']])('deleted and made again, seen %s', async (how) => {

@@ -37,6 +37,8 @@ export interface WatchOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
+  /** In [0, 1). */
+  readonly random?: () => number
   /** Namespaces of tenants; empty for all. */
   readonly namespaces: readonly string[]
 }
@@ -75,7 +77,7 @@ export class Watches {
   constructor(options: WatchOptions) {
     const reflectors: Reflector[] = []
     const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
-      const { client, clock, log, registry } = options
+      const { client, clock, log, registry, random } = options
       const resource = resources[kind]
       const transform = transforms[kind]
       const reflector = new Reflector({
@@ -85,6 +87,7 @@ export class Watches {
         registry,
         resource,
         ...more,
+        ...(random && { random }),
         ...(transform && { transform }),
       })
       reflector.onChange(this.#listener(kind))

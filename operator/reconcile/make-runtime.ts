@@ -7,6 +7,7 @@ import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { isPassing } from '../kube/errors.ts'
 import { networkPolicies } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
@@ -25,6 +26,8 @@ export interface Made {
   readonly mustLookAgain?: true
   /** What the API server said, to be thrown when the statuses are written. */
   readonly refused?: AppError
+  /** The same where one more try may mend it: to be thrown once what is known is in force, and nothing is said of it. */
+  readonly passing?: AppError
 }
 
 /** Makes what the organization runs in, or says why not. What runs is left running. */
@@ -53,11 +56,13 @@ export async function makeRuntime(
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
     await settleFrom(pass, input, made.served)
+    pass.memory.worked(pass.key)
     return made
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
     const known = knownTrouble(error)
     if (known) return { ...made, hold: problem ?? known, mustLookAgain: true }
+    if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
     return { ...made, hold: problem ?? refusal(pass, error), refused: error }
   }
 }

@@ -23,6 +23,7 @@ export interface SecretLook {
  */
 export class PassMemory {
   readonly #goodForms = new Map<string, StoredForms>()
+  readonly #failed = new Map<string, true>()
   readonly #looks = new Map<string, SecretLook>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
@@ -47,6 +48,18 @@ export class PassMemory {
 
   looked(of: string, look: SecretLook): void {
     bounded(this.#looks).set(of, look)
+  }
+
+  /** The API server failed a tenant. @returns whether it had failed it the time before too */
+  failedAgain(key: string): boolean {
+    const isAgain = this.#failed.has(key)
+    bounded(this.#failed).set(key, true)
+    return isAgain
+  }
+
+  /** The API server did all that was asked for a tenant. */
+  worked(key: string): void {
+    this.#failed.delete(key)
   }
 
   /** A node has said that it never accepts this token again. */

@@ -1,4 +1,3 @@
-import { AppError } from '../../common/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { labelKeys, managedBy } from '../naming/labels.ts'
@@ -90,10 +89,6 @@ export async function releaseTenantBinding(
     name: roleBinding,
   })
   if (binding?.metadata.labels?.[labelKeys.managedBy] !== managedBy) return
-  try {
-    await pass.client.delete(binding)
-  } catch (error) {
-    // In a namespace that is being deleted, somebody else takes it away at the same time.
-    if (!(error instanceof AppError && error.kind === 'conflict')) throw error
-  }
+  // Another of its name that came meanwhile is a conflict: the next pass looks again.
+  await pass.client.delete(binding)
 }

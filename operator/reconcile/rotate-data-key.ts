@@ -6,6 +6,7 @@ import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import type { EncryptionStatus, Organization } from '../api/organization.ts'
 import { storedDataKeys, withDataKeys, type StoredDataKeys } from '../desired/secrets.ts'
+import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { secretNames } from '../naming/names.ts'
@@ -64,8 +65,8 @@ export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
     // The change of a key can wait; statuses, and a leader that is none any more, cannot.
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
     pass.log.info({ reason: error.message }, 'data key: step not taken')
-    const isPassing = error.code === 'ERR_KUBE_CONFLICT' || !known
-    return { encryption: isPassing ? (known ?? null) : waiting(known, error.message), lookAgainMs: stepMs }
+    const isQuiet = !known || isPassing(error)
+    return { encryption: isQuiet ? (known ?? null) : waiting(known, error.message), lookAgainMs: stepMs }
   }
 }
 

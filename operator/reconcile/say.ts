@@ -68,7 +68,7 @@ export async function sayStatuses(pass: Pass, observed: Observed, settled: Settl
   }
   for (const { object, parsed } of living(observed.tokens)) {
     const decision = decisions.get(parsed.metadata.uid)
-    if (!decision) continue
+    if (!decision || decision.isUnsaid) continue
     const facts = {
       organizationId: settled.organizationId,
       tokens: decision.tokens,

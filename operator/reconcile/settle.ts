@@ -37,7 +37,8 @@ export async function settleOrganization(
   await sayFirst(pass, observed, organizationId)
   await holdOrganization(pass, observed)
   const made = await makeRuntime(pass, organization, organizationId)
-  const { hold, refused, served, forms, mustLookAgain = false } = made
+  const { hold, refused, passing, served, forms, mustLookAgain = false } = made
+  if (passing && !served) throw passing
   const looked = new Map<string, TokenDecision>()
   const bring = (members: Observed, before: InForce | null): Promise<InForce | Standing> =>
     served
@@ -54,7 +55,7 @@ export async function settleOrganization(
   const settled = 'document' in first ? await bring(members, first) : first
   if (!('document' in settled)) {
     const said = await leaveInForce(pass, observed, organization, hold ?? settled)
-    if (refused) throw refused
+    if (refused ?? passing) throw refused ?? passing
     return { requeueAfterMs: welcomed && said ? nextLookMs(pass, !mustLookAgain, false, null) : 0 }
   }
 
@@ -64,6 +65,7 @@ export async function settleOrganization(
     await finishTokens(pass, organizationId, observed, runtime, reports),
     await finishDatabases(pass, organizationId, observed, runtime, reports),
   ]
+  if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined
   const integrity = integrityOf(runtime, reports)
   const dataKey = await rotateDataKey({

@@ -4,6 +4,7 @@ import { hashToken, mintToken } from '../../common/token.ts'
 import type { Organization } from '../api/organization.ts'
 import { tokenSecretName, type IssuedToken, type Token } from '../api/token.ts'
 import { tokenSecret } from '../desired/secrets.ts'
+import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
@@ -71,6 +72,10 @@ async function lookAtSecret(
   } catch (error) {
     // One Token's trouble must not hold up the others. A right that was bound a moment ago may not be known everywhere.
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    if (isPassing(error) && !pass.memory.look(uid)?.isFailed) {
+      pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold: null, isFailed: true })
+      return { ...kept(token, known, null, pass.now), needsRetry: true, isUnsaid: true }
+    }
     const hold =
       error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
         ? progressing('Progressing', 'the operator has no right to the Secret yet')

@@ -22,6 +22,8 @@ export interface TokenDecision {
   readonly hold: Standing | null
   /** The API server did not do what was asked; it is to be asked again soon. */
   readonly needsRetry?: boolean
+  /** One more try may mend it, or has done so without an answer: nothing is said of it before that. */
+  readonly isUnsaid?: true
 }
 
 /**

@@ -1,4 +1,5 @@
 import { AppError } from '../../common/errors.ts'
+import { canonicalJson } from '../../common/state-document.ts'
 import type {
   KubeClient,
   KubeList,
@@ -37,7 +38,18 @@ interface World {
   intercept: (call: string) => void
   /** Events that a watch loses on the way. */
   lose: (event: WatchEvent) => boolean
+  /** What a line of a watch becomes: other lines, or an error that ends the watch; a promise holds it back. */
+  deliver: (event: WatchEvent) => Delivered | Promise<Delivered>
+  /** Versions up to this one are forgotten: a watch from one of them has expired. */
+  compactedVersion: number
+  /** Called before something is stored: what it throws is what the caller gets. */
+  admit: (verb: 'create' | 'update' | 'delete', object: KubeObject) => void
+  /** A new object as it is stored. */
+  prepare: (object: KubeObject) => KubeObject
+  now: () => string
 }
+
+type Delivered = readonly WatchEvent[] | AppError
 
 const keyOf = (resource: Resource, { namespace, name }: ObjectRef): string =>
   `${resource.group}/${resource.plural}/${resource.namespaced ? (namespace ?? '') : ''}/${name}`
@@ -62,6 +74,11 @@ export class MemoryKube implements KubeClient {
       calls: [],
       intercept: () => undefined,
       lose: () => false,
+      deliver: (event) => [event],
+      compactedVersion: 0,
+      admit: () => undefined,
+      prepare: (object) => ({ ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } }),
+      now: () => '2026-11-22T00:00:00Z',
     }
   }
 
@@ -77,9 +94,7 @@ export class MemoryKube implements KubeClient {
   async list(resource: Resource, options: ListOptions = {}): Promise<KubeList> {
     await this.#enter(`list ${resource.plural}`)
     const items = [...this.world.objects.values()].filter(
-      (object) =>
-        resourceOf(object) === resource &&
-        (options.namespace === undefined || object.metadata.namespace === options.namespace),
+      (object) => resourceOf(object) === resource && isSelected(object, options),
     )
     const { transform } = options
     return {
@@ -92,7 +107,12 @@ export class MemoryKube implements KubeClient {
     await this.#enterWrite('create', object)
     if (this.world.objects.has(keyOf(resourceOf(object), object.metadata)))
       throw new AppError('conflict', 'ERR_KUBE_ALREADY_EXISTS', 'already exists')
-    return this.#store('ADDED', { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } })
+    return this.#add(object)
+  }
+
+  #add(object: KubeObject): KubeObject {
+    this.world.admit('create', object)
+    return this.#store('ADDED', this.world.prepare(object))
   }
 
   /** Takes top-level fields as they are given and metadata's key by key. */
@@ -100,8 +120,7 @@ export class MemoryKube implements KubeClient {
     await this.#enterWrite('apply', object)
     const known = this.#known(object)
     if (!known && object.metadata.uid !== undefined) throw conflict('uid')
-    if (!known)
-      return this.#store('ADDED', { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } })
+    if (!known) return this.#add(object)
     this.#precondition(known, object)
     const { metadata } = known
     const merged = {
@@ -114,21 +133,21 @@ export class MemoryKube implements KubeClient {
         annotations: { ...metadata.annotations, ...object.metadata.annotations },
       },
     }
-    return this.#store('MODIFIED', merged)
+    return this.#update(known, merged)
   }
 
   async replace(object: KubeObject): Promise<KubeObject> {
     await this.#enterWrite('replace', object)
     const known = this.#existing(object)
     this.#precondition(known, object)
-    return this.#store('MODIFIED', object)
+    return this.#update(known, object)
   }
 
   async patchStatus(target: KubeObject, status: Readonly<Record<string, unknown>>): Promise<KubeObject> {
     await this.#enterWrite('status', target)
     const known = this.#existing(target)
     this.#precondition(known, target)
-    return this.#store('MODIFIED', { ...known, status })
+    return this.#update(known, { ...known, status })
   }
 
   async patchMetadata(target: KubeObject, patch: MetadataPatch): Promise<KubeObject> {
@@ -143,7 +162,18 @@ export class MemoryKube implements KubeClient {
       ...(finalizers ? { finalizers } : {}),
     }
     const isGone = metadata.deletionTimestamp !== undefined && metadata.finalizers?.length === 0
-    return this.#store(isGone ? 'DELETED' : 'MODIFIED', { ...known, metadata })
+    if (isGone) return this.#store('DELETED', { ...known, metadata })
+    const added = finalizers?.filter((name) => !known.metadata.finalizers?.includes(name)) ?? []
+    if (metadata.deletionTimestamp !== undefined && added.length > 0)
+      throw new AppError('invalid', 'ERR_KUBE_INVALID', 'no new finalizers can be added while it is deleted')
+    return this.#update(known, { ...known, metadata })
+  }
+
+  /** A write that changes nothing is no new version. */
+  #update(known: KubeObject, object: KubeObject): KubeObject {
+    if (canonicalJson(withoutVersion(known)) === canonicalJson(withoutVersion(object))) return known
+    this.world.admit('update', object)
+    return this.#store('MODIFIED', object)
   }
 
   async delete(target: KubeObject, options: { readonly unchanged?: boolean } = {}): Promise<void> {
@@ -159,20 +189,23 @@ export class MemoryKube implements KubeClient {
         ...(options.unchanged && resourceVersion ? { resourceVersion } : {}),
       },
     })
+    this.world.admit('delete', known)
     if ((known.metadata.finalizers?.length ?? 0) === 0) this.#store('DELETED', known)
     else if (known.metadata.deletionTimestamp === undefined)
       this.#store('MODIFIED', {
         ...known,
-        metadata: { ...known.metadata, deletionTimestamp: '2026-11-22T00:00:00Z' },
+        metadata: { ...known.metadata, deletionTimestamp: this.world.now() },
       })
   }
 
   async *watch(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent> {
     await this.#enter(`watch ${resource.plural} ${options.resourceVersion}`)
+    if (Number(options.resourceVersion) < this.world.compactedVersion) throw expired()
     const from = this.world.history.findIndex(({ version }) => version > Number(options.resourceVersion))
     let position = from < 0 ? this.world.history.length : from
     let ended: Error | null | undefined
     let woken = Promise.withResolvers<void>()
+    const cut = Promise.withResolvers<'cut'>()
     const wake = () => {
       woken.resolve()
       woken = Promise.withResolvers()
@@ -183,6 +216,7 @@ export class MemoryKube implements KubeClient {
       wake,
       cut: (error) => {
         ended = error
+        cut.resolve('cut')
         wake()
       },
     }
@@ -200,8 +234,15 @@ export class MemoryKube implements KubeClient {
         else {
           position += 1
           if (next.resource !== resource || this.world.lose(next.event)) continue
-          options.onBytes?.()
-          yield next.event
+          if (next.event.type !== 'BOOKMARK' && !isSelected(next.event.object, options)) continue
+          const delivered = await Promise.race([this.world.deliver(next.event), cut.promise])
+          if (delivered === 'cut') continue
+          if (delivered instanceof AppError) throw delivered
+          for (const event of delivered) {
+            if (ended) throw ended
+            options.onBytes?.()
+            yield event
+          }
         }
       }
     } finally {
@@ -278,4 +319,20 @@ function merged(
 ): Readonly<Record<string, string>> {
   const entries = Object.entries({ ...known, ...patch })
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null))
+}
+
+/** What a watch from a version that the server has forgotten ends with. */
+export const expired = (): AppError => new AppError('unavailable', 'ERR_KUBE_EXPIRED', 'too old')
+
+function isSelected(
+  { metadata }: KubeObject,
+  options: { readonly namespace?: string; readonly labelSelector?: string },
+): boolean {
+  if (options.namespace !== undefined && metadata.namespace !== options.namespace) return false
+  const wanted = options.labelSelector?.split(',').map((pair) => pair.split('=')) ?? []
+  return wanted.every(([key, value]) => metadata.labels?.[key!] === value)
+}
+
+function withoutVersion({ metadata: { resourceVersion: _version, ...metadata }, ...object }: KubeObject) {
+  return { ...object, metadata }
 }

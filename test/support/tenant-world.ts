@@ -20,7 +20,7 @@ import { MemoryKube } from './memory-kube.ts'
 
 export const namespace = 'acme-team'
 const key = `${namespace}/acme`
-const platform = platformSchema.parse({
+export const platform = platformSchema.parse({
   operatorNamespace: 'holdfast-system',
   installationId: 'a'.repeat(16),
   storageNode: { images: { '0.1.0': 'example/node' }, defaultVersion: '0.1.0' },
@@ -41,6 +41,24 @@ export class FakeNodes implements Nodes {
   cannotDrop: string | null = null
   readonly refusals: string[] = []
   readonly #revoked = new Set<string>()
+
+  /** As it is now, to go another way. */
+  fork(): FakeNodes {
+    const copy = new FakeNodes()
+    copy.document = this.document
+    copy.dataKeys = this.dataKeys
+    copy.mountedKeys = this.mountedKeys
+    copy.dropped.push(...this.dropped)
+    for (const id of this.#revoked) copy.#revoked.add(id)
+    return copy
+  }
+
+  /** Its volume is gone. */
+  wipe(): void {
+    this.document = null
+    this.dataKeys = []
+    this.#revoked.clear()
+  }
   isCut: () => boolean = () => false
   /** Called when a request has changed something on the node. */
   changed: (call: string) => void = () => undefined
