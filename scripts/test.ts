@@ -59,6 +59,7 @@ function layersOn(cluster: Cluster): readonly Layer[] {
   return [
     { name: 'lint', run: () => spawned('npm', ['run', '--silent', 'lint']) },
     vitest('unit'),
+    vitest('operator'),
     vitest('tidy'),
     vitest('simulation'),
     vitest('node'),

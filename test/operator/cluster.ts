@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { AppError } from '../../common/errors.ts'
+import { storedDataKeys } from '../../operator/desired/secrets.ts'
+import type { KubeObject } from '../../operator/kube/object.ts'
+import { resourceOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { storageNodeLabels } from '../../operator/naming/labels.ts'
+import { roleBinding, secretNames, storageNode, volumeClaim } from '../../operator/naming/names.ts'
+import { wholeSeconds } from '../../operator/status/standing.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { MemoryKube } from '../support/memory-kube.ts'
+import { FakeNodes } from '../support/tenant-world.ts'
+
+const bookmarkMs = 60_000
+
+/**
+ * A cluster in memory: the API server with what it admits (namespaces that exist and are not going, Secrets by bound
+ * rights), StatefulSet controller, kubelet, garbage collector, namespace controller, and one storage node.
+ */
+export class Cluster {
+  readonly kube: MemoryKube
+  readonly nodes: FakeNodes
+  readonly clock = new FakeClock()
+  readonly #generations: Map<string, number>
+  #bookmarkedMs = 0
+
+  private constructor(kube: MemoryKube, nodes: FakeNodes, generations: Map<string, number>) {
+    this.kube = kube
+    this.nodes = nodes
+    this.#generations = generations
+    const { world } = kube
+    world.now = () => wholeSeconds(new Date(this.clock.nowMs()))
+    world.prepare = (object) => this.#prepare(object)
+    world.admit = (verb, object) => this.#admit(verb, object)
+  }
+
+  static create(): Cluster {
+    return new Cluster(new MemoryKube(), new FakeNodes(), new Map())
+  }
+
+  /** The same cluster, to go another way from here. Nothing that follows the old one knows of it. */
+  fork(): Cluster {
+    const kube = new MemoryKube()
+    kube.world.version = this.kube.world.version
+    kube.world.compactedVersion = this.kube.world.version
+    for (const [key, object] of this.kube.world.objects) kube.world.objects.set(key, object)
+    const copy = new Cluster(kube, this.nodes.fork(), new Map(this.#generations))
+    copy.clock.jump(this.clock.monotonicMs() - copy.clock.monotonicMs())
+    return copy
+  }
+
+  get(resource: Resource, name: string, within?: string): KubeObject | undefined {
+    const { group, plural, namespaced } = resource
+    return this.kube.world.objects.get(`${group}/${plural}/${namespaced ? (within ?? '') : ''}/${name}`)
+  }
+
+  all(resource: Resource): readonly KubeObject[] {
+    return [...this.kube.world.objects.values()].filter((object) => resourceOf(object) === resource)
+  }
+
+  /** One round of everybody but the operator. */
+  async tick(): Promise<void> {
+    await this.#runPods()
+    await this.#collectGarbage()
+    await this.#emptyNamespaces()
+    for (const { metadata } of this.all(resources.pods)) {
+      const secret = this.get(resources.secrets, secretNames.dataKey, metadata.namespace)
+      if (secret) this.nodes.mountedKeys = storedDataKeys(secret).keys
+      if (this.nodes.dataKeys.length === 0) this.nodes.dataKeys = this.nodes.mountedKeys.slice(0, 1)
+    }
+    if (this.clock.monotonicMs() - this.#bookmarkedMs < bookmarkMs) return
+    this.#bookmarkedMs = this.clock.monotonicMs()
+    for (const resource of Object.values(resources)) this.kube.bookmark(resource)
+  }
+
+  async #runPods(): Promise<void> {
+    for (const set of this.all(resources.statefulSets)) {
+      const within = set.metadata.namespace!
+      const name = `${storageNode}-0`
+      const pod = this.get(resources.pods, name, within)
+      const labels = storageNodeLabels(within.slice('holdfast-'.length))
+      if (!pod) {
+        if (this.#isGoing(within)) continue
+        const claim = `${volumeClaim}-${name}`
+        if (!this.get(resources.persistentVolumeClaims, claim, within)) {
+          this.nodes.wipe()
+          await this.kube.create({ ...claimOf(claim, within), status: { phase: 'Bound' } })
+        }
+        const metadata = { name, namespace: within, labels }
+        await this.kube.create({ apiVersion: 'v1', kind: 'Pod', metadata, status: podStatus(false) })
+        await this.kube.patchStatus(set, { readyReplicas: 0, updatedReplicas: 1, updateRevision: 'a' })
+      } else if (this.nodes.document) {
+        await this.kube.patchStatus(pod, podStatus(true))
+        await this.kube.patchStatus(set, { readyReplicas: 1, updatedReplicas: 1, updateRevision: 'a' })
+      }
+    }
+    for (const pod of this.all(resources.pods)) {
+      if (!this.get(resources.statefulSets, storageNode, pod.metadata.namespace)) await this.kube.delete(pod)
+    }
+  }
+
+  async #collectGarbage(): Promise<void> {
+    const uids = new Set([...this.kube.world.objects.values()].map(({ metadata }) => metadata.uid))
+    for (const object of this.kube.world.objects.values()) {
+      const [owner] = object.metadata.ownerReferences ?? []
+      if (owner && !uids.has(owner.uid)) await this.kube.delete(object)
+    }
+  }
+
+  async #emptyNamespaces(): Promise<void> {
+    for (const namespace of this.all(resources.namespaces)) {
+      const { name } = namespace.metadata
+      if (namespace.metadata.deletionTimestamp === undefined) continue
+      const inside = [...this.kube.world.objects.values()].filter(
+        (object) => object.metadata.namespace === name,
+      )
+      for (const object of inside) {
+        if (object.metadata.deletionTimestamp === undefined) await this.kube.delete(object)
+      }
+      if (inside.length === 0) await this.kube.patchMetadata(namespace, { finalizers: [] })
+    }
+  }
+
+  #isGoing(namespace: string): boolean {
+    return this.get(resources.namespaces, namespace)?.metadata.deletionTimestamp !== undefined
+  }
+
+  /** The same names make the same uids, so that two ways can be compared. A namespace stays until it is empty. */
+  #prepare(object: KubeObject): KubeObject {
+    const { kind, metadata } = object
+    const key = `${kind}/${metadata.namespace ?? ''}/${metadata.name}`
+    const generation = (this.#generations.get(key) ?? 0) + 1
+    this.#generations.set(key, generation)
+    const hex = createHash('sha256').update(`${key}/${generation}`).digest('hex')
+    const uid = [0, 8, 12, 16, 20].map((at, index) => hex.slice(at, [8, 12, 16, 20, 32][index])).join('-')
+    const finalizers = kind === 'Namespace' ? { finalizers: ['kubernetes'] } : {}
+    return {
+      ...object,
+      metadata: { ...metadata, uid, creationTimestamp: this.kube.world.now(), ...finalizers },
+    }
+  }
+
+  #admit(verb: 'create' | 'update' | 'delete', object: KubeObject): void {
+    const { namespace } = object.metadata
+    if (verb !== 'create' || !resourceOf(object).namespaced || namespace === undefined) return
+    const found = this.get(resources.namespaces, namespace)
+    if (!found) throw new AppError('not-found', 'ERR_KUBE_NOT_FOUND', `namespace ${namespace} not found`)
+    if (found.metadata.deletionTimestamp !== undefined)
+      throw new AppError('forbidden', 'ERR_KUBE_FORBIDDEN', `namespace ${namespace} is being terminated`)
+  }
+
+  /** @throws AppError forbidden, where the operator has no right to Secrets */
+  requireSecretsRight(namespace: string): void {
+    if (this.get(resources.roleBindings, roleBinding, namespace)) return
+    throw new AppError('forbidden', 'ERR_KUBE_FORBIDDEN', `secrets are forbidden in namespace ${namespace}`)
+  }
+}
+
+const claimOf = (name: string, namespace: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name, namespace, labels: storageNodeLabels(namespace.slice('holdfast-'.length)) },
+})
+
+const podStatus = (isReady: boolean) => ({
+  podIP: '192.0.2.1',
+  conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
+  containerStatuses: [{ state: { running: {} } }],
+})

@@ -1,0 +1,35 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { excess, play, playQuietly } from './play.ts'
+import { pointTable } from './points.ts'
+import { scenarioNames, scenarios, type Scenario } from './scenarios.ts'
+
+// Promise: an operator that ends after any of its writes is followed by one that ends where an undisturbed one does,
+// and neither creates nor deletes anything more often than that.
+
+let all: readonly Scenario[]
+beforeAll(async () => {
+  all = await scenarios()
+})
+
+const check = pointTable('Operator ends after a write')
+
+describe('a process that ends after any write', () => {
+  test.for(scenarioNames)('%s', async (name) => {
+    const scenario = all.find((found) => found.name === name)!
+    const reference = await playQuietly(scenario)
+    const writes = reference.calls.filter(({ isWrite }) => isWrite).length
+    const points = Array.from({ length: writes }, (_write, at) => ({
+      name: `after write ${at + 1}`,
+      play: async () => {
+        let seen = -1
+        const outcome = await play(scenario, reference, {
+          at: (call) => (call.isWrite && (seen += 1) === at ? 'crash' : null),
+        })
+        const over = excess(outcome, reference)
+        if (over !== '') throw new Error(over)
+        return outcome.tookMs
+      },
+    }))
+    expect(await check(name, points)).toEqual([])
+  })
+})

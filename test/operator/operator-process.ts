@@ -1,0 +1,90 @@
+import { Registry } from 'prom-client'
+import { silentLogger } from '../../common/log.ts'
+import { Controller } from '../../operator/controller/controller.ts'
+import type { Nodes } from '../../operator/node-client/node-client.ts'
+import { Watches } from '../../operator/observe/watches.ts'
+import { PassMemory } from '../../operator/reconcile/memory.ts'
+import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
+import { platform } from '../support/tenant-world.ts'
+import type { Cluster } from './cluster.ts'
+import { FaultyClient, type Line } from './faulty-client.ts'
+
+/** Metrics are looked up by name, so that all processes can share them. */
+const registry = new Registry()
+
+/** The operator from its watches to its writes, as its leader runs it; only certificates are not issued. */
+export class OperatorProcess {
+  readonly line: Line
+  readonly #watches: Watches
+  readonly #controller: Controller
+
+  constructor(cluster: Cluster, line: Line) {
+    this.line = line
+    const { clock } = cluster
+    const client = new FaultyClient(cluster.kube, line)
+    const random = () => 0.5
+    this.#watches = new Watches({ client, clock, log: silentLogger, registry, random, namespaces: [] })
+    this.#controller = new Controller({
+      name: 'tenant',
+      clock,
+      log: silentLogger,
+      registry,
+      workers: 1,
+      random,
+      reconcile: reconcileTenant({
+        client,
+        // Secrets have no cache.
+        caches: this.#watches.caches,
+        nodes: nodesOf(cluster, line),
+        platform,
+        authority: {
+          operatorKey: Buffer.alloc(32, 7),
+          certificatePem: 'authority',
+          issueNodeIdentity: async () => ({ certificatePem: 'certificate', privateKeyPem: 'key' }),
+          isNodeIdentityDue: () => false,
+        },
+        events: { record: () => undefined },
+        memory: new PassMemory(),
+        clock,
+        random,
+        metrics: { tenantIs: () => undefined, tenantGone: () => undefined, pushFailed: () => undefined },
+      }),
+    })
+  }
+
+  start(): void {
+    this.#watches
+      .start((key, priority) => this.#controller.enqueue(key, priority))
+      .then(() => this.#controller.start())
+      // It was ended before its caches were filled.
+      .catch(() => undefined)
+  }
+
+  async end(): Promise<void> {
+    this.line.isDead = true
+    await this.#watches.stop()
+    await this.#controller.stop()
+  }
+}
+
+/** The storage node as this process reaches it. */
+function nodesOf(cluster: Cluster, line: Line): Nodes {
+  const { nodes } = cluster
+  const ask = <Answer>(what: string, act: () => Promise<Answer>): Promise<Answer> => {
+    line.requireLife()
+    return line.request('node', what, undefined, act)
+  }
+  return {
+    getState: async (node) => {
+      line.requireLife()
+      return nodes.getState(node)
+    },
+    getDataKey: async () => {
+      line.requireLife()
+      return nodes.getDataKey()
+    },
+    pushState: (node, document) => ask('document', () => nodes.pushState(node, document)),
+    deleteDatabase: (node, id) => ask(`drop ${id}`, () => nodes.deleteDatabase(node, id)),
+    useDataKey: () => ask('data key', () => nodes.useDataKey()),
+  }
+}

@@ -1,0 +1,46 @@
+import { afterAll } from 'vitest'
+
+/** One way in which a scenario can be disturbed, and how to play it. */
+export interface Point {
+  readonly name: string
+  /** @throws Error when it did not end as it must; the milliseconds of fake time that it took otherwise */
+  readonly play: () => Promise<number>
+}
+
+interface Row {
+  readonly what: string
+  readonly points: number
+  readonly longestMs: number
+}
+
+/** Plays points, tells those that failed, and prints, when all of a file's are done, how many there were. */
+export function pointTable(
+  title: string,
+): (what: string, points: readonly Point[]) => Promise<readonly string[]> {
+  const rows: Row[] = []
+  const startMs = performance.now()
+  afterAll(() => {
+    const total = rows.reduce((sum, { points }) => sum + points, 0)
+    const seconds = ((performance.now() - startMs) / 1_000).toFixed(1)
+    const lines = rows.map(
+      ({ what, points, longestMs }) =>
+        `  ${what.padEnd(44)}${String(points).padStart(6)}${`${longestMs / 1_000} s`.padStart(9)}`,
+    )
+    console.log(
+      [`${title}: ${total} points in ${seconds} s; the longest took, of fake time`, ...lines].join('\n'),
+    )
+  })
+  return async (what, points) => {
+    const failures: string[] = []
+    let longestMs = 0
+    for (const { name, play } of points) {
+      try {
+        longestMs = Math.max(longestMs, await play())
+      } catch (error) {
+        failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    if (points.length > 0) rows.push({ what, points: points.length, longestMs })
+    return failures
+  }
+}

@@ -1,0 +1,142 @@
+import type { KubeObject } from '../../operator/kube/object.ts'
+import { resources, type Resource } from '../../operator/kube/resource.ts'
+import { Cluster } from './cluster.ts'
+import { Line } from './faulty-client.ts'
+import { OperatorProcess } from './operator-process.ts'
+
+/** What a user does, from a cluster that has come to rest. */
+export interface Scenario {
+  readonly name: (typeof scenarioNames)[number]
+  readonly from: Cluster
+  readonly act: (cluster: Cluster) => Promise<void>
+}
+
+export const team = 'acme-team'
+const twoHoursMs = 7_200_000
+
+const specs = {
+  Organization: (deletionPolicy: string) => ({ deletionPolicy }),
+  Database: () => ({ organization: 'acme', retention: '720h', deletionPolicy: 'Delete' }),
+  Token: () => ({ organization: 'acme', permissions: [{ database: 'metrics', access: ['read', 'write'] }] }),
+}
+
+export function createObject(
+  cluster: Cluster,
+  kind: string,
+  name: string,
+  spec: object,
+): Promise<KubeObject> {
+  const metadata = { name, namespace: team, generation: 1 }
+  return cluster.kube.create({ apiVersion: 'holdfast.dev/v1alpha1', kind, metadata, spec })
+}
+
+export async function editObject(
+  cluster: Cluster,
+  resource: Resource,
+  name: string,
+  spec: object,
+): Promise<void> {
+  const live = cluster.get(resource, name, team)!
+  const { resourceVersion: _version, ...metadata } = live.metadata
+  const generation = (metadata.generation ?? 0) + 1
+  const merged = { ...(live['spec'] as object), ...spec }
+  await cluster.kube.apply({ ...live, metadata: { ...metadata, generation }, spec: merged })
+}
+
+/** As a user would: what is gone already is as good. */
+export async function removeObject(
+  cluster: Cluster,
+  resource: Resource,
+  name: string,
+  within?: string,
+): Promise<void> {
+  const live = cluster.get(resource, name, within)
+  if (live) await cluster.kube.delete(live)
+}
+
+async function createAll(cluster: Cluster, deletionPolicy: string): Promise<void> {
+  await createObject(cluster, 'Token', 'writer', specs.Token())
+  await createObject(cluster, 'Database', 'metrics', specs.Database())
+  await createObject(cluster, 'Organization', 'acme', specs.Organization(deletionPolicy))
+}
+
+async function empty(): Promise<Cluster> {
+  const cluster = Cluster.create()
+  await cluster.kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: team } })
+  return cluster
+}
+
+/** A tenant that has been ready for two hours, and no operator. */
+export async function settledTenant(deletionPolicy: 'Retain' | 'Delete'): Promise<Cluster> {
+  const cluster = await empty()
+  const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
+  operator.start()
+  await createAll(cluster, deletionPolicy)
+  for (let second = 0; second < 30; second += 1) {
+    await cluster.tick()
+    await cluster.clock.advance(1_000)
+  }
+  await operator.end()
+  cluster.clock.jump(twoHoursMs)
+  return cluster
+}
+
+export const scenarioNames = [
+  'create',
+  'limits of the organization',
+  'retention of the database',
+  'token rotation',
+  'data key rotation',
+  'delete token',
+  'delete database',
+  'delete organization, Retain',
+  'delete organization, Delete',
+] as const
+
+export async function scenarios(): Promise<readonly Scenario[]> {
+  const [fresh, settled, mortal] = await Promise.all([
+    empty(),
+    settledTenant('Retain'),
+    settledTenant('Delete'),
+  ])
+  const { organizations, databases, tokens, secrets } = resources
+  return [
+    { name: 'create', from: fresh, act: (cluster) => createAll(cluster, 'Retain') },
+    {
+      name: 'limits of the organization',
+      from: settled,
+      act: (cluster) => editObject(cluster, organizations, 'acme', { limits: { series: 5_000 } }),
+    },
+    {
+      name: 'retention of the database',
+      from: settled,
+      act: (cluster) => editObject(cluster, databases, 'metrics', { retention: '48h' }),
+    },
+    {
+      name: 'token rotation',
+      from: settled,
+      act: (cluster) => removeObject(cluster, secrets, 'writer', team),
+    },
+    {
+      name: 'data key rotation',
+      from: settled,
+      act: (cluster) => editObject(cluster, organizations, 'acme', { encryption: { rotateEvery: '1h' } }),
+    },
+    { name: 'delete token', from: settled, act: (cluster) => removeObject(cluster, tokens, 'writer', team) },
+    {
+      name: 'delete database',
+      from: settled,
+      act: (cluster) => removeObject(cluster, databases, 'metrics', team),
+    },
+    {
+      name: 'delete organization, Retain',
+      from: settled,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'delete organization, Delete',
+      from: mortal,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+  ]
+}
