@@ -28,6 +28,7 @@ const pushWaitMs = 5_000
 const bytesPerKnownSeries = 8_192
 /** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
 const maxReadingQueries = 3
+const bytesPerReadingQuery = 256 * 1_048_576
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -124,6 +125,10 @@ export async function createStorageNode(
   }
 }
 
+function readingQueries({ memoryLimitBytes }: NodeConfig): number {
+  return Math.min(maxReadingQueries, Math.max(1, Math.floor(memoryLimitBytes / bytesPerReadingQuery)))
+}
+
 function dataOf(engine: EngineComponent): DataDisposal {
   return {
     databasesWithData: () => engine.require().databasesWithData(),
@@ -142,7 +147,7 @@ function createParts(
 ): NodeParts {
   // One body of the largest size fits at least, as it comes in and as it is decompressed.
   const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 16)))
-  const slots = new QuerySlots(maxReadingQueries)
+  const slots = new QuerySlots(readingQueries(config))
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,
     servesStoredState: () => store.servesKept,

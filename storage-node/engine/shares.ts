@@ -21,7 +21,7 @@ export interface Shares {
  * | both at one time                                                  | 436 MiB |
  */
 export function shares(memoryLimitBytes: number): Shares {
-  const blockCacheBytes = memoryLimitBytes / 8
+  const blockCacheBytes = Math.max(8 * mebibyte, (memoryLimitBytes - 128 * mebibyte) / 6)
   return {
     flushBytes: Math.max(8 * mebibyte, memoryLimitBytes / 16),
     refuseBytes: Math.max(24 * mebibyte, (memoryLimitBytes * 3) / 16),
@@ -31,7 +31,7 @@ export function shares(memoryLimitBytes: number): Shares {
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),
       blockCacheBytes,
       // V8 lets buffers that nobody needs pile up in proportion to this. Blocks of strings lie in it.
-      heapBytes: blockCacheBytes + 48 * mebibyte,
+      heapBytes: blockCacheBytes + 32 * mebibyte,
       threads: memoryLimitBytes >= 1024 * mebibyte ? 2 : 1,
     },
   }

@@ -21,6 +21,7 @@ export class Database {
       temp_directory: '',
       // What a statement leaves free goes back to the system, not to the next statement.
       allocator_flush_threshold: '8MiB',
+      allocator_background_threads: 'true',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })

@@ -1,4 +1,6 @@
 import { setPriority } from 'node:os'
+import { systemClock } from '../../common/clock.ts'
+import { idleCollection } from '../../common/idle-collection.ts'
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
 import { BlockStore } from './block-store.ts'
 import { Database } from './database.ts'
@@ -89,6 +91,8 @@ async function handle(request: Request): Promise<void> {
   }
 }
 
+// What the last reads and writes have left behind.
+await idleCollection(systemClock).start()
 process.on('message', (request: Request) => {
   handle(request).catch(async (error: unknown) => {
     await writes.get(request.job)?.drop()
