@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
+import { durationMs, durationPattern } from '../common/duration.ts'
 import { AppError } from '../common/errors.ts'
 import { isLoopback, parseListenAddress, type ListenAddress } from '../common/http-server.ts'
 import { idPattern } from '../common/ids.ts'
@@ -11,6 +12,8 @@ interface CommonConfig {
   readonly listen: ListenAddress
   readonly memoryLimitBytes: number
   readonly logLevel: string
+  /** From the end of one check of all files to the next; 0 for none. */
+  readonly scrubIntervalMs: number
   /** DuckDB's httpfs extension. */
   readonly duckdbExtension: string
   /** The program file of the query process. */
@@ -56,6 +59,7 @@ const settings = {
   'log-level': 'HOLDFAST_LOG_LEVEL',
   'duckdb-extension': 'HOLDFAST_DUCKDB_EXTENSION',
   'query-process': 'HOLDFAST_QUERY_PROCESS',
+  'scrub-interval': 'HOLDFAST_SCRUB_INTERVAL',
   auth: 'HOLDFAST_AUTH',
 } as const
 
@@ -82,6 +86,11 @@ const common = {
     .min(64 * 1024 * 1024, 'at least 64 MiB')
     .default(512 * 1024 * 1024),
   'log-level': z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+  'scrub-interval': z
+    .string()
+    .regex(new RegExp(durationPattern), 'a duration expected, for example 168h, or 0')
+    .default('168h')
+    .transform(durationMs),
   'duckdb-extension': path,
   'query-process': path.default(fileURLToPath(new URL('query-process/main.ts', import.meta.url))),
 }
@@ -203,6 +212,7 @@ function commonConfig(values: z.infer<z.ZodObject<typeof common>>) {
     dataDir: values.data,
     memoryLimitBytes: values['memory-limit-bytes'],
     logLevel: values['log-level'],
+    scrubIntervalMs: values['scrub-interval'],
     duckdbExtension: values['duckdb-extension'],
     queryProcess: values['query-process'],
   }

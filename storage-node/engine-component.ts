@@ -24,6 +24,7 @@ export class EngineComponent implements Component {
         dataFolder: join(config.dataDir, 'engine'),
         queryProcess: { program: config.queryProcess, extensionPath: config.duckdbExtension },
         memoryLimitBytes: config.memoryLimitBytes,
+        scrubIntervalMs: config.scrubIntervalMs,
         onFatal,
       })
   }

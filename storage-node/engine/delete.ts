@@ -58,13 +58,6 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
   return { kind: 'delete', ...parts, series }
 }
 
-export interface PendingDeletesOptions {
-  readonly store: Pick<FileStore, 'tombstones' | 'files'>
-  readonly clock: Pick<Clock, 'monotonicMs'>
-  /** What may be copied of the buffers beside them. */
-  readonly maxCopiedBytes: number
-}
-
 type Append = (record: DeleteRecord, prepared: PreparedRows) => Promise<unknown>
 
 /** A delete of more than this part of what may be copied is prepared; of less it takes no time. */
@@ -72,25 +65,34 @@ const smallPart = 1 / 16
 
 /** Deletes on their way into the log, within what a manifest may hold and what a read of one file may have to leave out. */
 export class PendingDeletes {
-  readonly #options: PendingDeletesOptions
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #store: Pick<FileStore, 'tombstones' | 'files'>
+  readonly #maxCopiedBytes: number
   readonly #waiting = new Set<DeleteRecord>()
   /** One at a time has a copy of what it leaves. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(options: PendingDeletesOptions) {
-    this.#options = options
+  /** @param maxCopiedBytes what may be copied of the buffers beside them */
+  constructor(
+    clock: Pick<Clock, 'monotonicMs'>,
+    store: Pick<FileStore, 'tombstones' | 'files'>,
+    maxCopiedBytes: number,
+  ) {
+    this.#clock = clock
+    this.#store = store
+    this.#maxCopiedBytes = maxCopiedBytes
   }
 
   /** @throws AppError unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room */
   async add(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<void> {
-    const { tombstones, files } = this.#options.store
+    const { tombstones, files } = this.#store
     const others = [...tombstones, ...[...this.#waiting].map(asTombstone)]
     if (others.length >= maxTombstones || runsIn([...others, record]) > maxRuns) throw tooMany()
     this.#waiting.add(record)
     try {
       if (await overloadsFile(files, others, asTombstone(record))) throw tooMany()
       const bytes = bufferedTables(database, record).reduce((sum, table) => sum + table.bytes, 0)
-      if (bytes <= smallPart * this.#options.maxCopiedBytes) await append(record, new Map())
+      if (bytes <= smallPart * this.#maxCopiedBytes) await append(record, new Map())
       else await this.#appendPrepared(database, record, append)
     } finally {
       this.#waiting.delete(record)
@@ -99,9 +101,8 @@ export class PendingDeletes {
 
   #appendPrepared(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<unknown> {
     const done = this.#turn.then(async () => {
-      const { clock, maxCopiedBytes: maxBytes } = this.#options
-      const tables = bufferedTables(database, record)
-      return append(record, await prepareRows(tables, record, { clock, maxBytes }))
+      const bounds = { clock: this.#clock, maxBytes: this.#maxCopiedBytes }
+      return append(record, await prepareRows(bufferedTables(database, record), record, bounds))
     })
     this.#turn = done.catch(() => undefined)
     return done

@@ -25,6 +25,7 @@ import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } fr
 import { requireReplayRoom } from './replay-room.ts'
 import { dropExpired, RetentionClock } from './retention.ts'
 import { Room } from './room.ts'
+import { Scrub } from './scrub.ts'
 import { shares } from './shares.ts'
 import { statsOf, tablesOf, type EngineCounts } from './stats.ts'
 import { StoredDatabase } from './stored-database.ts'
@@ -46,6 +47,7 @@ export class Engine implements Reader {
   readonly #ballast: Ballast
   readonly #damage: DamageList
   readonly #compactor: Compactor
+  readonly #scrub: Scrub
   readonly #deletes: PendingDeletes
   readonly #room: Room
   readonly #databases: Map<string, StoredDatabase>
@@ -88,10 +90,10 @@ export class Engine implements Reader {
       clock: options.clock,
       log: options.log,
     })
-    const maxCopiedBytes = this.#shares.flushBytes
-    this.#deletes = new PendingDeletes({ store, clock: options.clock, maxCopiedBytes })
+    this.#deletes = new PendingDeletes(options.clock, store, this.#shares.flushBytes)
     const alone = (work: () => Promise<void>) => this.#alone(work)
     this.#compactor = new Compactor(options, store, this.#queryProcess, this.#diskGuard, alone)
+    this.#scrub = new Scrub({ options, keyring, store, damage, segments: () => this.#log.sealed })
   }
 
   /**
@@ -192,8 +194,7 @@ export class Engine implements Reader {
   async deleteDatabase(databaseId: string): Promise<void> {
     if (!this.#databases.has(databaseId)) return
     this.#damage.requireNone()
-    const record: LogRecord = { kind: 'delete-database', databaseId }
-    await this.#append(record)
+    await this.#append({ kind: 'delete-database', databaseId })
     await this.flush()
   }
 
@@ -242,8 +243,8 @@ export class Engine implements Reader {
   }
 
   stats = (): EngineStats => {
-    const { count, waitingFiles } = this.#compactor
-    const counts = { ...this.#counts, compactions: count, waitingFiles }
+    const { count: compactions, waitingFiles } = this.#compactor
+    const counts = { ...this.#counts, ...this.#scrub.result, compactions, waitingFiles }
     return statsOf(this.#store, this.#log, this.#databases, counts, this.#diskGuard.isFull)
   }
 
@@ -389,6 +390,7 @@ export class Engine implements Reader {
       if (!this.#damage.isEmpty) continue
       await this.#ballast.keep()
       await this.#compactor.run(this.#attachments, this.#databases, this.#stopped.signal)
+      await this.#scrub.round(upkeepMs, this.#stopped.signal)
       dropExpired(this.#store, this.#attachments, retentionClock)
       const ageMs = clock.monotonicMs() - (this.#oldestUnflushedMs ?? Infinity)
       const waits = this.#freeze !== null || this.#store.changed

@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly queryProcess: QueryProcessOptions
   /** The memory that buffers and the query process share, usually the pod's limit. */
   readonly memoryLimitBytes: number
+  /** From the end of one check of all files to the next; 0 for none; a week if nothing is said. */
+  readonly scrubIntervalMs?: number
   /** Called when the state on disk can no longer be known; it must end the process. */
   readonly onFatal: (error: Error) => void
 }
@@ -37,6 +39,10 @@ export interface EngineStats {
   readonly tombstones: number
   /** Files that could not be compacted and wait for another attempt. */
   readonly waitingFiles: number
+  /** Files that were read through since the start. */
+  readonly checkedFiles: number
+  /** When all files last had been, Unix time in milliseconds; 0 for never since the start. */
+  readonly checkEndedMs: number
   readonly flushes: number
   readonly failedFlushes: number
   readonly compactions: number

@@ -24,7 +24,8 @@ export function statsOf(
   store: FileStore,
   log: Log,
   databases: Databases,
-  counts: Readonly<EngineCounts> & Pick<EngineStats, 'compactions' | 'waitingFiles'>,
+  counts: Readonly<EngineCounts> &
+    Pick<EngineStats, 'compactions' | 'waitingFiles' | 'checkedFiles' | 'checkEndedMs'>,
   isDiskFull: boolean,
 ): EngineStats {
   const tables = tablesOf(databases)

@@ -56,6 +56,11 @@ export function loadDictionary(
   for (const [measurement, field, type] of content.fields) catalog.addField(measurement, field, type)
 }
 
+/** Is it what was written under the key? */
+export function isDictionaryWhole(bytes: Uint8Array, key: Uint8Array): boolean {
+  return decrypt(key, bytes.subarray(0, nonceBytes), associated, bytes.subarray(nonceBytes)) !== null
+}
+
 function corrupt({ name }: DictionaryEntry, what: string): AppError {
   return new AppError('corrupt', 'ERR_DICTIONARY_CORRUPT', `${name}: ${what}`)
 }

@@ -36,7 +36,7 @@ export interface StoredFile {
 export type DictionaryPart = Omit<DictionaryEntry, 'name' | 'sealedKey'>
 
 /** The folder of files below the engine's. */
-const filesFolder = 'files'
+export const filesFolder = 'files'
 const parquetSuffix = '.parquet'
 const dictionarySuffix = '.dictionary'
 
@@ -150,9 +150,9 @@ export class FileStore {
     throw new AppError('corrupt', 'ERR_DICTIONARY_CORRUPT', text)
   }
 
-  /** A database's dictionaries, in order. */
-  dictionaries(databaseId: string): readonly DictionaryEntry[] {
-    return this.#dictionaries.filter((entry) => entry.databaseId === databaseId)
+  /** A database's dictionaries, in order; null is all databases. */
+  dictionaries(databaseId: string | null): readonly DictionaryEntry[] {
+    return this.#dictionaries.filter((entry) => databaseId === null || entry.databaseId === databaseId)
   }
 
   /** A name for a new Parquet file and where it is to be written. */

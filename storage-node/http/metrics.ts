@@ -26,6 +26,8 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['series', 'holdfast_node_series', 'Series that the index knows'],
   ['tombstones', 'holdfast_node_tombstones', 'Deletes that files have yet to see'],
   ['waitingFiles', 'holdfast_node_compaction_waiting_files', 'Files whose compaction failed and waits'],
+  ['checkedFiles', 'holdfast_node_checked_files', 'Files read through since the start, to find damage'],
+  ['checkEndedMs', 'holdfast_node_check_ended_milliseconds', 'When all files had been checked; 0 for never'],
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
   ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
   ['compactions', 'holdfast_node_compactions', 'Compactions since the start'],

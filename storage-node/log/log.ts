@@ -89,6 +89,11 @@ export class Log {
     return this.#position
   }
 
+  /** Complete segments: nothing is appended to them any more. */
+  get sealed(): readonly SealedSegment[] {
+    return this.#segments
+  }
+
   get sizeBytes(): number {
     const writtenBytes = this.#writer?.sizeBytes ?? 0
     return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, writtenBytes)

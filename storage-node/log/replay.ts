@@ -75,6 +75,18 @@ export async function replaySegments(
   return found(null)
 }
 
+/**
+ * Reads a complete segment through.
+ * @param visit is waited for at each record
+ */
+export async function damageOfSegment(
+  options: ReplayOptions,
+  name: string,
+  visit: () => Promise<unknown>,
+): Promise<FileDamage | null> {
+  return (await replaySegment(options, name, false, visit)).damage
+}
+
 interface ReplayedSegment {
   /** null if it held no record. */
   readonly segment: SealedSegment | null

@@ -42,6 +42,7 @@ export interface OpenOptions extends DatabaseOptions {
   readonly dataKey?: Uint8Array
   readonly memoryLimitBytes?: number
   readonly log?: Logger
+  readonly scrubIntervalMs?: number
 }
 
 export async function openEngine(dataFolder: string, options: OpenOptions = {}): Promise<Engine> {
@@ -57,6 +58,7 @@ export async function openEngine(dataFolder: string, options: OpenOptions = {}):
       extensionPath: await ensureDuckdbExtension(),
     },
     memoryLimitBytes: options.memoryLimitBytes ?? 512 * 1024 * 1024,
+    scrubIntervalMs: options.scrubIntervalMs ?? 0,
     onFatal: (error) => {
       throw error
     },

@@ -26,6 +26,7 @@ const config: NodeConfig = {
   listen: { host: '127.0.0.1', port: 0 },
   memoryLimitBytes: 512 * 1024 * 1024,
   logLevel: 'error',
+  scrubIntervalMs: 0,
   duckdbExtension: 'none',
   queryProcess: 'none',
   authentication: false,
