@@ -34,6 +34,17 @@ test('a dropped series comes again as a new one; the measurement keeps its field
   expect(catalog.schema('m')).toEqual({ name: 'm', tagKeys: ['t'], fields: new Map([['v', 'float']]) })
 })
 
+test('series that were asked for before do not hide one that went and one that came', () => {
+  const catalog = catalogOf()
+  const tags = () => catalog.series('m').map((series) => series.tags.get('t'))
+  expect(tags()).toEqual(['a', 'b'])
+  catalog.addSeries(key('c'))
+  expect(tags()).toEqual(['a', 'b', 'c'])
+  catalog.dropSeries('m', isIn([0]), 5)
+  catalog.addSeries(key('d'))
+  expect(tags()).toEqual(['b', 'c', 'd'])
+})
+
 test('a measurement without series has no fields, and its next fields have other numbers', () => {
   const catalog = catalogOf()
   catalog.dropSeries('m', () => true, 5)

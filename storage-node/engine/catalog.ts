@@ -25,12 +25,17 @@ interface Entry extends MeasurementEntry {
   readonly tagKeys: Map<string, number>
   /** Dropped ones included: a number is never used twice. */
   fieldCount: number
+  /** What was last made of the series' keys, while it is in memory; null when series have gone. */
+  series: WeakRef<readonly Series[]> | null
 }
 
 type ListedField = readonly [measurement: string, field: string, type: FieldType]
 
 /** What stands in the place of a dropped series' key and of a dropped field's name: no key or name is empty. */
 const dropped = ''
+
+/** Of more series than this nothing is remembered: they would weigh more than what they save. */
+const maxRememberedSeries = 10_000
 
 /**
  * The series and fields of one database. Places in both lists are only ever added, so the first n of them are what was
@@ -107,6 +112,7 @@ export class Catalog {
         if (!isWhole) countTags(entry.tagKeys, namesOfKey(key), -1)
       }
       entry.seriesIds = isWhole ? [] : entry.seriesIds.filter((id) => !isDropped(id))
+      entry.series = null
       if (!isWhole) continue
       entry.tagKeys.clear()
       for (const { place } of entry.fields.values()) this.#droppedFields.set(place, position)
@@ -170,9 +176,16 @@ export class Catalog {
     }
   }
 
-  series(measurement: string): Series[] {
-    const ids = this.#measurements.get(measurement)?.seriesIds ?? []
-    return ids.map((id) => ({ id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }))
+  /** Taking keys apart costs more than the rest of a small query, so it is done again only after a collection. */
+  series(measurement: string): readonly Series[] {
+    const entry = this.#measurements.get(measurement)
+    if (!entry) return []
+    const ids = entry.seriesIds
+    const known = entry.series?.deref()
+    if (known?.length === ids.length) return known
+    const series = ids.map((id) => ({ id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }))
+    entry.series = ids.length > maxRememberedSeries ? null : new WeakRef(series)
+    return series
   }
 
   /** Ids, ascending: of a measurement, or of all. */
@@ -184,7 +197,7 @@ export class Catalog {
   #measurementOrNew(name: string): Entry {
     let entry = this.#measurements.get(name)
     if (!entry) {
-      entry = { name, fields: new Map(), tagKeys: new Map(), seriesIds: [], fieldCount: 0 }
+      entry = { name, fields: new Map(), tagKeys: new Map(), seriesIds: [], fieldCount: 0, series: null }
       this.#measurements.set(name, entry)
     }
     return entry
