@@ -1,4 +1,5 @@
 import type { Column, FieldType } from '../engine/reader.ts'
+import { SparseCells } from './sparse-cells.ts'
 import { copyCell, finishVector, newVector, part } from './vector.ts'
 
 /** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
@@ -20,17 +21,40 @@ export interface Picking {
 
 export function pickColumn(
   type: FieldType,
-  columns: readonly (Column | null)[],
+  columns: readonly (Column | SparseCells | null)[],
   picking: Picking,
 ): Column | null {
-  if (columns.every((column) => column === null)) return null
-  const vector = newVector(type, picking.targetCount)
-  const { rows, sources, targets } = picking
-  for (let k = 0; k < rows.length; k++) {
-    const column = columns[sources[k]!]
-    if (column) copyCell(column, rows[k]!, vector, targets[k]!)
+  const { rows, sources, targets, targetCount } = picking
+  if (!columns.some((column) => column && mayHaveAny(column, rows))) return null
+  const vector = newVector(type, targetCount)
+  if (columns.every(isWithPlaces)) {
+    for (let k = 0; k < rows.length; k++) {
+      const column = columns[sources[k]!]
+      if (column) copyCell(column, rows[k]!, vector, targets[k]!)
+    }
+  } else {
+    for (let k = 0; k < rows.length; k++) {
+      const column = columns[sources[k]!]
+      if (column instanceof SparseCells) column.copyCell(rows[k]!, vector, targets[k]!)
+      else if (column) copyCell(column, rows[k]!, vector, targets[k]!)
+    }
   }
-  return finishVector(vector, picking.targetCount)
+  return finishVector(vector, targetCount)
+}
+
+const isWithPlaces = (column: Column | SparseCells | null): column is Column | null =>
+  !(column instanceof SparseCells)
+
+/** Most columns with few values have none in so many rows: nothing is made for these. */
+function mayHaveAny(column: Column | SparseCells, rows: Int32Array): boolean {
+  if (!(column instanceof SparseCells)) return true
+  let first = Infinity
+  let last = -1
+  for (const row of rows) {
+    if (row < first) first = row
+    if (row > last) last = row
+  }
+  return column.hasAny(first, last)
 }
 
 /** Both runs as one; where they have the same time, `newer` wins field by field. */

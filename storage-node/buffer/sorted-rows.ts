@@ -1,6 +1,7 @@
+import { markRows, type BufferColumn } from './buffer-column.ts'
 import { compareTimes, inTimeOrder, timeWords } from './time-order.ts'
 import type { TableBuffer } from './table-buffer.ts'
-import { zonesWithin } from './time-zones.ts'
+import { zonesWithin, type Zone } from './time-zones.ts'
 
 export interface RowSelection {
   /** Sorted or not; null for all series. */
@@ -116,11 +117,12 @@ function* selectRows(table: TableBuffer, selection: RowSelection): Generator<und
   let count = 0
   let sinceTurn = 0
   for (const zone of zonesWithin(table, minTimeNs, maxTimeNs)) {
+    const marks = columns && markedRows(columns, zone)
     const anyTime = minTimeNs <= zone.minTimeNs && maxTimeNs >= zone.maxTimeNs
     for (let row = zone.from; row < zone.end; row++) {
       if (wanted && !wanted.has(series[row]!)) continue
       if (!anyTime && (times[row]! < minTimeNs || times[row]! > maxTimeNs)) continue
-      if (columns && !columns.some(({ present }) => present === null || present[row] === 1)) continue
+      if (marks && marks[row - zone.from] === 0) continue
       picked[count++] = row
     }
     sinceTurn += zone.end - zone.from
@@ -129,4 +131,15 @@ function* selectRows(table: TableBuffer, selection: RowSelection): Generator<und
     yield
   }
   return picked.subarray(0, count)
+}
+
+/** 1 for each row of the zone that has a value in one of the columns. */
+function markedRows(columns: readonly BufferColumn[], { from, end }: Zone): Uint8Array {
+  const marks = new Uint8Array(end - from)
+  let left = marks.length
+  for (const column of columns) {
+    left -= markRows(column, marks, from, end)
+    if (left === 0) break
+  }
+  return marks
 }

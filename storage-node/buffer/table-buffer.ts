@@ -1,6 +1,13 @@
 import type { BatchTable } from '../line-protocol/batch.ts'
-import type { Column, FieldType } from '../engine/reader.ts'
-import { copyCell, copyRows, grownVector, newVector, valueBytes, type Vector } from './vector.ts'
+import {
+  bytesOfValues,
+  columnBytesOf,
+  eachRun,
+  stringsIn,
+  withArrival,
+  withRuns,
+  type BufferColumn,
+} from './buffer-column.ts'
 
 const firstCapacity = 16
 const rowBytes = 12
@@ -12,13 +19,13 @@ const stringBytes = 20
 export function bytesOfTable({ rowCount, columns }: BatchTable): number {
   let bytes = rowCount * rowBytes
   for (const column of columns) {
-    bytes += rowCount * valueBytes[column.type]
+    bytes += bytesOfValues(column, rowCount)
     if (column.type === 'string') bytes += bytesOfStrings(column.values)
   }
   return bytes
 }
 
-function bytesOfStrings(values: readonly string[]): number {
+function bytesOfStrings(values: Iterable<string>): number {
   let bytes = 0
   for (const text of values) if (text.length > 0) bytes += stringBytes + text.length
   return bytes
@@ -33,7 +40,7 @@ export class TableBuffer {
   #rowCount = 0
   #series = new Uint32Array(firstCapacity)
   #times = new BigInt64Array(firstCapacity)
-  readonly #columns: (Vector | undefined)[] = []
+  readonly #columns: (BufferColumn | undefined)[] = []
   #bytes = emptyBytes
 
   get rowCount(): number {
@@ -54,7 +61,8 @@ export class TableBuffer {
     return this.#times
   }
 
-  column(field: number): Column | null {
+  /** Rows that it holds do not change; more may be added to it. */
+  column(field: number): BufferColumn | null {
     return this.#columns[field] ?? null
   }
 
@@ -83,23 +91,46 @@ export class TableBuffer {
     if (rows)
       for (let index = 0; index < count; index++) this.#times[start + index] = table.times[rowOf(index)]!
     else this.#times.set(table.times, start)
+    const arrival = { rows, count, start, capacity: this.#capacity }
     for (const [index, column] of table.columns.entries()) {
-      const vector = this.#column(fields[index]!, column.type)
-      if (rows) for (let at = 0; at < count; at++) copyCell(column, rowOf(at), vector, start + at)
-      else copyRows(column, 0, vector, start, count)
-      if (column.type === 'string') this.#bytes += bytesOfStrings(column.values)
+      this.#change(fields[index]!, (before) => withArrival(before, column, arrival))
+      if (column.type !== 'string') continue
+      const { values } = column
+      this.#bytes += bytesOfStrings(rows ? rows.map((row) => values[row]!) : values)
     }
     this.#rowCount += count
   }
 
-  #column(field: number, type: FieldType): Vector {
-    let vector = this.#columns[field]
-    if (!vector) {
-      vector = newVector(type, this.#capacity)
-      this.#columns[field] = vector
-      this.#bytes += this.#capacity * valueBytes[type]
+  /**
+   * Appends rows of another buffer.
+   * @param runs where a run of rows begins, where it ends, and so on
+   */
+  appendRuns(table: TableBuffer, runs: readonly number[]): void {
+    let count = 0
+    eachRun(runs, (from, end) => (count += end - from))
+    const start = this.#rowCount
+    this.#reserve(start + count)
+    eachRun(runs, (from, end, at) => {
+      this.#series.set(table.series.subarray(from, end), start + at)
+      this.#times.set(table.times.subarray(from, end), start + at)
+    })
+    const arrival = { runs, count, start, capacity: this.#capacity }
+    for (const field of table.fields) {
+      const column = table.column(field)!
+      this.#change(field, (before) => withRuns(before, column, arrival))
+      this.#bytes += bytesOfStrings(stringsIn(column, runs))
     }
-    return vector
+    this.#rowCount += count
+  }
+
+  #change(field: number, change: (before: BufferColumn | null) => BufferColumn | null): void {
+    const before = this.#columns[field] ?? null
+    // Values may be added to the very column, so what it takes is counted first.
+    const bytesBefore = before ? columnBytesOf(before) : 0
+    const after = change(before)
+    if (!after) return
+    this.#columns[field] = after
+    this.#bytes += columnBytesOf(after) - bytesBefore
   }
 
   #reserve(rowCount: number): void {
@@ -111,13 +142,7 @@ export class TableBuffer {
     const times = new BigInt64Array(capacity)
     times.set(this.#times.subarray(0, this.#rowCount))
     this.#times = times
-    const added = capacity - this.#capacity
-    for (const [field, vector] of this.#columns.entries()) {
-      if (!vector) continue
-      this.#columns[field] = grownVector(vector, this.#rowCount, capacity)
-      this.#bytes += added * valueBytes[vector.type]
-    }
-    this.#bytes += added * rowBytes
+    this.#bytes += (capacity - this.#capacity) * rowBytes
     this.#capacity = capacity
   }
 }

@@ -54,7 +54,8 @@ export function copyRows(from: Column, fromRow: number, to: Vector, toRow: numbe
 
 /** Copies one row's value, if it has one. */
 export function copyCell(from: Column, fromRow: number, to: Vector, toRow: number): void {
-  if (from.present && from.present[fromRow] === 0) return
+  // A column may end before the row: then it has no value there.
+  if (from.present && from.present[fromRow] !== 1) return
   to.present[toRow] = 1
   if (from.type === 'float' && to.type === 'float') to.values[toRow] = from.values[fromRow]!
   else if (from.type === 'integer' && to.type === 'integer') to.values[toRow] = from.values[fromRow]!
@@ -63,11 +64,19 @@ export function copyCell(from: Column, fromRow: number, to: Vector, toRow: numbe
   else if (from.type === 'string' && to.type === 'string') to.values[toRow] = from.values[fromRow]!
 }
 
-/** A vector with room for more rows, holding the first `rowCount` of the old one. */
-export function grownVector(old: Vector, rowCount: number, capacity: number): Vector {
-  const grown = newVector(old.type, capacity)
-  copyRows(old, 0, grown, 0, rowCount)
-  return grown
+/** A value by itself; booleans are 0 and 1. */
+export type Cell = number | bigint | string
+
+export const cellOf = (column: Column, row: number): Cell => column.values[row]!
+
+/** The value is of the vector's type. */
+export function setCell(to: Vector, row: number, value: Cell): void {
+  to.present[row] = 1
+  if (typeof value === 'string') {
+    if (to.type === 'string') to.values[row] = value
+  } else if (typeof value === 'bigint') {
+    if (to.type === 'integer' || to.type === 'unsigned') to.values[row] = value
+  } else if (to.type === 'float' || to.type === 'boolean') to.values[row] = value
 }
 
 /** The first rows as an immutable column; null if none of them has a value. */

@@ -6,9 +6,9 @@ import { keyBytes } from '../crypto/keyring.ts'
 import { withoutFolders } from '../disk/disk.ts'
 import { maxSeriesPerDictionary } from '../files/dictionary.ts'
 import type { FileStore } from '../files/file-store.ts'
-import { factsOf, fileColumns, fileRows, planFiles } from '../files/layout.ts'
+import { factsOf, fileColumns, fileRows, halved, planFiles, type PlannedFile } from '../files/layout.ts'
 import type { DictionaryEntry, FileEntry } from '../files/manifest.ts'
-import type { QueryProcess } from '../query-process/client.ts'
+import { processFailed, statementFailed, type QueryProcess } from '../query-process/client.ts'
 import { allTables, type StoredDatabase } from './stored-database.ts'
 
 /** A database as it was when the buffers were frozen. */
@@ -81,37 +81,73 @@ export function flushFailed(cause: unknown): AppError {
 
 type Place = Pick<FileEntry, 'databaseId' | 'retentionPolicy' | 'measurement'>
 
+/** How often the rows of a file that was too much for the query process are halved. */
+const maxHalvings = 8
+
 async function* writeTable(
   tools: FlushTools,
   freeze: Freeze,
   place: Place,
   table: TableBuffer,
 ): AsyncGenerator<FileEntry> {
-  const { store, queryProcess } = tools
-  const columns = fileColumns(table)
   const shardDurationNs = tools.shardDurationNs(place.databaseId, place.retentionPolicy)
   for (const planned of planFiles(table, shardDurationNs)) {
     // Writers and readers get their turn, however large the buffer.
     await setImmediate()
-    if (!planned) continue
-    const { name, temporaryPath } = store.newParquet()
-    const key = randomBytes(keyBytes)
-    await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))
-    const adopted = await store.adopt(name, temporaryPath)
-    const facts = factsOf(table, planned)
-    yield {
-      ...place,
-      ...facts,
-      ...adopted,
-      name,
-      firstPosition: store.checkpoint + 1,
-      lastPosition: freeze.position,
-      minTimeNs: String(facts.minTimeNs),
-      maxTimeNs: String(facts.maxTimeNs),
-      fields: [...table.fields],
-      sealedKey: store.sealKey(name, key),
-    }
+    if (planned) yield* writeOrHalve(tools, freeze, place, table, planned, maxHalvings)
   }
+}
+
+async function* writeOrHalve(
+  tools: FlushTools,
+  freeze: Freeze,
+  place: Place,
+  table: TableBuffer,
+  planned: PlannedFile,
+  halvings: number,
+): AsyncGenerator<FileEntry> {
+  const written = await writeFile(tools, freeze, place, table, planned).catch((error: unknown) => {
+    const halves = halvings > 0 && wasTooMuch(error) ? halved(table, planned) : null
+    if (!halves) throw error
+    return halves
+  })
+  if ('name' in written) yield written
+  else for (const half of written) yield* writeOrHalve(tools, freeze, place, table, half, halvings - 1)
+}
+
+async function writeFile(
+  { store, queryProcess }: FlushTools,
+  freeze: Freeze,
+  place: Place,
+  table: TableBuffer,
+  planned: PlannedFile,
+): Promise<FileEntry> {
+  const { name, temporaryPath } = store.newParquet()
+  const key = randomBytes(keyBytes)
+  const columns = fileColumns(table, planned)
+  await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))
+  const adopted = await store.adopt(name, temporaryPath)
+  const facts = factsOf(table, planned)
+  return {
+    ...place,
+    ...facts,
+    ...adopted,
+    name,
+    firstPosition: store.checkpoint + 1,
+    lastPosition: freeze.position,
+    minTimeNs: String(facts.minTimeNs),
+    maxTimeNs: String(facts.maxTimeNs),
+    fields: [...planned.fields],
+    sealedKey: store.sealKey(name, key),
+  }
+}
+
+/** Whether the query process had too little memory, as far as its end tells. */
+function wasTooMuch(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false
+  return (
+    error.code === processFailed || (error.code === statementFailed && /memory|allocate/i.test(error.message))
+  )
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../../test/support/fake-clock.ts'
+import { SparseCells } from '../buffer/sparse-cells.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
 import { prepareRows, remainder } from './kept-rows.ts'
 import { isDeleted, type DeletedArea } from './tombstones.ts'
@@ -40,8 +41,9 @@ function rowsOf(table: TableBuffer | null): string[] {
   if (!table) return []
   return Array.from({ length: table.rowCount }, (_, row) => {
     const values = table.fields.map((field) => {
-      const { values, present } = table.column(field)!
-      return `${field}=${present?.[row] === 0 ? '' : values[row]}`
+      const column = table.column(field)!
+      const value = column instanceof SparseCells ? column.cellAt(row) : column.values[row]
+      return `${field}=${!(column instanceof SparseCells) && column.present[row] !== 1 ? '' : (value ?? '')}`
     })
     return `${table.series[row]} ${table.times[row]} ${values.join()}`
   })

@@ -1,8 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../common/clock.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
-import { copyRows, finishVector, newVector } from '../buffer/vector.ts'
-import type { BatchColumn } from '../line-protocol/batch.ts'
 import { everyTimeNs, hasSeries, type DeletedArea } from './tombstones.ts'
 
 /** The rows of a table that a delete leaves, as far as they were there when it was asked for. */
@@ -38,7 +36,7 @@ export async function prepareRows(
     const { rowCount } = table
     const copy = new TableBuffer()
     for (let row = 0; row < rowCount; row += rowsPerStep) {
-      appendKept(copy, table, keptRows(table, area, row, Math.min(rowCount, row + rowsPerStep)))
+      copy.appendRuns(table, keptRows(table, area, row, Math.min(rowCount, row + rowsPerStep)))
       if (clock.monotonicMs() - startedMs < turnMs) continue
       await setImmediate()
       startedMs = clock.monotonicMs()
@@ -55,7 +53,7 @@ export function remainder(table: TableBuffer, area: DeletedArea, prepared: Prepa
   const kept = keptRows(table, area, rowCount, table.rowCount)
   // The common case: nothing is copied of a table that stays as it is.
   if (rowCount === 0 && kept.length === 2 && kept[0] === 0 && kept[1] === table.rowCount) return table
-  appendKept(copy, table, kept)
+  copy.appendRuns(table, kept)
   if (copy.rowCount === table.rowCount) return table
   return copy.rowCount > 0 ? copy : null
 }
@@ -79,52 +77,4 @@ function keptRows({ series, times }: TableBuffer, area: DeletedArea, from: numbe
   }
   if (isOpen) kept.push(end)
   return kept
-}
-
-/** @param kept runs of rows */
-function appendKept(copy: TableBuffer, table: TableBuffer, kept: readonly number[]): void {
-  if (kept.length === 0) return
-  let rowCount = 0
-  for (let k = 0; k < kept.length; k += 2) rowCount += kept[k + 1]! - kept[k]!
-  const seriesOfRow = new Uint32Array(rowCount)
-  const times = new BigInt64Array(rowCount)
-  eachRun(kept, (from, end, to) => {
-    seriesOfRow.set(table.series.subarray(from, end), to)
-    times.set(table.times.subarray(from, end), to)
-  })
-  const numbers: number[] = []
-  const columns: BatchColumn[] = []
-  for (const number of table.fields) {
-    const all = table.column(number)!
-    const vector = newVector(all.type, rowCount)
-    eachRun(kept, (from, end, to) => copyRows(all, from, vector, to, end - from))
-    const column = finishVector(vector, rowCount)
-    if (!column) continue
-    numbers.push(number)
-    columns.push({ ...column, name: '' })
-  }
-  const ids = numberSeries(seriesOfRow)
-  copy.append({ measurement: '', rowCount, series: [], seriesOfRow, times, columns }, ids, numbers, null)
-}
-
-/** Puts an index in the place of each series id. @returns the ids, found by their indexes */
-function numberSeries(seriesOfRow: Uint32Array): Uint32Array {
-  const indexes = new Map<number, number>()
-  for (const [row, id] of seriesOfRow.entries()) {
-    let index = indexes.get(id)
-    if (index === undefined) {
-      index = indexes.size
-      indexes.set(id, index)
-    }
-    seriesOfRow[row] = index
-  }
-  return Uint32Array.from(indexes.keys())
-}
-
-function eachRun(runs: readonly number[], visit: (from: number, end: number, to: number) => void): void {
-  let to = 0
-  for (let k = 0; k < runs.length; k += 2) {
-    visit(runs[k]!, runs[k + 1]!, to)
-    to += runs[k + 1]! - runs[k]!
-  }
 }

@@ -1,7 +1,9 @@
 import { countThrough, mergeRuns, partOfRun, type Run } from '../buffer/merge.ts'
+import type { BufferedRun } from './buffered-series.ts'
 import type { Block, FieldType } from './reader.ts'
 
-const blockRows = 16_384
+const maxBlockRows = 16_384
+const maxBlockCells = 262_144
 
 /**
  * Makes the blocks of one series out of pieces from files, which come in the order of time, each point once, and the
@@ -10,35 +12,53 @@ const blockRows = 16_384
 export class SeriesMerger {
   readonly #seriesId: number
   readonly #types: readonly FieldType[]
-  #buffered: Run
+  readonly #blockRows: number
+  readonly #buffered: BufferedRun
+  /** How many buffered points have been taken. */
+  #taken = 0
 
-  constructor(seriesId: number, types: readonly FieldType[], buffered: Run) {
+  constructor(seriesId: number, types: readonly FieldType[], buffered: BufferedRun) {
     this.#seriesId = seriesId
     this.#types = types
+    this.#blockRows = Math.min(maxBlockRows, Math.ceil(maxBlockCells / Math.max(1, types.length)))
     this.#buffered = buffered
   }
 
   /** Takes a piece that is later than those before. */
   *add(run: Run): Generator<Block> {
-    const count = countThrough(this.#buffered.times, run.times.at(-1)!)
-    if (count === 0) {
-      yield* this.#blocks(run)
-      return
+    const end = countThrough(this.#buffered.times, run.times.at(-1)!)
+    let rest = run
+    while (this.#taken < end) {
+      const newer = this.#take(end)
+      const { length } = rest.times
+      const count = this.#taken === end ? length : countThrough(rest.times, newer.times.at(-1)!)
+      const older = count === length ? rest : partOfRun(rest, 0, count)
+      yield* this.#blocks(mergeRuns(this.#types, older, newer))
+      rest = partOfRun(rest, count, length)
     }
-    const newer = partOfRun(this.#buffered, 0, count)
-    this.#buffered = partOfRun(this.#buffered, count, this.#buffered.times.length)
-    yield* this.#blocks(mergeRuns(this.#types, run, newer))
+    yield* this.#blocks(rest)
   }
 
-  end(): Generator<Block> {
-    return this.#blocks(this.#buffered)
+  *end(): Generator<Block> {
+    const { length } = this.#buffered.times
+    while (this.#taken < length) yield this.#block(this.#take(length))
+  }
+
+  /** The next buffered points, as many as a block has, or those before `end`. */
+  #take(end: number): Run {
+    const from = this.#taken
+    this.#taken = Math.min(end, from + this.#blockRows)
+    return this.#buffered.part(from, this.#taken)
   }
 
   *#blocks(run: Run): Generator<Block> {
     const { length } = run.times
-    for (let from = 0; from < length; from += blockRows) {
-      const part = length <= blockRows ? run : partOfRun(run, from, Math.min(from + blockRows, length))
-      yield { seriesId: this.#seriesId, times: part.times, columns: part.columns }
-    }
+    const rows = this.#blockRows
+    for (let from = 0; from < length; from += rows)
+      yield this.#block(length <= rows ? run : partOfRun(run, from, Math.min(from + rows, length)))
+  }
+
+  #block({ times, columns }: Run): Block {
+    return { seriesId: this.#seriesId, times, columns }
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseLines } from '../line-protocol/parse.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
-import { factsOf, fileRows, planFiles } from './layout.ts'
+import { factsOf, fileColumns, fileRows, halved, planFiles } from './layout.ts'
 
 /** Promise: a flush puts every row into one file of its time, and never holds up the process for long. */
 
@@ -78,6 +78,59 @@ describe('planFiles', () => {
     expect(files.map((file) => factsOf(table, file).stringBytes)).toEqual([16e6, 16e6, 8e6])
     const batches = [...fileRows(table, files[0]!)]
     expect(batches.map(({ rowCount }) => rowCount)).toEqual([5, 5, 5, 1])
+  })
+
+  /** Rows with `f0`; those of `wide` also have many other fields. */
+  function bufferWithWide(rowCount: number, wide: readonly number[], fieldCount: number): TableBuffer {
+    const table = new TableBuffer()
+    const column = (name: string, present: Uint8Array | null) => ({
+      name,
+      type: 'float' as const,
+      values: new Float64Array(rowCount),
+      present,
+    })
+    const present = Uint8Array.from({ length: rowCount }, (_, row) => (wide.includes(row) ? 1 : 0))
+    const others = Array.from({ length: fieldCount }, (_, k) => column(`f${k + 1}`, present))
+    const columns = [column('f0', null), ...others]
+    table.append(
+      {
+        measurement: 'm',
+        rowCount,
+        series: [],
+        times: BigInt64Array.from({ length: rowCount }, (_, row) => BigInt(row)),
+        seriesOfRow: new Uint32Array(rowCount),
+        columns,
+      },
+      new Uint32Array([0]),
+      columns.map((_, field) => field),
+      null,
+    )
+    return table
+  }
+
+  test('only the file with the rows that have many fields has these fields', () => {
+    const table = bufferWithWide(60_000, [30_000], 999)
+    const files = [...planFiles(table, 1_000_000n)].filter((file) => file !== null)
+    expect(files.map(({ fields }) => fields.length)).toEqual([1, 1_000, 1])
+    expect(files.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(60_000)
+    for (const { rows, fields } of files) expect(rows.length * fields.length).toBeLessThan(2_000_000)
+    const [narrow, wide] = files
+    expect(fileColumns(table, narrow!).map(({ name }) => name)).toEqual(['series', 'time', 'f0'])
+    let values = 0
+    for (const { columns } of fileRows(table, wide!))
+      for (const { present } of columns.slice(3)) for (const flag of present!) values += flag
+    expect(values).toBe(999)
+  })
+
+  test('a file that cannot be written is cut in two, between points', () => {
+    const table = bufferWithWide(6, [], 0)
+    const [file] = [...planFiles(table, 1_000n)].filter((each) => each !== null)
+    const halves = halved(table, file!)
+    expect(halves?.map(({ rows }) => [...rows])).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ])
+    expect(halved(table, { ...file!, rows: Int32Array.of(0) })).toBeNull()
   })
 
   test('a million rows in random order are planned in short turns', () => {

@@ -2,17 +2,15 @@ import { SortedRows } from '../buffer/sorted-rows.ts'
 import { compareTimes, timeWords } from '../buffer/time-order.ts'
 import { pickColumn } from '../buffer/merge.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
-import { textBytes, textColumns } from '../buffer/text-bytes.ts'
 import { newVector } from '../buffer/vector.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { NamedColumn, RowColumn, Rows } from '../query-process/messages.ts'
+import { FileFields, RowContents } from './file-fields.ts'
 import { maxStringBytesPerFile } from './manifest.ts'
 
 /** Which rows of a buffer go into which file, and how they are handed over. */
 
 const maxRowsPerFile = 500_000
-/** The query process gathers a file in memory before it writes it. */
-const maxCellsPerFile = 5_000_000
 const maxBytesPerFile = 48 * 1024 * 1024
 /** More shards than this in one buffer share files: scattered old points must not become a flood of files. */
 const maxShardsPerBuffer = 32
@@ -25,6 +23,8 @@ const rowsPerTurn = 65_536
 export interface PlannedFile {
   /** In the order of series, time, arrival. */
   readonly rows: Int32Array
+  /** Those of which a row may have a value, ascending. */
+  readonly fields: readonly number[]
   /** Of its strings, all that came for a point counted. */
   readonly stringBytes: number
 }
@@ -51,7 +51,8 @@ export function* planFiles(table: TableBuffer, shardDurationNs: bigint): Generat
     groups[group]!.set(rows, filled[group])
     filled[group]! += rows.length
   })
-  for (const rows of groups) yield* splitRows(table, rows)
+  const contents = new RowContents(table)
+  for (const rows of groups) yield* splitRows(table, contents, rows)
 }
 
 /** Shows all rows, those of one series and shard at a time, series by series in the order of time. */
@@ -108,33 +109,46 @@ function floorDivide(a: bigint, b: bigint): bigint {
   return a % b < 0n ? quotient - 1n : quotient
 }
 
-function* splitRows(table: TableBuffer, rows: Int32Array): Generator<PlannedFile | null> {
-  const texts = textColumns(table.fields.map((field) => table.column(field)))
-  const maxRows = Math.min(
-    maxRowsPerFile,
-    Math.ceil(maxCellsPerFile / (table.fields.length + 2)),
-    Math.ceil((maxBytesPerFile * table.rowCount) / table.bytes),
-  )
+/** A file ends where it would get too large with the next row and its fields. */
+function* splitRows(
+  table: TableBuffer,
+  contents: RowContents,
+  rows: Int32Array,
+): Generator<PlannedFile | null> {
+  const maxRows = Math.min(maxRowsPerFile, Math.ceil((maxBytesPerFile * table.rowCount) / table.bytes))
+  const { hasTexts } = contents
   for (let from = 0; from < rows.length;) {
-    const wanted = Math.min(from + maxRows, rows.length)
+    const fields = new FileFields(table, contents.common)
     let stringBytes = 0
-    let end = texts.length === 0 ? wanted : from
-    for (; end < wanted; end++) {
-      const more = textBytes(texts, rows[end]!)
-      if (end > from && stringBytes + more > maxStringBytesPerFile) break
-      stringBytes += more
-      if (end % rowsPerTurn === 0) yield null
+    let end = from
+    for (; end < rows.length; end++) {
+      const more = fields.missing(contents.rareFields(rows[end]!))
+      const bytes = hasTexts ? contents.stringBytes(rows[end]!) : 0
+      const isFull =
+        end - from >= Math.min(maxRows, fields.maxRowsWith(more)) ||
+        stringBytes + bytes > maxStringBytesPerFile
+      if (isFull && end > from && !isSamePoint(table, rows[end - 1]!, rows[end]!)) break
+      fields.add(more)
+      stringBytes += bytes
+      if ((end + 1) % rowsPerTurn === 0) yield null
     }
-    end = endOfPoint(table, rows, end)
-    yield { rows: rows.subarray(from, end), stringBytes }
+    yield { rows: rows.subarray(from, end), fields: fields.sorted, stringBytes }
     from = end
   }
+}
+
+/** A file that could not be written as two, null if it is one point. */
+export function halved(table: TableBuffer, planned: PlannedFile): readonly PlannedFile[] | null {
+  const { rows, fields, stringBytes } = planned
+  const end = endOfPoint(table, rows, rows.length >>> 1)
+  if (end === 0 || end === rows.length) return null
+  return [rows.subarray(0, end), rows.subarray(end)].map((half) => ({ rows: half, fields, stringBytes }))
 }
 
 /** Rows of one point stay together: they become one row. */
 function endOfPoint(table: TableBuffer, rows: Int32Array, wanted: number): number {
   let end = wanted
-  while (end < rows.length && isSamePoint(table, rows[end - 1]!, rows[end]!)) end++
+  while (end > 0 && end < rows.length && isSamePoint(table, rows[end - 1]!, rows[end]!)) end++
   return end
 }
 
@@ -142,11 +156,11 @@ function isSamePoint({ series, times }: TableBuffer, a: number, b: number): bool
   return series[a] === series[b] && times[a] === times[b]
 }
 
-export function fileColumns(table: TableBuffer): NamedColumn[] {
+export function fileColumns(table: TableBuffer, { fields }: PlannedFile): NamedColumn[] {
   return [
     { name: 'series', type: 'series' },
     { name: 'time', type: 'integer' },
-    ...table.fields.map((field) => ({ name: `f${field}`, type: table.column(field)!.type })),
+    ...fields.map((field) => ({ name: `f${field}`, type: table.column(field)!.type })),
   ]
 }
 
@@ -156,19 +170,19 @@ export const rowsPerBatch = (fieldCount: number): number =>
 
 /** The rows of a file as they go to the query process, points with several rows made one. */
 export function* fileRows(table: TableBuffer, file: PlannedFile): Generator<Rows> {
-  const { rows } = file
+  const { rows, fields } = file
   const batchRows = Math.min(
-    rowsPerBatch(table.fields.length),
+    rowsPerBatch(fields.length),
     Math.ceil((maxStringBytesPerBatch * rows.length) / Math.max(1, file.stringBytes)),
   )
   for (let from = 0; from < rows.length;) {
     const end = endOfPoint(table, rows, Math.min(from + batchRows, rows.length))
-    yield batch(table, rows.subarray(from, end))
+    yield batch(table, fields, rows.subarray(from, end))
     from = end
   }
 }
 
-function batch(table: TableBuffer, rows: Int32Array): Rows {
+function batch(table: TableBuffer, fields: readonly number[], rows: Int32Array): Rows {
   const targets = new Int32Array(rows.length)
   const series = new Uint32Array(rows.length)
   const times = new BigInt64Array(rows.length)
@@ -187,7 +201,7 @@ function batch(table: TableBuffer, rows: Int32Array): Rows {
     { type: 'series', values: series.slice(0, rowCount), present: null },
     { type: 'integer', values: times.slice(0, rowCount), present: null },
   ]
-  for (const field of table.fields) {
+  for (const field of fields) {
     const column = table.column(field)!
     columns.push(pickColumn(column.type, [column], picking) ?? emptyColumn(column.type, rowCount))
   }

@@ -36,6 +36,7 @@ interface Job {
 
 /** The code of a failure of DuckDB itself, rather than of the process. */
 export const statementFailed = 'ERR_QUERY_STATEMENT'
+export const processFailed = 'ERR_QUERY_PROCESS'
 
 /** How long a cancelled job may go on before the process is killed. */
 const cancelMs = 5_000
@@ -273,8 +274,8 @@ function leavesNothingUsable(message: string): boolean {
   return /^(INTERNAL|FATAL) Error/.test(message)
 }
 
-type FailureCode = 'ERR_QUERY_PROCESS' | typeof statementFailed
+type FailureCode = typeof processFailed | typeof statementFailed
 
-function failure(message: string, code: FailureCode = 'ERR_QUERY_PROCESS'): AppError {
+function failure(message: string, code: FailureCode = processFailed): AppError {
   return new AppError('unavailable', code, `the query process: ${withoutFolders(message)}`)
 }

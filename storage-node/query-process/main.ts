@@ -65,7 +65,7 @@ async function handle(request: Request): Promise<void> {
       writes.set(job, await WriteTask.begin(database, job, request.columns))
       return reply({ kind: 'done', job })
     case 'write-rows':
-      writeOf(job).append(request.rows)
+      await writeOf(job).append(request.rows)
       return reply({ kind: 'done', job })
     case 'write-finish':
       await writeOf(job).finish(request.path, request.key)

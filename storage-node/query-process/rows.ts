@@ -32,10 +32,16 @@ const valueBytes: Readonly<Record<Exclude<ColumnType, 'string'>, number>> = {
   boolean: 1,
 }
 
-/** Appends rows by copying whole columns into DuckDB's vectors. */
-export function appendRows(appender: DuckDBAppender, types: readonly DuckDBType[], rows: Rows): void {
-  for (let from = 0; from < rows.rowCount; from += chunkRows) {
-    const count = Math.min(chunkRows, rows.rowCount - from)
+/** Appends the rows from `first` to `end` by copying whole columns into DuckDB's vectors. */
+export function appendRows(
+  appender: DuckDBAppender,
+  types: readonly DuckDBType[],
+  rows: Rows,
+  first: number,
+  end: number,
+): void {
+  for (let from = first; from < end; from += chunkRows) {
+    const count = Math.min(chunkRows, end - from)
     const chunk = DuckDBDataChunk.create(types, count)
     for (const [index, column] of rows.columns.entries()) {
       const vector = duckdb.data_chunk_get_vector(chunk.chunk, index)

@@ -19,6 +19,19 @@ export function createTable(name: string, columns: readonly NamedColumn[]): stri
   return `CREATE TABLE ${name} (${list.join(', ')})`
 }
 
+/** The tables `name_0`, `name_1` and so on as one, `name`: their rows one after the other. */
+export function uniteTables(name: string, count: number): string {
+  const parts = Array.from({ length: count }, (_, index) => `SELECT * FROM ${name}_${index}`)
+  return `CREATE TEMPORARY VIEW ${name} AS ${parts.join(' UNION ALL ')}`
+}
+
+/** The writer of a file holds the rows of a group, and sets the room for the dictionary of each string column aside. */
+const maxGroupRows = 20_480
+const minGroupRows = 2_048
+const groupCells = 1_048_576
+const maxDictionaryBytes = 1_048_576
+const dictionariesBytes = 16 * 1_048_576
+
 /** Without strings the dictionary is off: it costs more than it saves for times and numbers. */
 export function copyToParquet(
   table: string,
@@ -28,10 +41,15 @@ export function copyToParquet(
   keyName: string,
 ): string {
   const list = columns.map(({ name }) => (whole.has(name) ? `${name}::INTEGER AS ${name}` : name))
-  const dictionary = columns.some(({ type }) => type === 'string') ? '' : ', DICTIONARY_SIZE_LIMIT 1'
+  const strings = columns.filter(({ type }) => type === 'string').length
+  const dictionary =
+    strings === 0
+      ? ', DICTIONARY_SIZE_LIMIT 1'
+      : `, STRING_DICTIONARY_PAGE_SIZE_LIMIT ${Math.min(maxDictionaryBytes, Math.floor(dictionariesBytes / strings))}`
+  const groupRows = Math.min(maxGroupRows, Math.max(minGroupRows, Math.floor(groupCells / columns.length)))
   return (
     `COPY (SELECT ${list.join(', ')} FROM ${table}) TO ${quoteText(path)} (FORMAT parquet, PARQUET_VERSION V2, ` +
-    `COMPRESSION zstd, ROW_GROUP_SIZE 20480${dictionary}, ENCRYPTION_CONFIG {footer_key: ${quoteText(keyName)}})`
+    `COMPRESSION zstd, ROW_GROUP_SIZE ${groupRows}${dictionary}, ENCRYPTION_CONFIG {footer_key: ${quoteText(keyName)}})`
   )
 }
 

@@ -52,7 +52,7 @@ function* batches(): Generator<Rows> {
 
 async function written(database: Database, path: string): Promise<void> {
   const task = await WriteTask.begin(database, 1, columns)
-  for (const rows of batches()) task.append(rows)
+  for (const rows of batches()) await task.append(rows)
   await task.finish(path, key)
 }
 
@@ -132,7 +132,7 @@ test('rows that are not in order are refused, whatever is asked of them', async 
   })
   const path = join(folder.path, 'a.parquet')
   const task = await WriteTask.begin(database, 1, columns.slice(0, 3))
-  task.append({
+  await task.append({
     rowCount: 2,
     columns: [
       { type: 'series', values: Uint32Array.of(1, 1), present: null },
