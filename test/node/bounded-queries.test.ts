@@ -1,0 +1,124 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { imageForm } from '../support/image-form.ts'
+import { MemoryGroup } from '../support/memory-group.ts'
+import { temporaryFolder } from './engine-support.ts'
+
+/**
+ * Promise: in a pod of 256 MiB eight clients with long queries wait for each other, and all of them get the right
+ * answer: no query fails for want of memory, and the kernel ends no process.
+ */
+const limitBytes = 256 * 1_048_576
+const clients = 8
+const hosts = 50
+const rowsPerHost = 2_000
+const rowsPerBody = 100
+const fields = 10
+const startS = 1_700_000_000
+const highFrom = 90
+
+const group = await MemoryGroup.create('holdfast-queries', limitBytes)
+const reason = typeof group === 'string' ? `: ${group}` : ''
+
+const value = (host: number, row: number): number => (host * 7 + row * 13) % 100
+
+function body(fromRow: number): string {
+  const lines: string[] = []
+  for (let row = fromRow; row < fromRow + rowsPerBody; row++)
+    for (let host = 0; host < hosts; host++) {
+      const values = Array.from({ length: fields }, (_, field) => `f${field}=${value(host, row) + field}`)
+      lines.push(`cpu,host=h${host} ${values.join()} ${startS + row * 10}`)
+    }
+  return lines.join('\n')
+}
+
+interface Answer {
+  readonly results: readonly {
+    readonly error?: string
+    readonly series?: readonly { readonly values: readonly (readonly (number | string)[])[] }[]
+  }[]
+}
+
+async function ask(url: string, q: string): Promise<readonly (readonly (number | string)[])[]> {
+  const parameters = new URLSearchParams({ db: 'd', epoch: 's', q })
+  const response = await fetch(`${url}/query?${parameters.toString()}`, { method: 'POST' })
+  const text = await response.text()
+  expect(response.status, text.slice(0, 500)).toBe(200)
+  const { results } = JSON.parse(text) as Answer
+  expect(results[0]?.error).toBe(undefined)
+  return results[0]?.series?.flatMap(({ values }) => values) ?? []
+}
+
+async function write(url: string): Promise<void> {
+  await ask(url, 'CREATE DATABASE d')
+  for (let row = 0; row < rowsPerHost; row += rowsPerBody) {
+    const sent = { method: 'POST', body: body(row) }
+    expect((await fetch(`${url}/write?db=d&precision=s`, sent)).status).toBe(204)
+  }
+}
+
+/** Every field of all rows that a condition leaves, and the mean of every field, by turns. */
+async function askLong(url: string, client: number): Promise<void> {
+  if (client % 2 === 0) {
+    const rows = await ask(url, `SELECT * FROM cpu WHERE f0 > ${highFrom}`)
+    const high = Array.from({ length: hosts * rowsPerHost }, (_, index) =>
+      value(index % hosts, Math.floor(index / hosts)),
+    ).filter((each) => each > highFrom)
+    expect(rows.length).toBe(high.length)
+    const sum = rows.reduce((total, row) => total + Number(row[1]), 0)
+    expect(sum).toBe(high.reduce((total, each) => total + each, 0))
+    return
+  }
+  const means = Array.from({ length: fields }, (_, field) => `mean(f${field})`)
+  const rows = await ask(url, `SELECT ${means.join()} FROM cpu GROUP BY host ORDER BY time`)
+  expect(rows.length).toBe(hosts)
+  const all = Array.from({ length: rowsPerHost }, (_, row) => value(0, row))
+  const mean = all.reduce((total, each) => total + each, 0) / rowsPerHost
+  for (let field = 0; field < fields; field++) expect(rows[0]![field + 1]).toBeCloseTo(mean + field, 6)
+}
+
+async function untilReady(url: string, node: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    expect(node.exitCode).toBe(null)
+    if ((await fetch(`${url}/ready`).catch(() => null))?.ok) return
+    await sleep(100)
+  }
+  throw new Error('the node is not ready')
+}
+
+describe.skipIf(typeof group === 'string')(`bounded queries${reason}`, () => {
+  const measured = group as MemoryGroup
+  afterAll(() => measured.remove())
+
+  test('eight long queries at a time', { timeout: 60_000 }, async () => {
+    await using folder = await temporaryFolder()
+    const form = await imageForm('storage-node', join(folder.path, 'app'))
+    const port = 30_000 + (process.pid % 10_000)
+    const [program, ...args] = measured.within(form.command)
+    const node = spawn(program!, args, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        ...form.environment,
+        HOLDFAST_DATA_DIR: join(folder.path, 'data'),
+        HOLDFAST_LISTEN: `127.0.0.1:${port}`,
+        HOLDFAST_AUTH: 'off',
+        HOLDFAST_LOG_LEVEL: 'warn',
+        HOLDFAST_MEMORY_LIMIT_BYTES: String(limitBytes),
+      },
+    })
+    const gone = once(node, 'exit')
+    try {
+      const url = `http://127.0.0.1:${port}`
+      await untilReady(url, node)
+      await write(url)
+      await Promise.all(Array.from({ length: clients }, (_, client) => askLong(url, client)))
+      expect(await measured.kills()).toBe(0)
+    } finally {
+      node.kill('SIGKILL')
+      await gone
+    }
+  })
+})
