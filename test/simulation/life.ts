@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createLogger } from '../../common/log.ts'
 import { Engine } from '../../storage-node/engine/engine.ts'
 import { stage } from '../support/parquet-stand-in.ts'
+import { DataKeys } from './data-keys.ts'
 import { Ledger } from './ledger.ts'
 import { Model } from './model.ts'
 import { drawAction, isRefusal, type Action, type World } from './operations.ts'
@@ -36,6 +37,7 @@ interface Era {
 export class Life implements World {
   readonly random: Random
   readonly model = new Model(databases)
+  readonly dataKeys = new DataKeys()
   readonly measurements: readonly string[]
   readonly flushChance: number
   readonly seen = new Map<string, number>()
@@ -53,7 +55,7 @@ export class Life implements World {
   #era!: Era
   readonly #ledger = new Ledger()
   readonly #logger = createLogger('simulation', {
-    destination: { write: (line) => this.#count((JSON.parse(line) as { msg: string }).msg) },
+    destination: { write: (line) => this.count((JSON.parse(line) as { msg: string }).msg) },
   })
 
   constructor(seed: number) {
@@ -96,8 +98,9 @@ export class Life implements World {
       for (let turns = 0; turns < 200; turns++) await this.#turn()
     }
     await this.#check(engine)
+    await this.#until(this.dataKeys.change(this.next(), true, (dataKey) => engine.useDataKey(dataKey)))
     await this.#until(engine.close())
-    this.#count('closed')
+    this.count('closed')
     this.#end()
     engine = (await this.#open(Number.POSITIVE_INFINITY))!
     await this.#until(engine.close())
@@ -119,6 +122,7 @@ export class Life implements World {
     const era: Era = { disk, crashStep, fatal: null, isFaulty: isFull, violation: null }
     this.#era = era
     stage.disk = disk
+    this.dataKeys.begin()
     this.#trace('open')
     try {
       const engine = await this.#until(this.#engine(era))
@@ -129,7 +133,7 @@ export class Life implements World {
     } catch (error) {
       if (!era.isFaulty) throw error
       this.#trace(`does not open: ${String(error)}`)
-      this.#count('did not open')
+      this.count('did not open')
       return null
     }
   }
@@ -140,7 +144,7 @@ export class Life implements World {
       clock: this.clock,
       log: this.#logger,
       organizationId: '0123456789abcdef',
-      dataKey: new Uint8Array(32).fill(1),
+      ...this.dataKeys.given,
       dataFolder: '/data',
       queryProcess: { program: 'none', extensionPath: 'none' },
       memoryLimitBytes: 64 * 1024 * 1024,
@@ -156,7 +160,7 @@ export class Life implements World {
     const { damage } = engine
     if (damage.length > 0) throw new Error(`damage where there is none: ${JSON.stringify(damage)}`)
     this.#ledger.noteCheckpoint(checkpoint)
-    if (this.#ledger.recover(position) > 0) this.#count('records without an answer were there')
+    if (this.#ledger.recover(position) > 0) this.count('records without an answer were there')
     this.model.noteTime(this.clock.nowNs())
   }
 
@@ -198,7 +202,7 @@ export class Life implements World {
     this.#trace('close')
     try {
       const isClosed = await this.#until(engine.close().then(() => true))
-      if (isClosed) this.#count('closed')
+      if (isClosed) this.count('closed')
     } catch (error) {
       if (!isRefusal(error, this.#era.isFaulty)) throw error
     }
@@ -228,7 +232,7 @@ export class Life implements World {
       if (era !== this.#era) return
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
       this.#trace(`refused ${action.words}, ${code}`)
-      this.#count(`refused: ${code}`)
+      this.count(`refused: ${code}`)
       if (!isRefusal(error, era.isFaulty)) fail(error)
     }
   }
@@ -268,8 +272,8 @@ export class Life implements World {
     this.steps += disk.steps
     const losesPower = this.random.chance(0.6)
     if (losesPower) this.#storage.losePower(this.random)
-    this.#count(losesPower ? 'loss of power' : 'kill')
-    if (fatal) this.#count('ended by itself')
+    this.count(losesPower ? 'loss of power' : 'kill')
+    if (fatal) this.count('ended by itself')
     this.#trace(`end at ${disk.steps}${losesPower ? ' without power' : ''} ${fatal?.message ?? ''}`)
     return reached
   }
@@ -295,7 +299,7 @@ export class Life implements World {
     this.#trace(`room: ${faults.roomBytes}, a sync will fail: ${faults.failSync}`)
   }
 
-  #count(what: string): void {
+  count(what: string): void {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
   }
 

@@ -2,6 +2,7 @@ import { AppError } from '../../common/errors.ts'
 import type { Engine, WriteOutcome } from '../../storage-node/engine/engine.ts'
 import { everyTimeNs } from '../../storage-node/engine/tombstones.ts'
 import { parseLines } from '../../storage-node/line-protocol/parse.ts'
+import type { DataKeys } from './data-keys.ts'
 import type { LedgerRecord } from './ledger.ts'
 import type { Deletion, Model, Point } from './model.ts'
 import type { Random } from './random.ts'
@@ -13,11 +14,13 @@ export interface World {
   readonly random: Random
   readonly clock: FakeClock
   readonly model: Model
+  readonly dataKeys: DataKeys
   readonly measurements: readonly string[]
   /** Of few measurements that are often flushed there are soon many files to be compacted. */
   readonly flushChance: number
   /** A number that was never given before. */
   next(): number
+  count(what: string): void
 }
 
 /** Something that a client does. */
@@ -43,6 +46,7 @@ const operations: readonly Operation[] = [
   { weight: 12, draw: flush },
   { weight: 4, draw: deletePoints },
   { weight: 1, draw: deleteDatabase },
+  { weight: 1, draw: changeDataKey },
 ]
 
 export const drawAction = (world: World): Action =>
@@ -157,6 +161,20 @@ function deleteDatabase({ random, model }: World): Action {
     run: (engine) => engine.deleteDatabase(id),
     check: (_, { position }) => {
       if (held && position === null) throw new Error(`${id} was not deleted`)
+    },
+  }
+}
+
+/** From then on processes are given the new key alone: whatever still needs another one does not open. */
+function changeDataKey(world: World): Action {
+  const number = world.next()
+  const again = world.random.chance(0.5)
+  return {
+    words: `change the data key, ${number} ${again}`,
+    effect: null,
+    run: (engine) => world.dataKeys.change(number, again, (dataKey) => engine.useDataKey(dataKey)),
+    check: (answer) => {
+      if (answer === true) world.count('data key changed')
     },
   }
 }
