@@ -104,13 +104,16 @@ async function tick(cluster: Cluster, passMs = tickMs): Promise<boolean> {
 }
 
 /**
- * What was created, deleted or said more often than without the fault, as text; "" for nothing.
+ * What was created, replaced, deleted or said more often than without the fault, as text; "" for nothing.
  * @param statuses how many more statuses an object may be told on its way
  */
 export function excess(outcome: Outcome, reference: Reference, statuses = 0): string {
   const over = [...outcome.effects].filter(([effect, count]) => {
     const allowed = effect.startsWith('status ') ? statuses : 0
-    return /^(create|delete|status) /.test(effect) && count > (reference.effects.get(effect) ?? 0) + allowed
+    return (
+      /^(create|delete|replace|status) /.test(effect) &&
+      count > (reference.effects.get(effect) ?? 0) + allowed
+    )
   })
   return over
     .map(([effect, count]) => `${effect}: ${count}, not ${reference.effects.get(effect) ?? 0}`)

@@ -18,7 +18,8 @@ beforeAll(async () => {
 
 const check = pointTable('A watch delivers one line otherwise')
 
-type Deliver = Cluster['kube']['world']['deliver']
+type World = Cluster['kube']['world']
+type Deliver = World['deliver']
 
 const never = new Promise<readonly WatchEvent[]>(() => undefined)
 const silenceMs = 90_000
@@ -27,7 +28,7 @@ const relistMs = 1_400_000
 interface Fate {
   readonly what: string
   /** Of the line itself; `before` are those that its kind has had. */
-  readonly of: (event: WatchEvent, before: readonly WatchEvent[]) => ReturnType<Deliver>
+  readonly of: (event: WatchEvent, before: readonly WatchEvent[], world: World) => ReturnType<Deliver>
   readonly limitMs?: number
 }
 
@@ -35,7 +36,14 @@ const fates: readonly Fate[] = [
   { what: 'lost', of: () => [], limitMs: relistMs },
   { what: 'frozen', of: () => never, limitMs: limitMs + silenceMs },
   { what: 'cut', of: () => new AppError('unavailable', 'ERR_KUBE_CUT', 'the line broke') },
-  { what: 'expired', of: () => expired() },
+  {
+    what: 'expired',
+    of: (_event, _before, world) => {
+      // Nobody can take the watch up where it ended.
+      world.compactedVersion = world.version
+      return expired()
+    },
+  },
   { what: 'replayed', of: (event, before) => [event, ...before, event] },
 ]
 
@@ -54,7 +62,7 @@ describe.each(fates)('$what', ({ what, of, limitMs: within }) => {
               seen += 1
               const sameKind = before.filter(({ object }) => object.kind === event.object.kind)
               before.push(event)
-              return seen === at ? of(event, sameKind) : [event]
+              return seen === at ? of(event, sameKind, kube.world) : [event]
             }
           },
           limitMs: within,
