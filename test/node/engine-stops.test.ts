@@ -16,7 +16,11 @@ vi.mock('../../storage-node/engine/shares.ts', async (original) => {
   return {
     shares: (memoryLimitBytes: number) => {
       const usual = shares(memoryLimitBytes)
-      return { ...usual, flushBytes: stage.flushBytes ?? usual.flushBytes }
+      return {
+        ...usual,
+        flushBytes: stage.flushBytes ?? usual.flushBytes,
+        refuseBytes: stage.flushBytes ?? usual.refuseBytes,
+      }
     },
   }
 })
