@@ -4,7 +4,7 @@ import { createLogger } from '../../common/log.ts'
 import { FakeClock } from '../../test/support/fake-clock.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
 import type { QueryProcess } from '../query-process/client.ts'
-import type { ReadJob, Rows } from '../query-process/messages.ts'
+import type { FoundRows, ReadJob } from '../query-process/messages.ts'
 import { Attachments } from './attachments.ts'
 import { Catalog } from './catalog.ts'
 import { Compactor } from './compactor.ts'
@@ -17,7 +17,7 @@ import { everyTimeNs, type Tombstone } from './tombstones.ts'
 
 const measurements = ['x', 'y', 'z']
 
-async function* noRows(): AsyncGenerator<Rows> {}
+async function* noRows(): AsyncGenerator<FoundRows> {}
 
 function fileOf(name: string, measurement: string, position: number): StoredFile {
   const entry = {
@@ -72,7 +72,7 @@ function world() {
       store.files = store.files.filter(({ entry }) => !replaced.has(entry.name))
     },
   }
-  const readParquet = (job: ReadJob): AsyncGenerator<Rows> => {
+  const readParquet = (job: ReadJob): AsyncGenerator<FoundRows> => {
     tried.push(job.files.map(({ path }) => path).join())
     if (job.files.some(({ path }) => path.startsWith('x')))
       throw new AppError('unavailable', 'ERR_QUERY_STATEMENT', 'of x nothing can be read')

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { messageOf } from '../../common/errors.ts'
 import { compareTimes, timeWords } from '../buffer/time-order.ts'
-import { copyRows, finishVector, newVector, part, type Vector } from '../buffer/vector.ts'
+import { copyRows, finishVector, newVector, type Vector } from '../buffer/vector.ts'
 import type { Column, FieldType } from '../engine/reader.ts'
 import { pack, type Block } from './block.ts'
 import type { Database } from './database.ts'
@@ -12,9 +12,9 @@ import { SizedCache } from './sized-cache.ts'
 import { selectRange, selectSeries } from './sql.ts'
 
 /** A row group of a file, so that no group is decoded for two blocks. */
-const blockRows = 20_480
+const maxBlockRows = 20_480
 
-/** What one statement may bring into memory, unless it is one column of one block. */
+/** What one statement may bring into memory, and one block of all columns take. */
 const maxCellsPerStatement = 1_048_576
 
 export interface WantedColumn {
@@ -24,9 +24,10 @@ export interface WantedColumn {
 
 export const timeColumn: WantedColumn = { name: 'time', type: 'integer' }
 
-/** Files, cut into blocks of so many rows, of which the last one may have less. */
+/** Files, cut into blocks of equally many rows, of which the last one may have less. */
 export interface Blocks {
-  readonly blockRows: number
+  /** The same for a file whenever it is asked. */
+  blockRows(file: SourceFile): number
   /** @throws Error if the file cannot be read */
   directory(file: SourceFile): Promise<Directory>
   /** A block that is in memory. */
@@ -48,7 +49,6 @@ export interface Blocks {
 
 /** Blocks of encrypted Parquet files: out of memory, or read by DuckDB, which decrypts and decodes and no more. */
 export class BlockStore implements Blocks {
-  readonly blockRows = blockRows
   readonly #database: Database
   readonly #blocks: SizedCache<Block>
   readonly #directories: SizedCache<Directory>
@@ -58,6 +58,12 @@ export class BlockStore implements Blocks {
     this.#database = database
     this.#blocks = new SizedCache((cacheBytes * 7) / 8)
     this.#directories = new SizedCache(cacheBytes / 8)
+  }
+
+  blockRows({ columns }: SourceFile): number {
+    let rows = maxBlockRows
+    while (rows * columns.length > maxCellsPerStatement && rows > 1) rows /= 2
+    return Math.ceil(rows)
   }
 
   async directory(file: SourceFile): Promise<Directory> {
@@ -90,7 +96,8 @@ export class BlockStore implements Blocks {
         const block = this.known(file, column, blocks.from)
         if (block) found.set(column, block)
       }
-      for (const some of groupsOf(columns.filter((column) => !found.has(column))))
+      const missing = columns.filter((column) => !found.has(column))
+      for (const some of groupsOf(missing, this.blockRows(file)))
         for (const [column, block] of await this.#loadSome(connection, file, some, directory, blocks))
           found.set(column, block)
       return columns.map((column) => found.get(column)!)
@@ -104,11 +111,15 @@ export class BlockStore implements Blocks {
     directory: Directory,
     blocks: RowRange,
   ): Promise<ReadonlyMap<WantedColumn, Block>> {
-    for (let count = blocksAtOnce(columns, blocks); ; count = Math.ceil(count / 2)) {
-      const rows = rowsOfBlocks(blocks.from, blocks.from + count, directory)
+    const blockRows = this.blockRows(file)
+    for (let count = blocksAtOnce(columns, blocks, blockRows); ; count = Math.ceil(count / 2)) {
+      const rows = {
+        from: blocks.from * blockRows,
+        end: Math.min((blocks.from + count) * blockRows, directory.rowCount),
+      }
       const sql = selectRange(file, columns, rows, this.#keyName(file))
       try {
-        const loaded = await columnsOf(connection, sql, columns, rows)
+        const loaded = await columnsOf(connection, sql, columns, rows, blockRows)
         const first = new Map<WantedColumn, Block>()
         for (const [place, column] of columns.entries())
           for (const [index, vector] of loaded[place]!.entries()) {
@@ -144,20 +155,13 @@ export class BlockStore implements Blocks {
 const blockKey = ({ path }: SourceFile, { name }: WantedColumn, index: number): string =>
   `${path}\0${name}\0${index}`
 
-const maxColumnsPerStatement = Math.floor(maxCellsPerStatement / blockRows)
-
-function* groupsOf(columns: readonly WantedColumn[]): Generator<readonly WantedColumn[]> {
-  for (let from = 0; from < columns.length; from += maxColumnsPerStatement)
-    yield columns.slice(from, from + maxColumnsPerStatement)
+function* groupsOf(columns: readonly WantedColumn[], blockRows: number): Generator<readonly WantedColumn[]> {
+  const maxColumns = Math.max(1, Math.floor(maxCellsPerStatement / blockRows))
+  for (let from = 0; from < columns.length; from += maxColumns) yield columns.slice(from, from + maxColumns)
 }
 
-const blocksAtOnce = (columns: readonly WantedColumn[], { from, end }: RowRange): number =>
+const blocksAtOnce = (columns: readonly WantedColumn[], { from, end }: RowRange, blockRows: number): number =>
   Math.min(end - from, Math.max(1, Math.floor(maxCellsPerStatement / (blockRows * columns.length))))
-
-const rowsOfBlocks = (first: number, end: number, { rowCount }: Directory): RowRange => ({
-  from: first * blockRows,
-  end: Math.min(end * blockRows, rowCount),
-})
 
 async function seriesOf(connection: DuckDBConnection, sql: string): Promise<Iterable<Uint32Array>> {
   const result = await connection.run(sql)
@@ -168,13 +172,14 @@ async function seriesOf(connection: DuckDBConnection, sql: string): Promise<Iter
   })
 }
 
-/** @returns for each column its blocks. A complete result comes in the order of the file; one taken bit by bit may not */
+/** @returns for each column its blocks, null for one without values. A complete result comes in the order of the file; one taken bit by bit may not */
 async function columnsOf(
   connection: DuckDBConnection,
   sql: string,
   columns: readonly WantedColumn[],
   { from, end }: RowRange,
-): Promise<readonly (readonly Column[])[]> {
+  blockRows: number,
+): Promise<readonly (readonly (Column | null)[])[]> {
   const result = await connection.run(sql)
   if (result.rowCount !== end - from) throw new Error(`${result.rowCount} rows instead of ${end - from}`)
   const types = columns.map(({ type }) => type)
@@ -196,14 +201,12 @@ async function columnsOf(
       taken += count
     }
   }
-  return vectors.map((blocks) =>
-    blocks.map((vector, index) => finishVector(vector, sizes[index]!) ?? part(vector, 0, sizes[index]!)),
-  )
+  return vectors.map((blocks) => blocks.map((vector, index) => finishVector(vector, sizes[index]!)))
 }
 
 /** @throws Error if the times of a series do not rise: nothing could be found by them */
-function checkOrder(column: Column, firstRow: number, { ends }: Directory): void {
-  if (column.type !== 'integer') throw new TypeError('times are integers')
+function checkOrder(column: Column | null, firstRow: number, { ends }: Directory): void {
+  if (column?.type !== 'integer') throw new TypeError('times are integers')
   const words = timeWords(column.values)
   let next = firstAfter(ends, firstRow)
   for (let row = 1; row < column.values.length; row++) {

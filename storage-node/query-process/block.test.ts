@@ -38,7 +38,7 @@ describe('floats', () => {
     [[-0], 8],
   ])('%j take %d bytes each', (values, bytes) => {
     const { column } = pack({ type: 'float', values: Float64Array.from(values), present: null })
-    expect((column.values as Float64Array).BYTES_PER_ELEMENT).toBe(bytes)
+    expect((column?.values as Float64Array).BYTES_PER_ELEMENT).toBe(bytes)
   })
 })
 

@@ -1,13 +1,13 @@
 import { unreachable } from '../../common/errors.ts'
 import type { Column } from '../engine/reader.ts'
-import type { RowColumn } from './messages.ts'
 
 /**
  * Some rows of one column of a file, as they are kept in memory: floats that are whole numbers in as few bytes as hold
  * them all, everything else as it is.
  */
 export interface Block {
-  readonly column: Exclude<RowColumn, { readonly type: 'float' }> | PackedFloats
+  /** null if no row has a value. */
+  readonly column: Exclude<Column, { readonly type: 'float' }> | PackedFloats | null
   readonly sizeBytes: number
 }
 
@@ -21,7 +21,8 @@ interface PackedFloats {
 const overheadBytes = 200
 const stringBytes = 32
 
-export function pack(column: RowColumn): Block {
+export function pack(column: Column | null): Block {
+  if (column === null) return { column, sizeBytes: overheadBytes }
   const presentBytes = column.present?.byteLength ?? 0
   if (column.type === 'string') {
     const characters = column.values.reduce((sum, text) => sum + text.length, 0)
@@ -53,6 +54,7 @@ function packFloats(values: Float64Array): PackedFloats['values'] {
 
 /** A copy of rows `from` to `end`; null if none of them has a value. */
 export function unpack({ column }: Block, from: number, end: number): Column | null {
+  if (column === null) return null
   const { present: all } = column
   const present = all?.subarray(from, end).includes(0) ? all.slice(from, end) : null
   if (present && !present.includes(1)) return null
@@ -67,8 +69,6 @@ export function unpack({ column }: Block, from: number, end: number): Column | n
       return { type: column.type, values: column.values.slice(from, end), present }
     case 'string':
       return { type: column.type, values: column.values.slice(from, end), present }
-    case 'series':
-      throw new TypeError('a series is not a field')
     default:
       return unreachable(column)
   }

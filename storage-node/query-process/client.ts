@@ -7,6 +7,7 @@ import { withoutFolders } from '../disk/disk.ts'
 import {
   settingsVariable,
   type AggregateJob,
+  type FoundRows,
   type NamedColumn,
   type ReadJob,
   type Request,
@@ -95,10 +96,10 @@ export class QueryProcess {
   }
 
   /**
-   * Rows of Parquet files, a batch at a time, no faster than they are taken. Columns: series, time, then the fields.
+   * Points of Parquet files, a batch at a time, no faster than they are taken.
    * @throws the signal's reason; AppError unavailable: ERR_QUERY_PROCESS, ERR_QUERY_STATEMENT
    */
-  async *readParquet(read: ReadJob, signal: AbortSignal): AsyncGenerator<Rows> {
+  async *readParquet(read: ReadJob, signal: AbortSignal): AsyncGenerator<FoundRows> {
     for await (const response of this.#answers((job) => ({ kind: 'read', job, read }), signal))
       if (response.kind === 'rows') yield response.rows
   }

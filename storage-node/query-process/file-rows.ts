@@ -32,7 +32,7 @@ export class FileRows {
 
   private constructor(store: Blocks, file: SourceFile, directory: Directory, job: ReadJob) {
     this.#store = store
-    this.#blockRows = store.blockRows
+    this.#blockRows = store.blockRows(file)
     this.#file = file
     this.#directory = directory
     const has = new Set(file.columns)
@@ -167,7 +167,7 @@ export class FileRows {
 }
 
 function timesOf({ column }: Block): BigInt64Array {
-  if (column.type !== 'integer') throw new TypeError('times are integers')
+  if (column?.type !== 'integer') throw new TypeError('times are integers')
   return column.values
 }
 

@@ -21,17 +21,21 @@ interface MadeFile {
   readonly deleted: readonly DeletedArea[]
 }
 
+const blockRows = 3
 const names = ['f0', 'f1', 'f2']
 
 /** Files in memory, in small blocks. Of blocks nothing is known until they were loaded, and of some not even then. */
 class MemoryBlocks implements Blocks {
-  readonly blockRows = 3
   readonly #files: ReadonlyMap<string, MadeFile>
   readonly #known = new Set<string>()
   largestLoad = 0
 
   constructor(files: ReadonlyMap<string, MadeFile>) {
     this.#files = files
+  }
+
+  blockRows(): number {
+    return blockRows
   }
 
   async directory({ path }: SourceFile): Promise<Directory> {
@@ -57,7 +61,7 @@ class MemoryBlocks implements Blocks {
   }
 
   #block({ path }: SourceFile, { name }: WantedColumn, index: number): Block {
-    const rows = this.#files.get(path)!.rows.slice(index * this.blockRows, (index + 1) * this.blockRows)
+    const rows = this.#files.get(path)!.rows.slice(index * blockRows, (index + 1) * blockRows)
     if (rows.length === 0) throw new RangeError('a block past the end of the file')
     if (name === 'time')
       return pack({

@@ -1,6 +1,6 @@
 import type { Aggregation, SeriesWindows } from '../aggregation/series-windows.ts'
 import type { Matching } from '../engine/matching.ts'
-import type { FieldType } from '../engine/reader.ts'
+import type { Column, FieldType } from '../engine/reader.ts'
 import type { DeletedArea } from '../engine/tombstones.ts'
 
 /** What the engine and the query process say to each other over the IPC channel. */
@@ -19,6 +19,15 @@ export type ColumnType = RowColumn['type']
 export interface Rows {
   readonly rowCount: number
   readonly columns: readonly RowColumn[]
+}
+
+/** Points that were read: each once, in the order of the series asked for and of time. */
+export interface FoundRows {
+  /** Of each row; so are the times, in nanoseconds. */
+  readonly series: Uint32Array
+  readonly times: BigInt64Array
+  /** In the order of the fields wanted; null for one that no row has. */
+  readonly columns: readonly (Column | null)[]
 }
 
 export interface NamedColumn {
@@ -72,8 +81,7 @@ export type Request =
 
 export type Response =
   | { readonly kind: 'done'; readonly job: number }
-  /** Columns: series, time as integer, then the fields wanted; each point once, in the order of `seriesIds` and time. */
-  | { readonly kind: 'rows'; readonly job: number; readonly rows: Rows }
+  | { readonly kind: 'rows'; readonly job: number; readonly rows: FoundRows }
   /** Some of the series that have points, and how many rows their windows are made of. */
   | {
       readonly kind: 'windows'

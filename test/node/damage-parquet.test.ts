@@ -77,9 +77,11 @@ async function read(path: string): Promise<string> {
     matching: { comparisons: [], beforeNs: 0n },
   }
   const read: string[] = []
-  for await (const batch of queryProcess.readParquet(job, AbortSignal.timeout(60_000)))
-    for (const { values, present } of batch.columns)
-      for (const [row, value] of values.entries()) read.push(present?.[row] === 0 ? '-' : String(value))
+  for await (const { series, times, columns } of queryProcess.readParquet(job, AbortSignal.timeout(60_000)))
+    for (const [row, time] of times.entries()) {
+      const values = columns.map((column) => (column?.present?.[row] === 0 ? '-' : column?.values[row]))
+      read.push(`${series[row]} ${time} ${values.join(' ')}`)
+    }
   return read.join()
 }
 

@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
 import { AppError } from '../../common/errors.ts'
-import { copyCell, newVector, part } from '../../storage-node/buffer/vector.ts'
+import { copyCell, finishVector, newVector, part } from '../../storage-node/buffer/vector.ts'
 import type { Disk } from '../../storage-node/disk/disk.ts'
 import { isDeleted, type DeletedArea } from '../../storage-node/engine/tombstones.ts'
-import type { NamedColumn, ReadJob, RowColumn, Rows } from '../../storage-node/query-process/messages.ts'
+import type {
+  FoundRows,
+  NamedColumn,
+  ReadJob,
+  RowColumn,
+  Rows,
+} from '../../storage-node/query-process/messages.ts'
 
 /** What the next engine to be opened finds: its disk, and sizes that are not its own choice. */
 export const stage: { disk: StageDisk | null; flushBytes: number | null; segmentBytes: number | null } = {
@@ -54,7 +60,7 @@ export class QueryProcess {
     await file.close()
   }
 
-  async *readParquet(job: ReadJob): AsyncGenerator<Rows> {
+  async *readParquet(job: ReadJob): AsyncGenerator<FoundRows> {
     const found = new Map<number, FoundRow[]>(job.seriesIds.map((id) => [id, []]))
     for (const { path, key, order, deleted } of job.files) {
       const { names, batches } = await this.#content(path, key)
@@ -111,23 +117,16 @@ function gather(
 }
 
 /** Rows of one point, which stand side by side, become one: the later values over the earlier. */
-function rowsOf(seriesId: number, found: readonly FoundRow[], job: ReadJob): Rows {
+function rowsOf(seriesId: number, found: readonly FoundRow[], job: ReadJob): FoundRows {
   const times: bigint[] = []
   const targets = found.map(({ timeNs }) => (timeNs === times.at(-1) ? times.length : times.push(timeNs)) - 1)
-  const columns = job.columns.map(({ name, type }): RowColumn => {
+  const columns = job.columns.map(({ name, type }) => {
     const vector = newVector(type, times.length)
     for (const [index, { names, rows, row }] of found.entries()) {
       const column = rows.columns[names.indexOf(name)]
       if (column && column.type !== 'series') copyCell(column, row, vector, targets[index]!)
     }
-    return vector
+    return finishVector(vector, times.length)
   })
-  return {
-    rowCount: times.length,
-    columns: [
-      { type: 'series', values: new Uint32Array(times.length).fill(seriesId), present: null },
-      { type: 'integer', values: BigInt64Array.from(times), present: null },
-      ...columns,
-    ],
-  }
+  return { series: new Uint32Array(times.length).fill(seriesId), times: BigInt64Array.from(times), columns }
 }
