@@ -120,6 +120,17 @@ export class FileRows {
     this.#index = index
   }
 
+  /** For a search. In a range of many blocks it looks at one time of each and may not need the block again. */
+  async #timesIn(index: number, range: RowRange): Promise<BigInt64Array> {
+    if (this.#isShort(range)) await this.#hold(index)
+    if (index === this.#index) return timesOf(this.#blocks[0]!)
+    const known = this.#store.known(this.#file, timeColumn, index)
+    if (known) return timesOf(known)
+    const blocks = { from: index, end: index + 1 }
+    const [block] = await this.#store.load(this.#file, [timeColumn], this.#directory, blocks)
+    return timesOf(block!)
+  }
+
   #load(index: number): Promise<readonly Block[]> {
     let end = index + 1
     while (this.#wanted[end] === 1) end++
@@ -141,21 +152,20 @@ export class FileRows {
   }
 
   /** @returns the first of rows of rising times that is not before a time; `end` if all are */
-  async #firstFrom({ from, end }: RowRange, timeNs: bigint): Promise<number> {
-    let low = from
-    let high = end
+  async #firstFrom(range: RowRange, timeNs: bigint): Promise<number> {
+    let low = range.from
+    let high = range.end
     // From block to block first: inside of one nothing has to be waited for.
     while (Math.floor(low / this.#blockRows) < Math.floor((high - 1) / this.#blockRows)) {
       const middle = Math.floor((low + high) / 2 / this.#blockRows) * this.#blockRows
       const probed = middle > low ? middle : middle + this.#blockRows
-      await this.#hold(Math.floor(probed / this.#blockRows))
-      if (timesOf(this.#blocks[0]!)[0]! < timeNs) low = probed
+      const times = await this.#timesIn(Math.floor(probed / this.#blockRows), range)
+      if (times[0]! < timeNs) low = probed
       else high = probed
     }
     if (low >= high) return low
     const index = Math.floor(low / this.#blockRows)
-    await this.#hold(index)
-    const times = timesOf(this.#blocks[0]!)
+    const times = await this.#timesIn(index, range)
     const first = index * this.#blockRows
     while (low < high) {
       const middle = (low + high) >>> 1
