@@ -19,7 +19,7 @@ import { batchSize, emptyPoints, type Holder, type Points } from './stream.ts'
 import type { TagSet } from './tag-sets.ts'
 
 /** What a function needs of a window besides the number of its values. */
-const statistics: Readonly<Record<string, Statistic | null>> = {
+export const statistics: Readonly<Record<string, Statistic | null>> = {
   count: null,
   sum: 'sum',
   mean: 'sum',
@@ -30,7 +30,7 @@ const statistics: Readonly<Record<string, Statistic | null>> = {
 }
 
 /** All windows of a series are in memory at one time; a SELECT with more of them goes point by point. */
-const maxWindowsOfSeries = 100_000
+export const maxWindowsOfSeries = 100_000
 
 interface Shared {
   readonly sets: readonly TagSet[]
@@ -157,6 +157,9 @@ interface PointForm {
 const windowBytes = 32
 const fieldBytes = 64
 
+export const windowsBytes = ({ startsNs, fields }: SeriesWindows): number =>
+  startsNs.length * (windowBytes + fieldBytes * fields.length)
+
 class SeriesOfWindows implements SeriesRead {
   readonly #holder: Holder
   readonly #consumer: Consumer<SeriesWindows>
@@ -186,7 +189,7 @@ class SeriesOfWindows implements SeriesRead {
   async held(): Promise<Points> {
     const windows = await this.#consumer.take(this.#series.id)
     if (windows === null) return emptyPoints()
-    const bytes = windows.startsNs.length * (windowBytes + fieldBytes * windows.fields.length)
+    const bytes = windowsBytes(windows)
     this.#holder.hold(bytes)
     return this.#released(windows, bytes)
   }

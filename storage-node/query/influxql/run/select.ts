@@ -18,6 +18,7 @@ import { limitPoints } from './shape.ts'
 import { streamStored } from './storage.ts'
 import type { Points, Stream } from './stream.ts'
 import { SymbolTable, type Symbol } from './symbols.ts'
+import { planWindows, readWindows } from './window-columns.ts'
 
 const selectors = new Set(['first', 'last', 'min', 'max', 'percentile', 'sample', 'top', 'bottom'])
 
@@ -37,14 +38,28 @@ export function runColumns(
   maxRows: number,
 ): GroupTables | null {
   const options = optionsOf(select)
-  const { exprs, aux, symbols } = symbolsOf(select)
-  const plan = planColumns(select, { ...options, aux }, exprs, symbols)
-  if (plan === null) return null
+  const open = openColumns(environment, select, options, maxRows)
+  if (open === null) return null
   return readEnds(environment, select, options, {
-    open: (bounds) => readColumns(environment, plan, { ...bounds, aux }, maxRows),
+    open,
     rowsIn: ({ table }) => table.length,
     lacksValues: () => false,
   })
+}
+
+function openColumns(
+  environment: Environment,
+  select: ResolvedSelect,
+  options: RunOptions,
+  maxRows: number,
+): ((bounds: RunOptions) => GroupTables) | null {
+  const { table, exprs, aux, symbols } = symbolsOf(select)
+  if (table.calls.length > 0) {
+    const plan = planWindows(environment, select, options, exprs, table)
+    return plan && ((bounds) => readWindows(environment, plan, bounds, maxRows))
+  }
+  const plan = planColumns(select, { ...options, aux }, exprs, symbols)
+  return plan && ((bounds) => readColumns(environment, plan, { ...bounds, aux }, maxRows))
 }
 
 function openRows(environment: Environment, select: ResolvedSelect, given: RunOptions): Rows {
