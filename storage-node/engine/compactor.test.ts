@@ -86,6 +86,7 @@ function world() {
   const compactor = new Compactor(
     {
       clock,
+      memoryLimitBytes: 512 * 1024 * 1024,
       log: createLogger('test', { destination: { write: (line: string) => void logged.push(line) } }),
     } as unknown as EngineOptions,
     store as unknown as FileStore,

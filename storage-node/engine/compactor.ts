@@ -6,6 +6,7 @@ import { compactFiles } from './compact.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { EngineOptions } from './options.ts'
 import { Pauses } from './pauses.ts'
+import { shares } from './shares.ts'
 import type { StoredDatabase } from './stored-database.ts'
 
 /** Files that a run writes again without their deleted rows. */
@@ -24,6 +25,7 @@ export class Compactor {
   /** Files that failed to become one with others, and files that failed to be written again alone. */
   readonly #merges: Pauses
   readonly #rewrites: Pauses
+  readonly #cellsPerFile: number
   #count = 0
 
   /** @param alone does work while nothing else changes the manifest */
@@ -41,6 +43,7 @@ export class Compactor {
     this.#alone = alone
     this.#merges = new Pauses(options.clock)
     this.#rewrites = new Pauses(options.clock)
+    this.#cellsPerFile = shares(options.memoryLimitBytes).cellsPerFile
   }
 
   /** Files that could not be compacted, and wait for another attempt. */
@@ -64,7 +67,8 @@ export class Compactor {
     this.#merges.keepOnly(names)
     this.#rewrites.keepOnly(names)
     const ready = store.files.filter(({ entry }) => !this.#merges.isWaiting(entry.name))
-    const small = chooseCompaction(ready, store.files, (id, name) => attachments.shardDurationNs(id, name))
+    const shardDurationNs = (id: string, name: string) => attachments.shardDurationNs(id, name)
+    const small = chooseCompaction(ready, store.files, shardDurationNs, this.#cellsPerFile)
     // What is rid of deleted rows makes room, and may take of the last for it.
     if (small && (await this.#diskGuard.hasRoomFor(bytesOf(small))))
       await this.#attempt(this.#merges, small, databases)

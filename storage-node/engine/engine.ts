@@ -365,8 +365,8 @@ export class Engine implements Reader {
     const tools = {
       store: this.#store,
       queryProcess: this.#queryProcess,
-      shardDurationNs: (databaseId: string, name: string) =>
-        this.#attachments.shardDurationNs(databaseId, name),
+      shardDurationNs: (id: string, name: string) => this.#attachments.shardDurationNs(id, name),
+      cellsPerFile: this.#shares.cellsPerFile,
       makeRoom: () => this.#ballast.releaseIfFull(),
     }
     await writeFreeze(tools, freeze)

@@ -30,6 +30,8 @@ export interface FlushTools {
   readonly store: FileStore
   readonly queryProcess: QueryProcess
   readonly shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint
+  /** Rows times columns. */
+  readonly cellsPerFile: number
   /** Makes room on a full disk. @returns whether another attempt is worth it */
   readonly makeRoom: () => Promise<boolean>
 }
@@ -91,7 +93,7 @@ async function* writeTable(
   table: TableBuffer,
 ): AsyncGenerator<FileEntry> {
   const shardDurationNs = tools.shardDurationNs(place.databaseId, place.retentionPolicy)
-  for (const planned of planFiles(table, shardDurationNs)) {
+  for (const planned of planFiles(table, shardDurationNs, tools.cellsPerFile)) {
     // Writers and readers get their turn, however large the buffer.
     await setImmediate()
     if (planned) yield* writeOrHalve(tools, freeze, place, table, planned, maxHalvings)

@@ -9,6 +9,8 @@ export interface Shares {
   readonly refuseBytes: number
   /** What may wait for the log at a time, unless it is one batch. */
   readonly waitingBytes: number
+  /** What the query process gathers to make one file of it: rows times columns. */
+  readonly cellsPerFile: number
   readonly queryProcess: Pick<Settings, 'memoryLimitBytes' | 'blockCacheBytes' | 'heapBytes' | 'threads'>
 }
 
@@ -21,11 +23,13 @@ export interface Shares {
  * | both at one time                                                  | 436 MiB |
  */
 export function shares(memoryLimitBytes: number): Shares {
+  const bufferBytes = besideRuntimes(memoryLimitBytes)
   const blockCacheBytes = Math.max(8 * mebibyte, (memoryLimitBytes - 128 * mebibyte) / 6)
   return {
-    flushBytes: Math.max(8 * mebibyte, memoryLimitBytes / 16),
-    refuseBytes: Math.max(24 * mebibyte, (memoryLimitBytes * 3) / 16),
+    flushBytes: Math.max(8 * mebibyte, bufferBytes / 16),
+    refuseBytes: Math.max(24 * mebibyte, (bufferBytes * 3) / 16),
     waitingBytes: Math.max(4 * mebibyte, memoryLimitBytes / 64),
+    cellsPerFile: Math.ceil(5_000_000 * Math.min(1, memoryLimitBytes / (512 * mebibyte))),
     queryProcess: {
       // DuckDB does not work well with less than about 100 MB a thread.
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),
@@ -35,4 +39,9 @@ export function shares(memoryLimitBytes: number): Shares {
       threads: memoryLimitBytes >= 1024 * mebibyte ? 2 : 1,
     },
   }
+}
+
+/** Below 512 MiB the two runtimes take more than their part, for they do not shrink: what buffers follow shrinks faster. */
+function besideRuntimes(memoryLimitBytes: number): number {
+  return Math.min(memoryLimitBytes, ((memoryLimitBytes - 128 * mebibyte) * 4) / 3)
 }

@@ -46,8 +46,11 @@ function file({
 const chosen = (
   files: readonly StoredFile[],
   isReady: (file: StoredFile) => boolean = () => true,
+  maxCells = 5_000_000,
 ): number[] | null =>
-  chooseCompaction(files.filter(isReady), files, () => 100n)?.map(({ entry }) => entry.lastPosition) ?? null
+  chooseCompaction(files.filter(isReady), files, () => 100n, maxCells)?.map(
+    ({ entry }) => entry.lastPosition,
+  ) ?? null
 
 const positions = (from: number, end: number): Shape[] =>
   Array.from({ length: end - from }, (_, index) => ({ position: from + index }))
@@ -93,6 +96,8 @@ describe('compaction', () => {
   test('no more rows than fit into memory', () => {
     const files = positions(1, 20).map((each) => file({ ...each, rows: 100_000 }))
     expect(chosen(files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(chosen(files, undefined, 900_000)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(chosen(files, undefined, 700_000)).toBeNull()
   })
 
   test('no more bytes of strings than fit into memory, and files full of them are left alone', () => {

@@ -9,17 +9,18 @@ const largeRows = 250_000
 const largeStringBytes = maxStringBytesPerFile / 2
 /** What one compaction takes on: the new file is gathered in memory. */
 const maxRows = 1_000_000
-const maxCells = 5_000_000
 
 /**
  * Chooses files to make one of: neighbours in position among the files of one measurement whose times overlap, for a
  * merge of others would put an older value above a newer one.
  * @param ready those of all files that may be chosen
+ * @param maxCells rows times fields of the new file
  */
 export function chooseCompaction(
   ready: readonly StoredFile[],
   files: readonly StoredFile[],
   shardDurationNs: (databaseId: string, retentionPolicy: string) => bigint,
+  maxCells: number,
 ): readonly StoredFile[] | null {
   const shards = new Map<string, StoredFile[]>()
   for (const file of ready) {
@@ -33,20 +34,21 @@ export function chooseCompaction(
   }
   for (const group of shards.values()) {
     if (group.length < minFiles) continue
-    for (const run of smallRuns(group)) if (run.length >= minFiles && areNeighbours(run, files)) return run
+    for (const run of smallRuns(group, maxCells))
+      if (run.length >= minFiles && areNeighbours(run, files)) return run
   }
   return null
 }
 
 /** Runs of small files, in the order of positions, each within the bounds of one compaction. */
-function smallRuns(group: readonly StoredFile[]): StoredFile[][] {
+function smallRuns(group: readonly StoredFile[], maxCells: number): StoredFile[][] {
   const runs: StoredFile[][] = []
   let run: StoredFile[] = []
   let load = nothing
   for (const file of group.toSorted((a, b) => a.entry.lastPosition - b.entry.lastPosition)) {
     const more = loadOf(file)
     const isSmall = more.rows < largeRows && more.stringBytes < largeStringBytes
-    if (isSmall && fits(sum(load, more))) {
+    if (isSmall && fits(sum(load, more), maxCells)) {
       run.push(file)
       load = sum(load, more)
     } else {
@@ -79,7 +81,7 @@ const sum = (a: Load, b: Load): Load => ({
   stringBytes: a.stringBytes + b.stringBytes,
 })
 
-const fits = ({ rows, cells, stringBytes }: Load): boolean =>
+const fits = ({ rows, cells, stringBytes }: Load, maxCells: number): boolean =>
   rows <= maxRows && cells <= maxCells && stringBytes <= maxStringBytesPerFile
 
 function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[]): boolean {

@@ -3,8 +3,6 @@ import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { Column } from '../engine/reader.ts'
 import { textBytes, textColumns } from '../buffer/text-bytes.ts'
 
-/** The query process gathers a file in memory before it writes it. */
-const maxCellsPerFile = 5_000_000
 /** Of a file with many columns each takes more than its values do, one of strings most. */
 const manyColumns = 40
 const maxCellsPerWideFile = 2_000_000
@@ -74,11 +72,14 @@ export class RowContents {
 /** The fields of a file while it is being planned. */
 export class FileFields {
   readonly #table: TableBuffer
+  readonly #maxCells: number
   readonly #fields = new Set<number>()
   #strings = 0
 
-  constructor(table: TableBuffer, fields: readonly number[]) {
+  /** @param maxCells rows times columns: the query process gathers a file in memory before it writes it */
+  constructor(table: TableBuffer, fields: readonly number[], maxCells: number) {
     this.#table = table
+    this.#maxCells = maxCells
     this.add(fields)
   }
 
@@ -95,9 +96,10 @@ export class FileFields {
   /** How many rows the file may have when it has these fields too. */
   maxRowsWith(more: readonly number[]): number {
     const columns = 2 + this.#fields.size + more.length
-    if (columns <= manyColumns) return Math.ceil(maxCellsPerFile / columns)
+    if (columns <= manyColumns) return Math.ceil(this.#maxCells / columns)
     const strings = this.#strings + this.#stringsIn(more)
-    return Math.ceil(maxCellsPerWideFile / (columns + (cellsPerWideString - 1) * strings))
+    const maxCells = Math.min(maxCellsPerWideFile, this.#maxCells)
+    return Math.ceil(maxCells / (columns + (cellsPerWideString - 1) * strings))
   }
 
   /** Ascending. */

@@ -3,6 +3,8 @@ import { parseLines } from '../line-protocol/parse.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
 import { factsOf, fileColumns, fileRows, halved, planFiles } from './layout.ts'
 
+const maxCells = 5_000_000
+
 /** Promise: a flush puts every row into one file of its time, and never holds up the process for long. */
 
 function bufferOf(times: BigInt64Array, seriesCount: number): TableBuffer {
@@ -37,7 +39,7 @@ describe('planFiles', () => {
     ['more shards than files', 3n],
   ])('every row once, in order, and files of different times: %s', (_, shardDurationNs) => {
     const table = bufferOf(randomTimes(5_000, 1_000), 11)
-    const files = [...planFiles(table, shardDurationNs)].filter((file) => file !== null)
+    const files = [...planFiles(table, shardDurationNs, maxCells)].filter((file) => file !== null)
     expect(files.length).toBeLessThanOrEqual(32)
     const all = files.flatMap(({ rows }) => [...rows])
     expect(new Set(all).size).toBe(5_000)
@@ -73,7 +75,7 @@ describe('planFiles', () => {
       [0],
       null,
     )
-    const files = [...planFiles(table, 1_000n)].filter((file) => file !== null)
+    const files = [...planFiles(table, 1_000n, maxCells)].filter((file) => file !== null)
     expect(files.map(({ rows }) => rows.length)).toEqual([16, 16, 8])
     expect(files.map((file) => factsOf(table, file).stringBytes)).toEqual([16e6, 16e6, 8e6])
     const batches = [...fileRows(table, files[0]!)]
@@ -110,7 +112,7 @@ describe('planFiles', () => {
 
   test('only the file with the rows that have many fields has these fields', () => {
     const table = bufferWithWide(60_000, [30_000], 999)
-    const files = [...planFiles(table, 1_000_000n)].filter((file) => file !== null)
+    const files = [...planFiles(table, 1_000_000n, maxCells)].filter((file) => file !== null)
     expect(files.map(({ fields }) => fields.length)).toEqual([1, 1_000, 1])
     expect(files.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(60_000)
     for (const { rows, fields } of files) expect(rows.length * fields.length).toBeLessThan(2_000_000)
@@ -122,9 +124,18 @@ describe('planFiles', () => {
     expect(values).toBe(999)
   })
 
+  test('no file has more cells than are allowed, wide or not', () => {
+    for (const wide of [0, 999]) {
+      const table = bufferWithWide(60_000, [30_000], wide)
+      const files = [...planFiles(table, 1_000_000n, 30_000)].filter((file) => file !== null)
+      expect(files.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(60_000)
+      for (const { rows, fields } of files) expect(rows.length * (fields.length + 2)).toBeLessThan(33_000)
+    }
+  })
+
   test('a file that cannot be written is cut in two, between points', () => {
     const table = bufferWithWide(6, [], 0)
-    const [file] = [...planFiles(table, 1_000n)].filter((each) => each !== null)
+    const [file] = [...planFiles(table, 1_000n, maxCells)].filter((each) => each !== null)
     const halves = halved(table, file!)
     expect(halves?.map(({ rows }) => [...rows])).toEqual([
       [0, 1, 2],
@@ -137,7 +148,7 @@ describe('planFiles', () => {
     const table = bufferOf(randomTimes(1_000_000, 1e15), 50)
     let longestMs = 0
     let startedMs = performance.now()
-    for (const file of planFiles(table, 86_400_000_000_000n)) {
+    for (const file of planFiles(table, 86_400_000_000_000n, maxCells)) {
       expect(file?.rows.length).not.toBe(0)
       longestMs = Math.max(longestMs, performance.now() - startedMs)
       startedMs = performance.now()

@@ -33,8 +33,13 @@ const all = { seriesIds: null, fields: null, minTimeNs: -(2n ** 63n), maxTimeNs:
 
 /**
  * The files of a buffer, by shard. Some milliseconds of work after the other: `null` is a turn for others.
+ * @param maxCells rows times columns of one file
  */
-export function* planFiles(table: TableBuffer, shardDurationNs: bigint): Generator<PlannedFile | null> {
+export function* planFiles(
+  table: TableBuffer,
+  shardDurationNs: bigint,
+  maxCells: number,
+): Generator<PlannedFile | null> {
   const sorting = SortedRows.inTurns(table, all)
   let step = sorting.next()
   for (; !step.done; step = sorting.next()) yield null
@@ -52,7 +57,7 @@ export function* planFiles(table: TableBuffer, shardDurationNs: bigint): Generat
     filled[group]! += rows.length
   })
   const contents = new RowContents(table)
-  for (const rows of groups) yield* splitRows(table, contents, rows)
+  for (const rows of groups) yield* splitRows(table, contents, rows, maxCells)
 }
 
 /** Shows all rows, those of one series and shard at a time, series by series in the order of time. */
@@ -114,11 +119,12 @@ function* splitRows(
   table: TableBuffer,
   contents: RowContents,
   rows: Int32Array,
+  maxCells: number,
 ): Generator<PlannedFile | null> {
   const maxRows = Math.min(maxRowsPerFile, Math.ceil((maxBytesPerFile * table.rowCount) / table.bytes))
   const { hasTexts } = contents
   for (let from = 0; from < rows.length;) {
-    const fields = new FileFields(table, contents.common)
+    const fields = new FileFields(table, contents.common, maxCells)
     let stringBytes = 0
     let end = from
     for (; end < rows.length; end++) {
