@@ -24,7 +24,7 @@ import { StateStore } from './state/state-store.ts'
 
 /** How long a node of a cluster waits for the operator before it serves the document that it kept. */
 const pushWaitMs = 5_000
-/** Of the memory limit: a series key that is remembered between bodies takes half a kilobyte of it. */
+/** Of the memory limit: a series key that is remembered between bodies takes half a kilobyte to one of it. */
 const bytesPerKnownSeries = 8_192
 /** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
 const maxReadingQueries = 3

@@ -168,6 +168,65 @@ describe('many different fields', () => {
   })
 })
 
+describe('what was parsed before takes no room from a body', () => {
+  const wide = (name: string, fields: number, rows: number): string =>
+    Array.from(
+      { length: rows },
+      (_, row) => `${name} ${Array.from({ length: fields }, (_, k) => `f${k}=${row}`).join()} ${row}`,
+    ).join('\n')
+  const parsed = (parser: LineParser, text: string) => [...parser.parse(piecesOf(text, []), options)]
+
+  test('many rows of one field, after 64 fields', () => {
+    const narrow = wide('m', 1, 60_000)
+    const parser = new LineParser(1_000)
+    parsed(parser, wide('m', 64, 1_000))
+    expect(parsed(parser, narrow)).toHaveLength(parsed(new LineParser(1_000), narrow).length)
+  })
+
+  test('a row of each of many measurements, and then of new ones, after all the room was taken by measurements', () => {
+    const names = Array.from({ length: 300 }, (_, index) => `m${index}`)
+    const narrow = [...names, ...names.map((name) => `n${name}`)].map((name) => `${name} f0=1 1`).join('\n')
+    const parser = new LineParser(100_000)
+    for (const [index, name] of names.entries())
+      parsed(parser, wide(name, 64, Math.floor(1_000 * 0.98 ** index)))
+    expect(parsed(parser, narrow)).toHaveLength(1)
+  })
+
+  const scattered = (name: string, fields: number, rows: number): string =>
+    Array.from({ length: rows }, (_, row) => `${name} f${row % fields}=${row} ${row}`).join('\n')
+
+  test('whatever it was: the same points, in no more batches', () => {
+    const name = fc.constantFrom('m', 'n')
+    const table = fc.oneof(
+      fc.tuple(name, fc.constantFrom(1, 3, 40, 64, 65), fc.constantFrom(1, 2, 70)).map((t) => wide(...t)),
+      fc.tuple(name, fc.constantFrom(3, 64, 900), fc.constantFrom(1, 300, 1_100)).map((t) => scattered(...t)),
+      name.map((each) => wide(each, 64, 200)),
+      name.map((each) => wide(each, 1, 40_000)),
+    )
+    const text = fc.array(table, { minLength: 1, maxLength: 2 }).map((tables) => tables.join('\n'))
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 2 }), text, (before, body) => {
+        const parser = new LineParser(1_000)
+        for (const each of before) parsed(parser, each)
+        const fresh = parsed(new LineParser(1_000), body)
+        const after = parsed(parser, body)
+        expect(after.length).toBeLessThanOrEqual(fresh.length)
+        expect(meaningOf(after)).toEqual(meaningOf(fresh))
+      }),
+      { numRuns: 12 },
+    )
+  }, 20_000)
+})
+
+test('bad lines with many fields take no place from a good one after them', () => {
+  const bad = Array.from({ length: 60_000 }, (_, index) => `m${index % 20} f${index}=1,x`)
+  const { points, errors } = meaningOf([
+    ...new LineParser(1_000).parse(piecesOf([...bad, 'm last=1 1'].join('\n'), []), options),
+  ])
+  expect(points).toEqual(['["m"] last:float=1 1'])
+  expect(new Set(errors.map(({ message }) => message))).toEqual(new Set(['invalid field format']))
+})
+
 test('more series than are remembered', () => {
   const text = Array.from({ length: 1_000 }, (_, index) => `m${index % 7},a=${index} f=1 1`).join('\n')
   const { points, errors } = meaningOf([

@@ -12,7 +12,7 @@ export class LineParser {
   readonly #section: Text
   #batches = 0
 
-  /** @param maxSeries how many series keys are remembered; each takes about half a kilobyte */
+  /** @param maxSeries how many series keys are remembered; each takes about half a kilobyte, and as much again where it has a field of its own */
   constructor(maxSeries: number, sectionBytes: number = defaultSectionBytes) {
     this.#cache = new SeriesCache(maxSeries)
     this.#section = textOf(Buffer.alloc(sectionBytes + paddingBytes))

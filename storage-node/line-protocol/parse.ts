@@ -143,8 +143,8 @@ class SectionParser {
       const start = skipWhitespace(body, from, end)
       if (start < end && body[start] !== hashSign) {
         const message = this.#parseLine(start, end)
-        // What finds no place in this batch is the first of the next one.
-        if (message === tooManyFields && this.#measurements.some(({ table }) => table!.rowCount > 0)) break
+        // What finds no place in this batch is the first of the next one, and then alone with all the room.
+        if (message === tooManyFields && from > 0) break
         if (message !== null) this.#report(line, start, end, message)
       }
       line += linesIn(body, from, end)
@@ -158,7 +158,7 @@ class SectionParser {
     for (const measurement of this.#measurements) {
       const table = measurement.table!
       if (table.rowCount > 0) tables.push(table.finish())
-      measurement.shape = table.shape()
+      this.#cache.remember(measurement, table.shape())
     }
     return {
       tables,
@@ -260,7 +260,7 @@ class SectionParser {
     if (typeof series === 'string') return series
     if (series.measurement === null) {
       // A series that cannot be stored is parsed to the end all the same: a malformed line is reported as such.
-      return this.#parsePoint(series, new TableBuilder('', cellBudget(0), null), end)
+      return this.#parsePoint(series, new TableBuilder('', cellBudget(end - start), null), end)
     }
     const next = this.#plainPoint(series, this.#keyEnd)
     assert(next < 0 || next === end + 1, 'a plain line has no newline in it')

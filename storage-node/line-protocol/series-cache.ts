@@ -8,7 +8,7 @@ export interface KnownMeasurement {
   readonly name: string
   /** Of the batch in hand. */
   table: TableBuilder | null
-  /** Of the table before. */
+  /** Of the table before; set by `remember`. */
   shape: TableShape | null
 }
 
@@ -36,7 +36,6 @@ const firstSlots = 256
 const firstBytes = 65_536
 /** What the keys, as written, may take, for each series that may be remembered. */
 const bytesPerSeries = 256
-
 /**
  * Series keys, found by their bytes. They are remembered from one body to the next, since agents send the same series
  * again and again; when it is full, it begins anew.
@@ -49,6 +48,8 @@ export class SeriesCache {
   #measurements = new Map<string, KnownMeasurement>()
   #keys: Text = textOf(Buffer.alloc(firstBytes))
   #usedBytes = 0
+  /** In all shapes. */
+  #columns = 0
 
   /** @param maxSeries how many are remembered */
   constructor(maxSeries: number) {
@@ -102,6 +103,15 @@ export class SeriesCache {
     return known
   }
 
+  /** Keeps what a table was like, as long as there are no more columns of all tables than there may be series. */
+  remember(measurement: KnownMeasurement, shape: TableShape | null): void {
+    const others = this.#columns - (measurement.shape?.columns.length ?? 0)
+    const added = shape?.columns.length ?? 0
+    const fits = others + added <= this.#maxSeries
+    measurement.shape = fits ? shape : null
+    this.#columns = fits ? others + added : others
+  }
+
   /** @param body holds the key from `from` to `end` */
   add(
     body: Buffer,
@@ -141,6 +151,7 @@ export class SeriesCache {
     this.#entries = []
     this.#measurements = new Map()
     this.#usedBytes = 0
+    this.#columns = 0
   }
 
   #reserve(bytes: number): void {

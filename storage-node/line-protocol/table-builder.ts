@@ -8,19 +8,28 @@ const maxColumns = 4096
 const cellsPerByte = 64
 const alwaysCells = 262_144
 const maxCells = 2_097_152
-/** Of the table before, so many columns are made again at once; a table with more is filled as it comes. */
+/** What a column takes beside its values, as values. */
+const cellsPerColumn = 64
+/** A table with more columns is not remembered: the next one is filled as it comes. */
 const maxExpectedColumns = 64
+/** The part of a budget that there is again, for what is made ahead. */
+const aheadPart = 1 / 4
 
 export const tooManyFields = `too many different fields in one request: at most ${maxColumns} of a measurement, and ${cellsPerByte} values a byte with the empty places between them`
 
 /** What the tables of one batch may still take, together. */
 export interface CellBudget {
   left: number
+  /** For what is made ahead of its values: a table before takes nothing away from those that come. */
+  ahead: number
 }
 
-export const cellBudget = (batchBytes: number): CellBudget => ({
-  left: Math.min(maxCells, Math.max(alwaysCells, cellsPerByte * batchBytes)),
-})
+export function cellBudget(batchBytes: number): CellBudget {
+  const left = Math.min(maxCells, Math.max(alwaysCells, cellsPerByte * batchBytes))
+  return { left, ahead: left * aheadPart }
+}
+
+const cellsOf = (columns: number, rows: number): number => columns * (rows + cellsPerColumn)
 
 type Storage =
   | { type: 'float'; values: Float64Array }
@@ -36,7 +45,7 @@ export interface ColumnBuilder {
   readonly written: Text
   readonly storage: Storage
   /** Columns of the same name and another type: of a field twice in a line the last counts. */
-  readonly namesakes: ColumnBuilder[]
+  namesakes: ColumnBuilder[]
   present: Uint8Array
 }
 
@@ -50,7 +59,7 @@ export interface TableShape {
 export class TableBuilder {
   readonly measurement: string
   readonly series: BatchSeries[] = []
-  readonly columns: ColumnBuilder[] = []
+  columns: ColumnBuilder[] = []
   rowCount = 0
   /** Set when the row in hand does not fit. */
   full = false
@@ -60,11 +69,14 @@ export class TableBuilder {
   mixed = false
   /** Of the field keys, bytes as written. */
   longestKeyLength = 0
-  readonly #indexes = new Map<string, number>()
+  #indexes = new Map<string, number>()
   readonly #budget: CellBudget
   /** Columns that the row in hand was given a value in. */
   readonly #touched: ColumnBuilder[] = []
+  /** Rows that are paid for, in every column. There may be room for more. */
   #capacity = firstCapacity
+  /** There are the columns and rows of the table before, at the cost of what may be made ahead. */
+  #isAhead = false
   #times = new BigInt64Array(firstCapacity)
   #seriesOfRow = new Uint32Array(firstCapacity)
   /** The times as 32-bit halves, the way in which digits become a time without a bigint. */
@@ -73,8 +85,11 @@ export class TableBuilder {
   constructor(measurement: string, budget: CellBudget, expected: TableShape | null) {
     this.measurement = measurement
     this.#budget = budget
-    if (!expected || expected.columns.length > maxExpectedColumns) return
-    if (expected.rows * expected.columns.length > budget.left / 4) return
+    if (!expected) return
+    const cells = cellsOf(expected.columns.length, expected.rows)
+    if (cells > budget.ahead) return
+    budget.ahead -= cells
+    this.#isAhead = true
     this.#grow(Math.max(firstCapacity, expected.rows))
     for (const { name, type, written } of expected.columns) this.#addColumn(name, type, written)
   }
@@ -86,15 +101,15 @@ export class TableBuilder {
   columnIndex(name: string, type: FieldType, written: Uint8Array): number {
     const known = this.#indexes.get(`${type} ${name}`)
     if (known !== undefined) return known
-    if (this.columns.length >= maxColumns || this.#capacity > this.#budget.left) {
-      this.full = true
-      return -1
-    }
+    this.full ||= !this.#settle() || this.columns.length >= maxColumns
+    const cells = cellsOf(1, this.#capacity)
+    this.full ||= cells > this.#budget.left
+    if (this.full) return -1
+    this.#budget.left -= cells
     return this.#addColumn(name, type, textOf(Buffer.from(written)))
   }
 
   #addColumn(name: string, type: FieldType, written: Text): number {
-    this.#budget.left -= this.#capacity
     this.#indexes.set(`${type} ${name}`, this.columns.length)
     const column: ColumnBuilder = {
       name,
@@ -126,6 +141,10 @@ export class TableBuilder {
     this.#seriesOfRow[this.rowCount] = series
     this.rowCount++
     if (this.rowCount < this.#capacity) return
+    if (this.#isAhead) {
+      this.full = !this.#settle()
+      return
+    }
     const { length } = this.columns
     const added = Math.min(this.#capacity, Math.floor(this.#budget.left / Math.max(1, length)))
     this.full = added === 0
@@ -141,8 +160,10 @@ export class TableBuilder {
     this.full = this.rowCount === this.#capacity
   }
 
-  shape(): TableShape {
-    const used = this.columns.filter(({ present }) => present.includes(1))
+  /** @returns null if it is too wide to be made ahead */
+  shape(): TableShape | null {
+    const used = this.columns.filter(isUsed)
+    if (used.length > maxExpectedColumns) return null
     return {
       // Its last row leaves no place for one in hand.
       rows: this.rowCount + 1,
@@ -166,23 +187,53 @@ export class TableBuilder {
     }
   }
 
+  /**
+   * What was made ahead becomes what there would be if nothing had been expected: columns without a value go, and the
+   * others are paid for. A body is cut at the same lines, then, whatever came before it.
+   * @returns whether there is room, for the row in hand too
+   */
+  #settle(): boolean {
+    if (!this.#isAhead) return true
+    let capacity = firstCapacity
+    while (capacity <= this.rowCount) capacity *= 2
+    const used = this.columns.filter(isUsed)
+    const cells = cellsOf(used.length, capacity)
+    if (cells > this.#budget.left) return false
+    this.#budget.left -= cells
+    this.#isAhead = false
+    this.columns = used
+    this.#indexes = new Map(used.map(({ storage, name }, index) => [`${storage.type} ${name}`, index]))
+    for (const column of used) column.namesakes = column.namesakes.filter(isUsed)
+    this.mixed = used.some(({ namesakes }) => namesakes.length > 0)
+    this.#grow(capacity)
+    return true
+  }
+
+  /** What is larger already stays as it is. */
   #grow(capacity: number): void {
     this.#capacity = capacity
-    const times = new BigInt64Array(this.#capacity)
-    times.set(this.#times)
-    this.#times = times
-    this.timeHalves = new Int32Array(times.buffer)
-    const seriesOfRow = new Uint32Array(this.#capacity)
-    seriesOfRow.set(this.#seriesOfRow)
-    this.#seriesOfRow = seriesOfRow
+    if (this.#times.length < capacity) this.#growRows(capacity)
     for (const column of this.columns) {
-      growStorage(column.storage, this.#capacity)
-      const present = new Uint8Array(this.#capacity)
+      if (column.present.length >= capacity) continue
+      growStorage(column.storage, capacity)
+      const present = new Uint8Array(capacity)
       present.set(column.present)
       column.present = present
     }
   }
+
+  #growRows(capacity: number): void {
+    const times = new BigInt64Array(capacity)
+    times.set(this.#times)
+    this.#times = times
+    this.timeHalves = new Int32Array(times.buffer)
+    const seriesOfRow = new Uint32Array(capacity)
+    seriesOfRow.set(this.#seriesOfRow)
+    this.#seriesOfRow = seriesOfRow
+  }
 }
+
+const isUsed = ({ present }: ColumnBuilder): boolean => present.includes(1)
 
 function newStorage(type: FieldType, capacity: number): Storage {
   switch (type) {
