@@ -1,6 +1,6 @@
 import type { Column, FieldType } from '../engine/reader.ts'
 import { SparseCells } from './sparse-cells.ts'
-import { copyCell, finishVector, newVector, part } from './vector.ts'
+import { copyCell, copyOfColumn, finishVector, newVector, part } from './vector.ts'
 
 /** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
 export interface Run {
@@ -84,6 +84,12 @@ export function mergeRuns(types: readonly FieldType[], older: Run, newer: Run): 
     ),
   }
 }
+
+/** The same in memory of its own. */
+export const copyOfRun = ({ times, columns }: Run): Run => ({
+  times: times.slice(),
+  columns: columns.map((column) => column && copyOfColumn(column)),
+})
 
 /** Some rows of a run, in the order given. */
 export function pickedRows(run: Run, rows: Int32Array): Run {

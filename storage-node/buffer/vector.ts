@@ -106,3 +106,22 @@ export function part(column: Column, from: number, end: number): Column {
       return unreachable(column)
   }
 }
+
+/** The same in memory of its own. */
+export function copyOfColumn(column: Column): Column {
+  const present = column.present?.slice() ?? null
+  switch (column.type) {
+    case 'float':
+      return { type: column.type, values: column.values.slice(), present }
+    case 'integer':
+      return { type: column.type, values: column.values.slice(), present }
+    case 'unsigned':
+      return { type: column.type, values: column.values.slice(), present }
+    case 'boolean':
+      return { type: column.type, values: column.values.slice(), present }
+    case 'string':
+      return { type: column.type, values: column.values.slice(), present }
+    default:
+      return unreachable(column)
+  }
+}

@@ -15,6 +15,7 @@ export interface Matching {
 
 /** @returns null where no row is left */
 export function matchingRows(run: Run, { comparisons, beforeNs }: Matching): Run | null {
+  if (comparisons.length === 0) return run
   const { length } = run.times
   let rows = Int32Array.from({ length }, (_, row) => row)
   for (const { column, operator, value } of comparisons) {

@@ -111,8 +111,9 @@ function open(readable: Readable, request: ReadRequest): OpenRead | null {
   const oldestNs = cutoffNs(policy, readable.clock.nowNs())
   const minTimeNs = oldestNs !== null && oldestNs > request.minTimeNs ? oldestNs : request.minTimeNs
   if (fields.length === 0 || seriesIds.length === 0 || minTimeNs > maxTimeNs) return null
+  const places = new Map(fields.map(({ name }, index) => [name, index]))
   const matching = (request.matching ?? []).map(({ field, operator, value }) => ({
-    column: fields.findIndex(({ name }) => name === field),
+    column: places.get(field) ?? -1,
     operator,
     value,
   }))
@@ -123,7 +124,7 @@ function open(readable: Readable, request: ReadRequest): OpenRead | null {
   return {
     source: { store, queryProcess, files, tombstones, tables, fields, signal },
     bounds: { seriesIds, minTimeNs, maxTimeNs, matching },
-    places: request.fields.map((name) => fields.findIndex((field) => field.name === name)),
+    places: request.fields.map((name) => places.get(name) ?? -1),
     release: store.pin(files),
   }
 }

@@ -1,4 +1,4 @@
-import type { Run } from '../buffer/merge.ts'
+import { copyOfRun, type Run } from '../buffer/merge.ts'
 import { part } from '../buffer/vector.ts'
 import type { FoundRows } from '../query-process/messages.ts'
 import type { Column } from './reader.ts'
@@ -18,7 +18,8 @@ export function* runsOfRows({ series, times, columns }: FoundRows): Generator<Se
       times: times.subarray(from, end),
       columns: columns.map((column) => column && columnPart(column, from, end)),
     }
-    yield { seriesId: series[from]!, run }
+    // Whoever keeps a few rows must not keep all that came with them.
+    yield { seriesId: series[from]!, run: end - from > series.length / 2 ? run : copyOfRun(run) }
     from = end
   }
 }

@@ -24,6 +24,22 @@ export interface WantedColumn {
 
 export const timeColumn: WantedColumn = { name: 'time', type: 'integer' }
 
+/** Besides its characters, of which each takes a byte or two, a string takes as much as so many numbers. */
+const cellsPerString = 4
+const bytesPerCell = 8
+
+/** How much memory one row of some columns takes on average, as so many numbers. */
+export function cellsPerRow(
+  { stringBytes }: SourceFile,
+  columns: readonly WantedColumn[],
+  { rowCount }: Directory,
+): number {
+  const strings = columns.filter(({ type }) => type === 'string').length
+  if (strings === 0) return columns.length
+  const characters = (2 * stringBytes) / Math.max(1, rowCount) / bytesPerCell
+  return columns.length + strings * cellsPerString + characters
+}
+
 /** Files, cut into blocks of equally many rows, of which the last one may have less. */
 export interface Blocks {
   /** The same for a file whenever it is asked. */
@@ -53,11 +69,15 @@ export class BlockStore implements Blocks {
   readonly #blocks: SizedCache<Block>
   readonly #directories: SizedCache<Directory>
 
+  /** What one statement brings: no more than a part of the cache, or it would push out what it has just brought. */
+  readonly #maxCells: number
+
   /** @param cacheBytes what may be kept */
   constructor(database: Database, cacheBytes: number) {
     this.#database = database
-    this.#blocks = new SizedCache((cacheBytes * 7) / 8)
-    this.#directories = new SizedCache(cacheBytes / 8)
+    this.#blocks = new SizedCache((cacheBytes * 3) / 4)
+    this.#directories = new SizedCache(cacheBytes / 4)
+    this.#maxCells = Math.min(maxCellsPerStatement, cacheBytes / 4 / bytesPerCell)
   }
 
   blockRows({ columns }: SourceFile): number {
@@ -112,7 +132,9 @@ export class BlockStore implements Blocks {
     blocks: RowRange,
   ): Promise<ReadonlyMap<WantedColumn, Block>> {
     const blockRows = this.blockRows(file)
-    for (let count = blocksAtOnce(columns, blocks, blockRows); ; count = Math.ceil(count / 2)) {
+    const cellsPerBlock = blockRows * cellsPerRow(file, columns, directory)
+    const most = Math.max(1, Math.floor(this.#maxCells / cellsPerBlock))
+    for (let count = Math.min(blocks.end - blocks.from, most); ; count = Math.ceil(count / 2)) {
       const rows = {
         from: blocks.from * blockRows,
         end: Math.min((blocks.from + count) * blockRows, directory.rowCount),
@@ -159,9 +181,6 @@ function* groupsOf(columns: readonly WantedColumn[], blockRows: number): Generat
   const maxColumns = Math.max(1, Math.floor(maxCellsPerStatement / blockRows))
   for (let from = 0; from < columns.length; from += maxColumns) yield columns.slice(from, from + maxColumns)
 }
-
-const blocksAtOnce = (columns: readonly WantedColumn[], { from, end }: RowRange, blockRows: number): number =>
-  Math.min(end - from, Math.max(1, Math.floor(maxCellsPerStatement / (blockRows * columns.length))))
 
 async function seriesOf(connection: DuckDBConnection, sql: string): Promise<Iterable<Uint32Array>> {
   const result = await connection.run(sql)

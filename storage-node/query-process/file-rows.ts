@@ -2,7 +2,7 @@ import { pickedRows, type Run } from '../buffer/merge.ts'
 import type { Column } from '../engine/reader.ts'
 import { hasSeries } from '../engine/tombstones.ts'
 import { unpack, type Block } from './block.ts'
-import { timeColumn, type Blocks, type WantedColumn } from './block-store.ts'
+import { cellsPerRow, timeColumn, type Blocks, type WantedColumn } from './block-store.ts'
 import { rowsOfSeries, type Directory, type RowRange } from './directory.ts'
 import type { ReadJob, SourceFile } from './messages.ts'
 
@@ -11,9 +11,6 @@ export interface TimeSpan {
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
 }
-
-/** A character takes a byte or two; a cell eight. */
-const stringBytesPerCell = 8
 
 /** What one job reads of one file: rows of its series that are not deleted. */
 export class FileRows {
@@ -37,7 +34,8 @@ export class FileRows {
     this.#directory = directory
     const has = new Set(file.columns)
     this.#columns = [timeColumn, ...job.columns.filter(({ name }) => has.has(name))]
-    this.#places = job.columns.map(({ name }) => this.#columns.findIndex((column) => column.name === name))
+    const places = new Map(this.#columns.map(({ name }, place) => [name, place]))
+    this.#places = job.columns.map(({ name }) => places.get(name) ?? -1)
     this.#wanted = new Uint8Array(Math.ceil(directory.rowCount / this.#blockRows))
     for (const id of job.seriesIds) {
       const range = rowsOfSeries(directory, id)
@@ -57,10 +55,7 @@ export class FileRows {
 
   /** How much memory one row takes on average, as so many cells. */
   get cellsPerRow(): number {
-    const { rowCount } = this.#directory
-    const hasStrings = this.#columns.some(({ type }) => type === 'string')
-    const texts = hasStrings && rowCount > 0 ? this.#file.stringBytes / rowCount / stringBytesPerCell : 0
-    return this.#columns.length + texts
+    return cellsPerRow(this.#file, this.#columns, this.#directory)
   }
 
   /** The rows of a series within a span of time. */
@@ -68,6 +63,7 @@ export class FileRows {
     const range = rowsOfSeries(this.#directory, seriesId)
     if (!range) return { from: 0, end: 0 }
     const { minTimeNs, maxTimeNs } = this.#file
+    if (span.maxTimeNs < minTimeNs || span.minTimeNs > maxTimeNs) return { from: 0, end: 0 }
     const isWhole = span.minTimeNs <= minTimeNs && span.maxTimeNs >= maxTimeNs
     const within = isWhole ? range : await this.#between(range, span)
     if (!this.#isShort(within)) this.#want(within)

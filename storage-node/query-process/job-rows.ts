@@ -9,7 +9,8 @@ import type { ReadJob } from './messages.ts'
 
 /** What is put together at a time, unless one point is more: the cells of some series, or of one over some time. */
 const defaultCellsAtOnce = 1_048_576
-const maxSeriesAtOnce = 1_024
+const maxSeriesAtOnce = 8_192
+const seriesPerTurn = 256
 /** Between two turns for others. */
 const turnMs = 5
 
@@ -44,10 +45,11 @@ export class JobRows {
     for (const file of this.#job.files) {
       if (this.#isCancelled()) return
       files.push({ order: file.order, rows: await FileRows.open(store, file, this.#job) })
+      await this.#turn()
     }
     this.#files = files
     const { minTimeNs, maxTimeNs } = this.#job
-    for (const group of this.#groups()) {
+    for await (const group of this.#groups()) {
       if (this.#isCancelled()) return
       const [first] = group
       if (group.length === 1) yield* this.#runsOfLong(first!, { minTimeNs, maxTimeNs })
@@ -56,10 +58,11 @@ export class JobRows {
   }
 
   /** Series that are read together, so that a block in which many of them stand is read once. */
-  *#groups(): Generator<readonly number[]> {
+  async *#groups(): AsyncGenerator<readonly number[]> {
     let group: number[] = []
     let cells = 0
-    for (const seriesId of this.#job.seriesIds) {
+    for (const [index, seriesId] of this.#job.seriesIds.entries()) {
+      if (index % seriesPerTurn === 0) await this.#turn()
       const more = cellsOf(this.#files.map(({ rows }) => ({ rows, range: rows.all(seriesId) })))
       if (more === 0) continue
       if (group.length >= maxSeriesAtOnce || (group.length > 0 && cells + more > this.#maxCellsAtOnce)) {
@@ -76,8 +79,10 @@ export class JobRows {
   /** File by file, so that no more than the blocks of one are needed at a time. */
   async *#runsOfMany(seriesIds: readonly number[], span: TimeSpan): AsyncGenerator<SeriesRun> {
     const found = new Map<number, FileRun[]>(seriesIds.map((id) => [id, []]))
+    // As they stand in files, so that each block is looked at once.
+    const asTheyStand = [...found].sort(([a], [b]) => a - b)
     for (const { order, rows } of this.#files) {
-      for (const [seriesId, runs] of found) {
+      for (const [seriesId, runs] of asTheyStand) {
         if (this.#isCancelled()) return
         const range = await rows.range(seriesId, span)
         for await (const run of rows.runs(seriesId, range)) runs.push({ order, run })
@@ -85,8 +90,7 @@ export class JobRows {
       }
       rows.release()
     }
-    for (const [seriesId, runs] of found)
-      for (const run of mergedRuns(this.#types, runs)) yield { seriesId, run }
+    for (const [seriesId, runs] of found) for await (const run of this.#merged(runs)) yield { seriesId, run }
   }
 
   /** A span of time with too many rows is halved. */
@@ -95,6 +99,7 @@ export class JobRows {
     const ranges = []
     for (const { order, rows } of this.#files) {
       const range = await rows.range(seriesId, span)
+      rows.release()
       if (range.from < range.end) ranges.push({ order, rows, range })
     }
     const { minTimeNs, maxTimeNs } = span
@@ -110,7 +115,25 @@ export class JobRows {
       rows.release()
       await this.#turn()
     }
-    for (const run of mergedRuns(this.#types, runs)) yield { seriesId, run }
+    for await (const run of this.#merged(runs)) yield { seriesId, run }
+  }
+
+  /** Runs that follow each other in time. */
+  async *#merged(found: FileRun[]): AsyncGenerator<Run> {
+    for (const group of apartInTime(found)) {
+      let runs = group.toSorted((a, b) => a.order - b.order).map(({ run }) => run)
+      // Neighbours two by two: one after the other, the first would be copied as often as there are runs.
+      while (runs.length > 1) {
+        const merged: Run[] = []
+        for (let index = 0; index < runs.length; index += 2) {
+          const [older, newer] = [runs[index]!, runs[index + 1]]
+          merged.push(newer ? mergeRuns(this.#types, older, newer) : older)
+          await this.#turn()
+        }
+        runs = merged
+      }
+      yield runs[0]!
+    }
   }
 
   async #turn(): Promise<void> {
@@ -124,35 +147,18 @@ export class JobRows {
 const cellsOf = (ranges: readonly { readonly rows: FileRows; readonly range: RowRange | null }[]): number =>
   ranges.reduce((sum, { rows, range }) => sum + (range ? (range.end - range.from) * rows.cellsPerRow : 0), 0)
 
-/** @returns runs that follow each other in time */
-function mergedRuns(types: readonly FieldType[], runs: FileRun[]): readonly Run[] {
-  if (runs.length <= 1) return runs.map(({ run }) => run)
+/** @returns groups of which each is later than those before */
+function apartInTime(runs: FileRun[]): readonly (readonly FileRun[])[] {
   runs.sort((a, b) => compare(a.run.times[0]!, b.run.times[0]!))
-  const merged: Run[] = []
-  let overlapping: FileRun[] = []
-  let endNs = runs[0]!.run.times[0]!
+  const groups: FileRun[][] = []
+  let endNs: bigint | null = null
   for (const each of runs) {
     const { times } = each.run
-    if (times[0]! > endNs && overlapping.length > 0) {
-      merged.push(mergedRun(types, overlapping))
-      overlapping = []
-    }
-    overlapping.push(each)
-    if (times.at(-1)! > endNs) endNs = times.at(-1)!
+    if (endNs === null || times[0]! > endNs) groups.push([])
+    groups.at(-1)!.push(each)
+    if (endNs === null || times.at(-1)! > endNs) endNs = times.at(-1)!
   }
-  return [...merged, mergedRun(types, overlapping)]
-}
-
-/** Neighbours in order are merged two by two: one after the other, the first would be copied as often as there are runs. */
-function mergedRun(types: readonly FieldType[], found: readonly FileRun[]): Run {
-  let runs = found.toSorted((a, b) => a.order - b.order).map(({ run }) => run)
-  while (runs.length > 1)
-    runs = runs.flatMap((older, index) => {
-      if (index % 2 === 1) return []
-      const newer = runs[index + 1]
-      return [newer ? mergeRuns(types, older, newer) : older]
-    })
-  return runs[0]!
+  return groups
 }
 
 const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -19,7 +19,7 @@ test('a value put in the place of another counts once, and a large one is not ke
   cache.set('a', value(20))
   cache.set('a', value(10))
   expect(cache.sizeBytes).toBe(10)
-  cache.set('a', value(26))
+  cache.set('a', value(51))
   expect(cache.get('a')).toBeUndefined()
   expect(cache.sizeBytes).toBe(0)
 })

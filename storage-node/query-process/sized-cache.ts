@@ -25,10 +25,10 @@ export class SizedCache<V extends { readonly sizeBytes: number }> {
     return value
   }
 
-  /** A value that alone is more than a quarter of what may be kept is not kept. */
+  /** A value that alone is more than half of what may be kept is not kept. */
   set(key: string, value: V): void {
     this.#delete(key)
-    if (value.sizeBytes > this.#maxBytes / 4) return
+    if (value.sizeBytes > this.#maxBytes / 2) return
     this.#values.set(key, value)
     this.#sizeBytes += value.sizeBytes
     for (const oldest of this.#values.keys()) {

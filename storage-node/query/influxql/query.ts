@@ -136,11 +136,13 @@ function* linked(
 ): Generator<StatementResult> {
   if (all.length === 0) yield success(statementId, [])
   for (const [i, series] of all.entries()) {
-    for (let from = 0; from < series.rows.length; from += chunkSize) {
+    let from = 0
+    do {
       const partial = from + chunkSize < series.rows.length
       const part = { ...series, rows: series.rows.slice(from, from + chunkSize), partial }
       yield { ...success(statementId, [part]), partial: partial || i < all.length - 1 }
-    }
+      from += chunkSize
+    } while (from < series.rows.length)
   }
 }
 

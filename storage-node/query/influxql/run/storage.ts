@@ -165,7 +165,7 @@ class StoredSeries implements SeriesRead {
   }
 }
 
-/** Strings are counted by their references and a few letters. */
+/** What a string takes besides its characters. */
 const stringBytes = 40
 
 export function blockBytes({ times, columns }: Block): number {
@@ -175,7 +175,10 @@ export function blockBytes({ times, columns }: Block): number {
 function columnBytes(column: Column | null): number {
   if (column === null) return 0
   const { values, present } = column
-  const bytes = column.type === 'string' ? values.length * stringBytes : column.values.byteLength
+  const bytes =
+    column.type === 'string'
+      ? column.values.reduce((sum, text) => sum + 2 * text.length, values.length * stringBytes)
+      : column.values.byteLength
   return bytes + (present?.byteLength ?? 0)
 }
 

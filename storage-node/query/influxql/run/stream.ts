@@ -112,5 +112,13 @@ async function* replay(batches: (readonly Point[])[], holder: Holder): Points {
   }
 }
 
-const bytesOf = (batch: readonly Point[]): number =>
-  batch.length * (pointBytes + auxBytes * (batch[0]?.aux.length ?? 0))
+function bytesOf(batch: readonly Point[]): number {
+  let bytes = batch.length * (pointBytes + auxBytes * (batch[0]?.aux.length ?? 0))
+  for (const { value, aux } of batch) {
+    bytes += textBytes(value)
+    for (const one of aux) bytes += textBytes(one)
+  }
+  return bytes
+}
+
+const textBytes = (value: Point['value']): number => (typeof value === 'string' ? 2 * value.length : 0)
