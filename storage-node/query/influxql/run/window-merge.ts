@@ -62,10 +62,40 @@ export function partsOf(
   return { ...parts, length }
 }
 
-/** One value of each row, and which rows have one. */
+/** One value of each row, and which rows have one; null for all of them. */
 export interface Results {
-  readonly values: StoredValue[]
-  readonly present: Uint8Array
+  readonly values: StoredValue[] | Float64Array
+  readonly present: Uint8Array | null
+}
+
+/** What a function makes of the windows of one series alone. @param rows the row of each window */
+export function resultsAlone(
+  name: WindowFunctionName,
+  windows: FieldWindows,
+  rows: Int32Array,
+  stored: FieldType,
+  rowCount: number,
+): Results {
+  const values = emptyValues(name, stored, rowCount)
+  const { counts } = windows
+  let present: Uint8Array | null = null
+  if (counts.length < rowCount || counts.includes(0)) {
+    present = new Uint8Array(rowCount)
+    for (let i = 0; i < counts.length; i++) if (counts[i]! > 0) present[rows[i]!] = 1
+  }
+  if (name === 'mean') {
+    for (let i = 0; i < counts.length; i++) {
+      const count = counts[i]!
+      if (count > 0) values[rows[i]!] = meanOf(0 + (Number(windows.sums![i]!) / count) * count, count)
+    }
+    return { values, present }
+  }
+  const own = name === 'count' || name === 'sum' ? windows.sums : windows[name]!.values
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!
+    if (count > 0) values[rows[i]!] = name === 'count' ? BigInt(count) : own![i]!
+  }
+  return { values, present }
 }
 
 /** What a function makes of each row's parts, as `reduceWindows` does of a window's points. */
@@ -75,33 +105,32 @@ export function mergeParts(
   stored: FieldType,
   rowCount: number,
 ): Results {
-  switch (name) {
-    case 'count':
-      return counts(parts, rowCount)
-    case 'sum':
-      return sums(parts, stored, rowCount)
-    case 'mean':
-      return means(parts, rowCount)
-    default:
-      return selected(name, parts, stored, rowCount)
-  }
+  const values = emptyValues(name, stored, rowCount)
+  const present = new Uint8Array(rowCount)
+  for (let i = 0; i < parts.length; i++) present[parts.rows[i]!] = 1
+  if (name === 'count') addCounts(parts, values)
+  else if (name === 'sum') addSums(parts, stored, values)
+  else if (name === 'mean') addMeans(parts, values)
+  else select(name, parts, stored, values)
+  return { values, present }
 }
 
-function counts({ length, fields, origins, windows, rows }: Parts, rowCount: number): Results {
-  const totals = new Float64Array(rowCount)
-  const present = new Uint8Array(rowCount)
+/** Zeros, since sums of floats begin with one. */
+function emptyValues(name: WindowFunctionName, stored: FieldType, rowCount: number): Results['values'] {
+  if (name === 'mean' || (stored === 'float' && name !== 'count')) return new Float64Array(rowCount)
+  const isWhole = name === 'count' || stored === 'integer' || stored === 'unsigned'
+  return Array<StoredValue>(rowCount).fill(isWhole ? 0n : stored === 'string' ? '' : 0)
+}
+
+function addCounts({ length, fields, origins, windows, rows }: Parts, values: Results['values']): void {
   for (let i = 0; i < length; i++) {
     const row = rows[i]!
-    totals[row]! += fields[origins[i]!]!.counts[windows[i]!]!
-    present[row] = 1
+    values[row] = (values[row] as bigint) + BigInt(fields[origins[i]!]!.counts[windows[i]!]!)
   }
-  return { values: Array.from(totals, BigInt), present }
 }
 
-function sums(parts: Parts, stored: FieldType, rowCount: number): Results {
+function addSums(parts: Parts, stored: FieldType, values: Results['values']): void {
   const { length, fields, origins, windows, rows } = parts
-  const values = Array.from<StoredValue>({ length: rowCount }).fill(stored === 'float' ? 0 : 0n)
-  const present = new Uint8Array(rowCount)
   for (let i = 0; i < length; i++) {
     const row = rows[i]!
     const sum = fields[origins[i]!]!.sums![windows[i]!]!
@@ -109,63 +138,55 @@ function sums(parts: Parts, stored: FieldType, rowCount: number): Results {
     values[row] =
       stored === 'float'
         ? (before as number) + (sum as number)
-        : wrapped(before as bigint, sum as bigint, stored)
-    present[row] = 1
+        : wrapped((before as bigint) + (sum as bigint), stored)
   }
-  return { values, present }
 }
 
-const wrapped = (a: bigint, b: bigint, stored: FieldType): bigint =>
-  stored === 'integer' ? BigInt.asIntN(64, a + b) : BigInt.asUintN(64, a + b)
+const wrapped = (sum: bigint, stored: FieldType): bigint =>
+  stored === 'integer' ? BigInt.asIntN(64, sum) : BigInt.asUintN(64, sum)
 
-/** Means of means weigh by the values in them; each further level rounds again. */
-function means({ length, fields, origins, windows, rows }: Parts, rowCount: number): Results {
-  const totals = new Float64Array(rowCount)
-  const weights = new Float64Array(rowCount)
+/** Means of means weigh by the values in them. */
+function addMeans({ length, fields, origins, windows, rows }: Parts, totals: Results['values']): void {
+  const weights = new Float64Array(totals.length)
   for (let i = 0; i < length; i++) {
     const row = rows[i]!
     const one = fields[origins[i]!]!
     const weight = one.counts[windows[i]!]!
     const mean = Number(one.sums![windows[i]!]!) / weight
-    totals[row]! += weight >= 2 ? mean * weight : mean
+    totals[row] = (totals[row] as number) + mean * weight
     weights[row]! += weight
   }
-  const values = Array.from(totals, (total, row) => {
-    const weight = weights[row]!
-    const mean = total / weight
-    return weight < 2 ? mean : (((mean * weight) / weight) * weight) / weight
-  })
-  return { values, present: Uint8Array.from(weights, (weight) => (weight > 0 ? 1 : 0)) }
+  for (let row = 0; row < totals.length; row++)
+    if (weights[row]! > 0) totals[row] = meanOf(totals[row] as number, weights[row]!)
 }
 
-function selected(
+/** Each further level of means of means rounds again. */
+function meanOf(total: number, weight: number): number {
+  const mean = total / weight
+  return weight < 2 ? mean : (((mean * weight) / weight) * weight) / weight
+}
+
+function select(
   name: 'min' | 'max' | 'first' | 'last',
   { length, fields, origins, windows, rows }: Parts,
   stored: FieldType,
-  rowCount: number,
-): Results {
+  values: Results['values'],
+): void {
   const all = fields.map((field) => field[name]!)
-  const best = new Int32Array(rowCount).fill(-1)
+  const best = new Int32Array(values.length).fill(-1)
   for (let i = 0; i < length; i++) {
     const row = rows[i]!
     const known = best[row]!
+    const a = all[origins[i]!]!
+    const at = windows[i]!
     if (known >= 0) {
-      const a = all[origins[i]!]!
       const b = all[origins[known]!]!
-      const at = windows[i]!
       const to = windows[known]!
       if (!beats(name, stored, a.values[at]!, a.timesNs[at]!, b.values[to]!, b.timesNs[to]!)) continue
     }
     best[row] = i
+    values[row] = a.values[at]!
   }
-  const present = new Uint8Array(rowCount)
-  const zero = stored === 'string' ? '' : stored === 'integer' || stored === 'unsigned' ? 0n : 0
-  const values = Array.from(best, (part, row): StoredValue => {
-    if (part < 0) return zero
-    present[row] = 1
-    return all[origins[part]!]!.values[windows[part]!]!
-  })
-  return { values, present }
 }
 
 /** As the reducers decide between two points. */

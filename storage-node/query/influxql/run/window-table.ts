@@ -3,7 +3,14 @@ import type { Column, FieldType } from '../../../engine/reader.ts'
 import { Table } from '../../table.ts'
 import type { Fill } from '../ast.ts'
 import { castTo, Unsigned } from '../scalar.ts'
-import { mergeParts, partsOf, type Parts, type Results, type WindowFunctionName } from './window-merge.ts'
+import {
+  mergeParts,
+  partsOf,
+  resultsAlone,
+  type Parts,
+  type Results,
+  type WindowFunctionName,
+} from './window-merge.ts'
 
 /** A function of a stored field. */
 export interface WindowCall {
@@ -45,12 +52,21 @@ export class WindowTables {
     const times = this.#times ?? this.#timesOf(group)
     if (times === null) return null
     const rows = group.map(({ startsNs }) => this.#rowsOf(startsNs, times))
-    const known: Parts[] = []
+    const merged: Parts[] = []
+    let isEmpty = true
     const made = calls.map((call) => {
-      const parts = (known[call.field] ??= partsOf(group, call.field, rows, ascending))
-      return parts.length === 0 ? this.#absent(call, times.length) : this.#column(call, parts, times.length)
+      const { name, field, stored } = call
+      if (!group.some(({ fields }) => fields[field]!.counts.some((count) => count > 0)))
+        return this.#absent(call, times.length)
+      isEmpty = false
+      if (group.length === 1) {
+        const results = resultsAlone(name, group[0]!.fields[field]!, rows[0]!, stored, times.length)
+        return this.#filled(call, results)
+      }
+      const parts = (merged[field] ??= partsOf(group, field, rows, ascending))
+      return this.#filled(call, mergeParts(name, parts, stored, times.length))
     })
-    if (known.every(({ length }) => length === 0)) return null
+    if (isEmpty) return null
     return new Table(
       times,
       columns.map((column) => made[column]!),
@@ -99,20 +115,20 @@ export class WindowTables {
     return rows
   }
 
-  #column({ name, stored, type }: WindowCall, parts: Parts, length: number): Column {
-    const results = mergeParts(name, parts, stored, length)
-    const fill = this.#options.fill.kind === 'null' && name === 'count' ? 0n : this.#fillValue(type)
-    if (fill !== null) fillWith(results, fill)
-    else if (this.#options.fill.kind === 'previous') fillPrevious(results)
-    return columnOf(type, results)
+  #filled({ name, type }: WindowCall, { values, present }: Results): Column {
+    if (present === null) return columnOf(type, values, null)
+    const isCounted = this.#options.fill.kind === 'null' && name === 'count'
+    const fill = isCounted ? 0n : this.#fillValue(type)
+    if (fill !== null) return columnOf(type, fillWith(values, present, fill), null)
+    if (this.#options.fill.kind === 'previous') fillPrevious(values, present)
+    return columnOf(type, values, present.includes(0) ? present : null)
   }
 
   /** Of a field that no series of the group has. */
   #absent({ type }: WindowCall, length: number): Column | null {
     const value = this.#fillValue(type)
     if (value === null) return null
-    const values = Array.from<StoredValue>({ length }).fill(value)
-    return columnOf(type, { values, present: new Uint8Array(length).fill(1) })
+    return columnOf(type, Array<StoredValue>(length).fill(value), null)
   }
 
   #fillValue(type: FieldType): StoredValue | null {
@@ -126,12 +142,14 @@ export class WindowTables {
 const hasValue = ({ fields }: SeriesWindows, window: number): boolean =>
   fields.some(({ counts }) => counts[window]! > 0)
 
-function fillWith({ values, present }: Results, value: StoredValue): void {
+type Values = Results['values']
+
+function fillWith(values: Values, present: Uint8Array, value: StoredValue): Values {
   for (let row = 0; row < present.length; row++) if (present[row] === 0) values[row] = value
-  present.fill(1)
+  return values
 }
 
-function fillPrevious({ values, present }: Results): void {
+function fillPrevious(values: Values, present: Uint8Array): void {
   for (let row = 1; row < present.length; row++) {
     if (present[row] === 1 || present[row - 1] === 0) continue
     values[row] = values[row - 1]!
@@ -139,17 +157,20 @@ function fillPrevious({ values, present }: Results): void {
   }
 }
 
-function columnOf(type: FieldType, { values, present: some }: Results): Column {
-  const present = some.includes(0) ? some : null
+function columnOf(type: FieldType, values: Values, present: Uint8Array | null): Column {
   switch (type) {
     case 'float':
-      return { type, present, values: Float64Array.from(values as number[]) }
+      return {
+        type,
+        present,
+        values: values instanceof Float64Array ? values : new Float64Array(values as number[]),
+      }
     case 'integer':
-      return { type, present, values: BigInt64Array.from(values as bigint[]) }
+      return { type, present, values: new BigInt64Array(values as bigint[]) }
     case 'unsigned':
-      return { type, present, values: BigUint64Array.from(values as bigint[]) }
+      return { type, present, values: new BigUint64Array(values as bigint[]) }
     case 'boolean':
-      return { type, present, values: Uint8Array.from(values as number[]) }
+      return { type, present, values: new Uint8Array(values as number[]) }
     default:
       return { type, present, values: values as string[] }
   }
