@@ -29,6 +29,8 @@ const bytesPerKnownSeries = 8_192
 /** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
 const maxReadingQueries = 3
 const bytesPerReadingQuery = 256 * 1_048_576
+/** Below this limit two bodies of the largest size would leave too little for all else. */
+const smallMemoryBytes = 384 * 1_048_576
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -129,6 +131,12 @@ function readingQueries({ memoryLimitBytes }: NodeConfig): number {
   return Math.min(maxReadingQueries, Math.max(1, Math.floor(memoryLimitBytes / bytesPerReadingQuery)))
 }
 
+/** One body of the largest size fits at least, what is left of it as it came beside what is decompressed. */
+function bodyBytes({ memoryLimitBytes }: NodeConfig): number {
+  if (memoryLimitBytes < smallMemoryBytes) return Math.ceil(1.25 * maxBodyBytes)
+  return Math.max(2 * maxBodyBytes, Math.floor(memoryLimitBytes / 16))
+}
+
 function dataOf(engine: EngineComponent): DataDisposal {
   return {
     databasesWithData: () => engine.require().databasesWithData(),
@@ -145,8 +153,7 @@ function createParts(
   dataKeys: DataKeyChange,
   { clock, log }: NodeEnvironment,
 ): NodeParts {
-  // One body of the largest size fits at least, as it comes in and as it is decompressed.
-  const bodies = new BodyBudget(Math.max(2 * maxBodyBytes, Math.floor(config.memoryLimitBytes / 16)))
+  const bodies = new BodyBudget(bodyBytes(config))
   const slots = new QuerySlots(readingQueries(config))
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,

@@ -1,5 +1,7 @@
-import { request as httpRequest } from 'node:http'
+import { randomBytes } from 'node:crypto'
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
@@ -111,6 +113,25 @@ describe('no body takes more memory than it may, and every refusal is an answer'
     expect((await post('x'.repeat(400)))[0]).toBe(200)
     others.release()
     expect((await post('x'.repeat(600)))[0]).toBe(200)
+  })
+
+  test('what has been decompressed is not held beside what it came as', async () => {
+    const text = randomBytes(1_000_000)
+    const packed = gzipSync(text)
+    const pieces = Array.from({ length: Math.ceil(packed.length / 16_384) }, (_, index) =>
+      packed.subarray(index * 16_384, (index + 1) * 16_384),
+    )
+    const request = Object.assign(Readable.from(pieces), { headers: gzip }) as unknown as IncomingMessage
+    const small = new BodyBudget(1_400_000)
+    let heldBytes = 0
+    const use = async (body: Buffer) => {
+      heldBytes = small.usedBytes
+      return body.equals(text)
+    }
+    const response = {} as ServerResponse
+    expect(await withBody({ request, response }, small, use, 1_100_000)).toBe(true)
+    expect(heldBytes).toBe(text.length)
+    expect(small.usedBytes).toBe(0)
   })
 
   test('a client that goes away in the middle leaves nothing behind', async () => {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { AppError } from '../../common/errors.ts'
@@ -37,6 +36,10 @@ export class BodyBudget {
         this.#usedBytes += bytes
         held += bytes
       },
+      give: (bytes) => {
+        this.#usedBytes -= bytes
+        held -= bytes
+      },
       release: () => {
         this.#usedBytes -= held
         held = 0
@@ -48,6 +51,8 @@ export class BodyBudget {
 export interface BodyReservation {
   /** @throws AppError unavailable when that many bytes are not left */
   take(bytes: number): void
+  /** Some of what was taken is not held any more. */
+  give(bytes: number): void
   release(): void
 }
 
@@ -154,15 +159,19 @@ function collect(request: IncomingMessage, pieces: Pieces): Promise<void> {
   })
 }
 
-async function gunzip(
-  encoded: Iterable<Buffer>,
-  reservation: BodyReservation,
-  maxBytes: number,
-): Promise<Buffer[]> {
+/** What has been decompressed need not stay: one body of the largest size never takes twice that. */
+function* drained(pieces: Buffer[], reservation: BodyReservation): Generator<Buffer> {
+  for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+    yield piece
+    reservation.give(piece.length)
+  }
+}
+
+async function gunzip(encoded: Buffer[], reservation: BodyReservation, maxBytes: number): Promise<Buffer[]> {
   const decoded = new Pieces(reservation, maxBytes)
   try {
     await pipeline(
-      Readable.from(encoded),
+      drained(encoded, reservation),
       createGunzip({ chunkSize: gunzipBytes }),
       async (source: AsyncIterable<Buffer>) => {
         for await (const piece of source) decoded.add(piece)

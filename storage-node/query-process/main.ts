@@ -17,6 +17,9 @@ const niceness = 5
  * The query process: DuckDB, apart from the engine, so that a statement that goes wrong takes nothing with it. It is
  * forked by the engine, speaks only over its IPC channel, and ends when that closes.
  */
+process.on('disconnect', () => process.exit(0))
+// The parent may have ended while this process was starting, and whoever asks for nothing would be there forever.
+if (!process.connected) process.exit(0)
 await goFirstWhenMemoryRunsOut()
 // Where processors are short, writes come before queries. Threads that are made from here on have the same.
 setPriority(niceness)
@@ -103,4 +106,3 @@ process.on('message', (request: Request) => {
 // The parent decides when this process ends: a terminal's interrupt reaches both, and the parent still has to flush.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
-process.on('disconnect', () => process.exit(0))

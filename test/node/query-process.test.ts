@@ -1,5 +1,8 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
@@ -7,7 +10,12 @@ import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import { BlockStore } from '../../storage-node/query-process/block-store.ts'
 import { Database } from '../../storage-node/query-process/database.ts'
-import type { ReadJob, Response, Rows } from '../../storage-node/query-process/messages.ts'
+import {
+  settingsVariable,
+  type ReadJob,
+  type Response,
+  type Rows,
+} from '../../storage-node/query-process/messages.ts'
 import { ReadTask } from '../../storage-node/query-process/read-task.ts'
 import { temporaryFolder } from './engine-support.ts'
 
@@ -39,9 +47,11 @@ const settings = async () => ({
   threads: 1,
 })
 
+const program = join(import.meta.dirname, '../../storage-node/query-process/main.ts')
+
 async function startProcess(): Promise<QueryProcess> {
   return new QueryProcess({
-    program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
+    program,
     settings: await settings(),
     clock: systemClock,
     log: silentLogger,
@@ -139,3 +149,15 @@ test('a read that is cancelled before it begins asks nothing', async () => {
   await expect(task.run(readJob('/nowhere'))).resolves.toBeUndefined()
   expect(replies).toEqual([])
 })
+
+test.each([0, 50, 150, 300, 1_000])(
+  'it ends when its parent is gone after %i ms, ready or not',
+  async (ms) => {
+    const env = { [settingsVariable]: JSON.stringify(await settings()) }
+    const child = fork(program, [], { serialization: 'advanced', env })
+    const gone = once(child, 'exit')
+    await sleep(ms)
+    child.disconnect()
+    expect(await gone).toEqual([0, null])
+  },
+)
