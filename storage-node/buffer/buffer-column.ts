@@ -67,6 +67,18 @@ export function withArrival(
   return to
 }
 
+/**
+ * The common case of `withArrival`, without looking for the better form: the column has places for the rows already, and
+ * takes as much afterwards as before.
+ * @returns whether it was so; otherwise nothing was done
+ */
+export function fillsPlaces(column: BufferColumn, from: BatchColumn, arrival: Arrival): boolean {
+  if (column instanceof SparseCells || arrival.start + arrival.count > column.present.length) return false
+  fillPlaces(column, from, arrival)
+  column.count += valuesIn(from, arrival)
+  return true
+}
+
 function addCells(to: SparseCells, from: BatchColumn, { rows, count, start }: Arrival): void {
   for (let at = 0; at < count; at++) {
     const row = rows ? rows[at]! : at

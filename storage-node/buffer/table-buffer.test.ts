@@ -189,6 +189,22 @@ test('a column with places loses them where its rows have become few, and gets t
   expect(buffer.bytes).toBeGreaterThan(sparseBytes + 9_000 * 9)
 })
 
+test('a column that is filled by small batches has places all the time, and is counted as what it takes', () => {
+  const buffer = new TableBuffer()
+  const always: Has = () => true
+  append(buffer, 0, 20, ['float', 'string'], always)
+  for (let row = 20; row < 3_000; row += 5) {
+    append(buffer, row, row + 5, ['float', 'string'], always)
+    expect(buffer.column(0)).not.toBeInstanceOf(SparseCells)
+  }
+  const atOnce = new TableBuffer()
+  append(atOnce, 0, 3_000, ['float', 'string'], always)
+  expect(valuesOf(buffer.column(1), 3_000)).toEqual(valuesOf(atOnce.column(1), 3_000))
+  // There may be room for half as many rows again.
+  expect(buffer.bytes / atOnce.bytes).toBeGreaterThanOrEqual(1)
+  expect(buffer.bytes / atOnce.bytes).toBeLessThan(1.5)
+})
+
 test('a batch is said to take about what it takes', () => {
   for (const has of [() => true, (row: number, field: number) => field === 0 || row === 7] satisfies Has[]) {
     const { table } = tableOf(0, 300, strings, has)

@@ -3,6 +3,7 @@ import {
   bytesOfValues,
   columnBytesOf,
   eachRun,
+  fillsPlaces,
   stringsIn,
   withArrival,
   withRuns,
@@ -93,7 +94,10 @@ export class TableBuffer {
     else this.#times.set(table.times, start)
     const arrival = { rows, count, start, capacity: this.#capacity }
     for (const [index, column] of table.columns.entries()) {
-      this.#change(fields[index]!, (before) => withArrival(before, column, arrival))
+      const field = fields[index]!
+      const known = this.#columns[field]
+      if (!known || !fillsPlaces(known, column, arrival))
+        this.#change(field, (before) => withArrival(before, column, arrival))
       if (column.type !== 'string') continue
       const { values } = column
       this.#bytes += bytesOfStrings(rows ? rows.map((row) => values[row]!) : values)
