@@ -156,7 +156,7 @@ export class QueryProcess {
   /** Ends the process; jobs under way fail. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#idle?.abort()
+    this.#stopIdling()
     const gone = [...this.#alive].map((child) => new Promise((resolve) => child.once('exit', resolve)))
     for (const child of this.#alive) this.#kill(child)
     await Promise.all(gone)
@@ -165,18 +165,24 @@ export class QueryProcess {
   #startJob(): Job {
     if (this.#closed) throw failure('it was ended')
     if (this.#jobs.size >= maxJobs) throw failure(`more than ${maxJobs} jobs at once`)
-    this.#idle?.abort()
+    this.#stopIdling()
     this.#child ??= this.#fork()
     const job: Job = { id: this.#nextJob++, child: this.#child, listener: () => undefined, lost: null }
     this.#jobs.set(job.id, job)
     return job
   }
 
+  /** With a reason, since each job does this: an exception made for want of one takes a stack with it. */
+  #stopIdling(): void {
+    this.#idle?.abort('no longer idle')
+    this.#idle = null
+  }
+
   #endJob(job: Job): void {
     this.#jobs.delete(job.id)
     if (this.#jobs.size > 0 || !this.#child) return
     const child = this.#child
-    this.#idle?.abort()
+    this.#stopIdling()
     const idle = new AbortController()
     this.#idle = idle
     this.#options.clock.sleep(this.#options.idleMs ?? defaultIdleMs, idle.signal).then(

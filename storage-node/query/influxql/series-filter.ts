@@ -7,6 +7,7 @@ export type SeriesFilter =
   | { readonly matches: false }
   | { readonly matches: true; readonly rest: Expr | null }
 
+const comparisons = new Set<BinaryExpr['operator']>(['=', '!=', '<', '<=', '>', '>=', '=~', '!~'])
 const none: SeriesFilter = { matches: false }
 const all: SeriesFilter = { matches: true, rest: null }
 const rest = (expr: Expr): SeriesFilter => ({ matches: true, rest: expr })
@@ -30,13 +31,13 @@ function filterBinary(expr: BinaryExpr, series: Series, schema: MeasurementSchem
   const { operator } = expr
   if (operator === 'AND' || operator === 'OR') {
     const left = filterSeries(expr.left, series, schema)
+    if (operator === 'AND' ? !left.matches : left.matches && left.rest === null) return left
     const right = filterSeries(expr.right, series, schema)
     return operator === 'AND' ? both(left, right) : either(left, right)
   }
   const filter = compareTag(expr, series, schema)
   // Arithmetic alone is no condition; it lets pass whatever its tags do.
-  const isComparison = ['=', '!=', '<', '<=', '>', '>=', '=~', '!~'].includes(operator)
-  return filter.matches && !isComparison ? all : filter
+  return filter.matches && !comparisons.has(operator) ? all : filter
 }
 
 function both(left: SeriesFilter, right: SeriesFilter): SeriesFilter {

@@ -1,9 +1,12 @@
 import type { Series } from '../../engine/reader.ts'
 
-const escapeTag = (text: string): string => text.replaceAll(/[,= ]/g, '\\$&')
+const special = /[,= ]/
+const escapeTag = (text: string): string =>
+  special.test(text) ? text.replaceAll(/[,= ]/g, String.raw`\$&`) : text
 
 /** A series as line protocol writes it: `cpu,host=a,region=eu`. */
 export function seriesKey(series: Series): string {
-  const tags = [...series.tags].map(([key, value]) => `,${escapeTag(key)}=${escapeTag(value)}`)
-  return series.measurement.replaceAll(/[, ]/g, '\\$&') + tags.join('')
+  let key = series.measurement.replaceAll(/[, ]/g, String.raw`\$&`)
+  for (const [name, value] of series.tags) key += `,${escapeTag(name)}=${escapeTag(value)}`
+  return key
 }

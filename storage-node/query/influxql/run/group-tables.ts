@@ -95,8 +95,8 @@ function sourcesOf(
       cells = plans.map(() => [])
       sources.push({ cells })
     }
-    for (const [origin, { aux }] of plans.entries()) {
-      const own = aux[column]!
+    for (let origin = 0; origin < plans.length; origin++) {
+      const own = plans[origin]!.aux[column]!
       cells[origin]!.push('value' in own ? toValue(own.value) : null)
     }
   }
