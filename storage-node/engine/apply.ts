@@ -32,6 +32,8 @@ class Problems {
   }
 }
 
+/** Each takes some kilobytes, whatever it holds. */
+const maxMeasurements = 10_000
 const unknown = 0xffffffff
 
 class TableWrite {
@@ -123,7 +125,10 @@ class TableWrite {
   #seriesRefusal(row: number): readonly [WriteProblemKind, string] | null {
     if (this.#ids[this.#table.seriesOfRow[row]!] !== unknown) return null
     const { databaseSeries, organizationSeries } = this.#limits
-    const count = this.#database.catalog.liveSeriesCount
+    const { catalog } = this.#database
+    if (catalog.measurementCount >= maxMeasurements && !catalog.measurement(this.#table.measurement))
+      return ['limit', `max-measurements-per-database limit exceeded: (${maxMeasurements})`]
+    const count = catalog.liveSeriesCount
     if (databaseSeries !== null && count >= databaseSeries)
       return ['limit', `max-series-per-database limit exceeded: (${databaseSeries})`]
     if (organizationSeries !== null && count + this.#otherSeries >= organizationSeries)

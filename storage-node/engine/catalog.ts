@@ -162,6 +162,11 @@ export class Catalog {
     return field
   }
 
+  /** Those that were dropped included: their names are still known. */
+  get measurementCount(): number {
+    return this.#measurements.size
+  }
+
   measurement(name: string): MeasurementEntry | undefined {
     return this.#measurements.get(name)
   }

@@ -276,6 +276,15 @@ describe('refusals', () => {
 })
 
 describe('what a body may cost', () => {
+  test('a line of 4 MiB is kept, one byte more is an error of that line, and the others are kept', () => {
+    const line = (length: number): string => `m s="${'x'.repeat(length - 'm s=""'.length)}"`
+    const batch = parse(`${line(4_194_304)}\n${line(4_194_305)}\nm s="" 1`)
+    expect(batch.pointCount).toBe(2)
+    expect(batch.errors.map(({ line: number, message }) => [number, message])).toEqual([
+      [2, 'line too long: 4194305 bytes, at most 4194304'],
+    ])
+  })
+
   const length = 400_000
   const nines = '9'.repeat(length)
   test.each([

@@ -23,6 +23,8 @@ import { timestampNs, truncateNow, writeTimestamp } from './timestamp.ts'
 
 const maxKeyLength = 65535
 const maxMeasurements = 10_000
+/** A point has to fit into a file that the smallest node can gather and read. */
+const maxLineBytes = 4_194_304
 /** What the storage format of InfluxDB puts between series key and field key; it counts in the limit. */
 const keySeparatorLength = 4
 /** No line can be judged before so many bytes beyond it are known: a backslash escapes what follows. */
@@ -132,6 +134,12 @@ class SectionParser {
     let line = firstLine
     let from = 0
     while (from < body.length && !(this.#cache.isOverfull && from > 0)) {
+      // A body may be nothing else, and much longer than it was on its way.
+      if (body[from] === newline) {
+        line++
+        from++
+        continue
+      }
       const next = this.#plainLine(from)
       if (next >= 0) {
         line += 1 + this.#previous!.newlines
@@ -142,7 +150,10 @@ class SectionParser {
       if (!isLast && end + lookAheadBytes > body.length) break
       const start = skipWhitespace(body, from, end)
       if (start < end && body[start] !== hashSign) {
-        const message = this.#parseLine(start, end)
+        const message =
+          end - start > maxLineBytes
+            ? `line too long: ${end - start} bytes, at most ${maxLineBytes}`
+            : this.#parseLine(start, end)
         // What finds no place in this batch is the first of the next one, and then alone with all the room.
         if (message === tooManyFields && from > 0) break
         if (message !== null) this.#report(line, start, end, message)

@@ -286,8 +286,8 @@ describe('limits hold at the door and at the node', () => {
     await use()
     expect((await installation.push(a, a.document, stateDigest(changed))).status).toBe(200)
   }
-  const mean = () =>
-    through('/query?db=metrics&q=SELECT+mean(v)+FROM+gone', {
+  const select = (call: string) =>
+    through(`/query?db=metrics&q=SELECT+${call}+FROM+gone`, {
       headers: { authorization: `Token ${a.token}` },
     })
 
@@ -296,19 +296,20 @@ describe('limits hold at the door and at the node', () => {
       const stalled = startLargeAnswer('stalled-1')
       await once(stalled, 'data')
       stalled.pause()
-      expect(await mean()).toMatchObject({
+      expect(await select('mean(v)')).toMatchObject({
         status: 429,
         text: '{"error":"max-concurrent-queries limit exceeded(1, 1)"}\n',
         headers: { 'retry-after': '2' },
       })
       stalled.destroy()
       await untilLogged(a.process, 'stalled-1')
-      expect((await mean()).status).toBe(200)
+      expect((await select('mean(v)')).status).toBe(200)
     }))
 
   test('a query that takes longer than the organization allows is ended, with the error of InfluxDB 1.8', () =>
     withLimits({ queryTimeoutNs: '1000000' }, async () => {
       const text = '{"results":[{"statement_id":0,"error":"query-timeout limit exceeded"}]}\n'
-      expect(await mean()).toMatchObject({ status: 200, text })
+      // Means of so few points are there before it is time to look at the clock.
+      expect(await select('count(distinct(v))')).toMatchObject({ status: 200, text })
     }))
 })

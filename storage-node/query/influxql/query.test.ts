@@ -92,15 +92,15 @@ describe('limits', () => {
   })
 
   test.each([
-    ['points', 'SELECT v FROM cpu', 1_600],
-    ['points backwards', "SELECT v FROM cpu WHERE host = 'h0' ORDER BY time DESC", 400],
-    ['the first points', 'SELECT v FROM cpu LIMIT 10', 896],
-    ['windows', 'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)', 3_840],
-    ['windows of points', 'SELECT max(v), v FROM cpu WHERE v >= 0', 576],
+    ['points', 'SELECT v FROM cpu', 3_600],
+    ['points backwards', "SELECT v FROM cpu WHERE host = 'h0' ORDER BY time DESC", 900],
+    ['the first points', 'SELECT v FROM cpu LIMIT 10', 2_896],
+    ['windows', 'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)', 5_840],
+    ['windows of points', 'SELECT max(v), v FROM cpu WHERE v >= 0', 2_576],
     [
       'points of windows',
       'SELECT median(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)',
-      1_600,
+      3_600,
     ],
   ])('memory for series that are merged, and it is given back: %s', async (_what, text, bytes) => {
     const enough = new HeldBytes(bytes)
@@ -113,7 +113,7 @@ describe('limits', () => {
   })
 
   test('what one query holds another cannot have', async () => {
-    const held = new HeldBytes(1_601)
+    const held = new HeldBytes(3_601)
     const first = runQuery(parseQuery('SELECT v FROM cpu', {}), contextOf(reader, { held, chunkSize: 1 }))
     await first.next()
     held.take(1)

@@ -9,6 +9,9 @@ import { tagSetsOf, type TagSet } from './tag-sets.ts'
 /** What the series that are read depend on. */
 type TagSetsOf = readonly (string | MeasurementSchema | Expr | null | readonly string[] | boolean | number)[]
 
+/** About what a series that is read takes, whatever it has. */
+const seriesBytes = 500
+
 /** What one statement runs with; counts what it reads. */
 export class Environment {
   readonly reader: Reader
@@ -63,6 +66,7 @@ export class Environment {
     if (known?.of.every((part, i) => part === of[i])) return known.sets
     const all = this.reader.series(databaseId, schema.name)
     const sets = tagSetsOf(all, schema, { ...options, maxSeries: this.maxSeries })
+    this.hold(sets.reduce((sum, { series }) => sum + series.length, 0) * seriesBytes)
     this.#tagSets = { of, sets }
     return sets
   }
