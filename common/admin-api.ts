@@ -39,6 +39,21 @@ export interface NodeState {
   readonly databasesWithData: readonly string[]
   /** What was found damaged; with the first of it the node is read-only. */
   readonly damage?: readonly FileDamage[]
+  /** Work that fails again and again and is tried on; empty where all is well. */
+  readonly troubles?: readonly NodeTrouble[]
+}
+
+/** Work that has failed three times in a row at least. */
+export interface NodeTrouble {
+  readonly work: 'flush' | 'compaction'
+  /** In a row. */
+  readonly failures: number
+  /** When the first of them was: RFC 3339. */
+  readonly since: string
+  /** For people, without anything of the tenant's. */
+  readonly message: string
+  /** Writes have been refused for want of the room that it makes. */
+  readonly refusesWrites: boolean
 }
 
 /** A file that is not what was written. */

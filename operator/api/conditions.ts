@@ -144,6 +144,11 @@ export const reasons = {
     meaning:
       'Files on a volume are not what was written, and its storage node is read-only; the message names them and says what to do. It takes writes again when they are repaired and the node has been started anew.',
   },
+  WritesRefused: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'A storage node fails again and again to put points into files and has no room for more: writes are answered 503, queries work. The message says why. The node tries on, and this goes when an attempt succeeds.',
+  },
   BackupNotConfigured: { of: ['BackedUp'], meaning: 'spec.backup is not set.' },
 } as const satisfies Record<string, ReasonEntry>
 export type Reason = keyof typeof reasons

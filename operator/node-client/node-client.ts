@@ -62,6 +62,13 @@ const idleLimitMs = 60_000
 
 const shortText = z.string().transform((text) => text.slice(0, 500))
 const fileDamageSchema = z.object({ file: shortText, offsetBytes: z.number().nullable(), what: shortText })
+const nodeTroubleSchema = z.object({
+  work: z.enum(['flush', 'compaction']),
+  failures: z.int().min(1),
+  since: z.iso.datetime(),
+  message: shortText,
+  refusesWrites: z.boolean(),
+})
 
 const nodeStateSchema = z.object({
   organizationId: z.string(),
@@ -70,6 +77,7 @@ const nodeStateSchema = z.object({
   version: z.string().max(100),
   databasesWithData: z.array(z.string().refine(isId)).max(100_000),
   damage: z.array(fileDamageSchema).max(1_000).default([]),
+  troubles: z.array(nodeTroubleSchema).max(10).default([]),
 })
 
 const dataKeyStateSchema = z.object({

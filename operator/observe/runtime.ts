@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { FileDamage } from '../../common/admin-api.ts'
+import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
 import type { KubeObject } from '../kube/object.ts'
 
 /** A storage node's pod, as far as a pass cares. */
@@ -40,6 +40,8 @@ export interface Runtime {
 export type PodReport = {
   /** What was found damaged; absent if the node has not said. */
   readonly damage?: readonly FileDamage[]
+  /** What fails there again and again; absent if the node has not said. */
+  readonly troubles?: readonly NodeTrouble[]
 } &
   /** The document is in force there. */
   (

@@ -1,4 +1,3 @@
-import type { FileDamage } from '../../common/admin-api.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { stateDigest, stateFormatVersion, type StateDocument } from '../../common/state-document.ts'
 import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
@@ -39,10 +38,10 @@ async function pushTo(
   signal: AbortSignal,
 ): Promise<PodReport> {
   const node = addressOf(document.organization.id, pod)
-  let heard: { readonly damage?: readonly FileDamage[] } = {}
+  let heard: Pick<PodReport, 'damage' | 'troubles'> = {}
   try {
     let state = await nodes.getState(node, signal)
-    heard = { damage: state.damage ?? [] }
+    heard = { damage: state.damage ?? [], troubles: state.troubles ?? [] }
     if (!state.formatVersions.includes(stateFormatVersion)) {
       const reads = state.formatVersions.join(', ')
       const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`

@@ -21,6 +21,8 @@ import { held, holdOrganization, observedNow, welcome } from './welcome.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
 const resyncMs = 300_000
+/** A node in trouble goes back to normal without anything that is watched. */
+const troubledLookMs = 30_000
 
 /**
  * A pass over an Organization that is there, can be read, and is not being deleted. What status says of its members is
@@ -104,7 +106,9 @@ export async function settleOrganization(
   if (!mustRetry && !isAllSeen) return { requeueAfterMs: 0 }
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
-  return { requeueAfterMs: Math.min(lookMs, dataKey.lookAgainMs ?? lookMs) }
+  const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
+  const sooner = [dataKey.lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
+  return { requeueAfterMs: Math.min(lookMs, ...sooner) }
 }
 
 function isOpen(report: PodReport): report is PodReport & { readonly message: string } {

@@ -35,7 +35,22 @@ export function storageNodesStanding(
   if (!everyNodeConfirmed(pods, reports)) {
     return progressing('AwaitingConfirmation', 'the storage node has not confirmed its state document yet')
   }
-  return ready(`${serving.length} of ${statefulSet.replicas} storage nodes ready`)
+  return troubledStanding(reports, `${serving.length} of ${statefulSet.replicas} storage nodes ready`)
+}
+
+/** What fails while there is room for writes is said and no more; queries are answered all the while. */
+function troubledStanding(reports: readonly PodReport[], well: string): Standing {
+  const troubles = reports.flatMap(({ pod, troubles: said = [] }) =>
+    said.map((trouble) => ({ ...trouble, pod: pod.name })),
+  )
+  const worst = troubles.find(({ refusesWrites }) => refusesWrites) ?? troubles[0]
+  if (!worst) return ready(well)
+  const text = `${worst.pod}: ${worst.message}, again and again since ${worst.since}`
+  if (!worst.refusesWrites) return ready(`${well}; ${text}`)
+  return stalled(
+    'WritesRefused',
+    `${text}; writes are answered 503, queries work. It tries on and takes writes when an attempt succeeds`,
+  )
 }
 
 /** Those that clients are sent to. */

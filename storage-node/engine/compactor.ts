@@ -8,6 +8,7 @@ import type { EngineOptions } from './options.ts'
 import { Pauses } from './pauses.ts'
 import { shares } from './shares.ts'
 import type { StoredDatabase } from './stored-database.ts'
+import { WorkRecord } from './work-record.ts'
 
 /** Files that a run writes again without their deleted rows. */
 const maxDeletedPerRun = 16
@@ -26,7 +27,7 @@ export class Compactor {
   readonly #merges: Pauses
   readonly #rewrites: Pauses
   readonly #cellsPerFile: number
-  #count = 0
+  readonly record: WorkRecord
 
   /** @param alone does work while nothing else changes the manifest */
   constructor(
@@ -41,6 +42,7 @@ export class Compactor {
     this.#queryProcess = queryProcess
     this.#diskGuard = diskGuard
     this.#alone = alone
+    this.record = new WorkRecord(options.clock, 'small files cannot be made one, or rid of deleted points')
     this.#merges = new Pauses(options.clock)
     this.#rewrites = new Pauses(options.clock)
     this.#cellsPerFile = shares(options.memoryLimitBytes).cellsPerFile
@@ -49,11 +51,6 @@ export class Compactor {
   /** Files that could not be compacted, and wait for another attempt. */
   get waitingFiles(): number {
     return this.#merges.size + this.#rewrites.size
-  }
-
-  /** Compactions since the start. */
-  get count(): number {
-    return this.#count
   }
 
   /** Does one compaction, if one is due, and rids some files of rows that have been deleted. */
@@ -66,6 +63,7 @@ export class Compactor {
     const names = new Set(store.files.map(({ entry }) => entry.name))
     this.#merges.keepOnly(names)
     this.#rewrites.keepOnly(names)
+    if (this.waitingFiles === 0) this.record.nothingLeft()
     const ready = store.files.filter(({ entry }) => !this.#merges.isWaiting(entry.name))
     const shardDurationNs = (id: string, name: string) => attachments.shardDurationNs(id, name)
     const small = chooseCompaction(ready, store.files, shardDurationNs, this.#cellsPerFile)
@@ -91,6 +89,7 @@ export class Compactor {
       await this.#compact(files, databases)
       return true
     } catch (error) {
+      this.record.failed(error)
       const names = files.map(({ entry }) => entry.name)
       // The reason is told once, not at each attempt.
       if (pauses.noteFailure(names))
@@ -110,7 +109,7 @@ export class Compactor {
     await this.#alone(async () => {
       if (!files.every((file) => this.#store.files.includes(file))) return
       await compactFiles(tools, files, measurement.seriesIds, measurement.fields.values())
-      this.#count++
+      this.record.succeeded()
       this.#options.log.info({ inputs: files.length, files: this.#store.files.length }, 'files compacted')
     })
   }

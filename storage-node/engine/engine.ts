@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { FileDamage } from '../../common/admin-api.ts'
-import { assert } from '../../common/errors.ts'
+import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import { bytesOfTable } from '../buffer/table-buffer.ts'
 import { Keyring } from '../crypto/keyring.ts'
@@ -15,7 +14,7 @@ import { Ballast } from './ballast.ts'
 import { Compactor } from './compactor.ts'
 import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
-import { flushFailed, writeFreeze, type Freeze } from './flush.ts'
+import { flushFailed, frozenDatabase, writeFreeze, type Freeze } from './flush.ts'
 import type { PreparedRows } from './kept-rows.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
@@ -27,8 +26,9 @@ import { dropExpired, RetentionClock } from './retention.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
 import { shares } from './shares.ts'
-import { statsOf, tablesOf, type EngineCounts } from './stats.ts'
-import { StoredDatabase } from './stored-database.ts'
+import { statsOf, tablesOf } from './stats.ts'
+import { seriesBeside, StoredDatabase } from './stored-database.ts'
+import { troublesOf, WorkRecord } from './work-record.ts'
 
 export type { EngineLimits, EngineOptions, EngineStats, WriteOutcome, WriteRequest }
 
@@ -60,8 +60,8 @@ export class Engine implements Reader {
   #flushWanted = false
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
-  readonly #counts: EngineCounts = { flushes: 0, failedFlushes: 0, pointsWritten: 0 }
-  #replayFlushFailed = false
+  readonly #flushRecord: WorkRecord
+  #pointsWritten = 0
 
   private constructor(
     options: EngineOptions,
@@ -80,8 +80,12 @@ export class Engine implements Reader {
       clock: options.clock,
       shares: this.#shares,
       bufferBytes: () => this.#bufferBytes(),
-      onFull: () => this.#flushInBackground(),
+      onFull: () => {
+        this.#flushRecord.noteNoRoom()
+        this.#flushInBackground()
+      },
     })
+    this.#flushRecord = new WorkRecord(options.clock, 'buffers cannot be put into files')
     this.#diskGuard = new DiskGuard(options)
     this.#ballast = new Ballast(options.disk, options.log, options.dataFolder)
     this.#queryProcess = new QueryProcess({
@@ -209,6 +213,11 @@ export class Engine implements Reader {
     return this.#damage.found
   }
 
+  /** What fails again and again. */
+  get troubles(): readonly NodeTrouble[] {
+    return troublesOf(this.#flushRecord, this.#compactor.record)
+  }
+
   /** Puts all that is buffered into files; of a read-only engine it stays in the log. */
   flush(): Promise<void> {
     // A flush that is under way may have frozen the buffers before the caller's points came.
@@ -243,8 +252,8 @@ export class Engine implements Reader {
   }
 
   stats = (): EngineStats => {
-    const { count: compactions, waitingFiles } = this.#compactor
-    const counts = { ...this.#counts, ...this.#scrub.result, compactions, waitingFiles }
+    const work = { flushRecord: this.#flushRecord, compactor: this.#compactor }
+    const counts = { ...work, ...this.#scrub.result, pointsWritten: this.#pointsWritten }
     return statsOf(this.#store, this.#log, this.#databases, counts, this.#diskGuard.isFull)
   }
 
@@ -266,12 +275,12 @@ export class Engine implements Reader {
     if (!this.#store.isComplete(record.databaseId)) return
     this.#apply(position, record)
     if (!this.#damage.isEmpty) return requireReplayRoom(this.#bufferBytes(), this.#shares)
-    if (this.#bufferBytes() <= this.#shares.refuseBytes || this.#replayFlushFailed) return
+    if (this.#bufferBytes() <= this.#shares.refuseBytes || this.#flushRecord.failuresInRow > 0) return
     try {
       await this.#writeFrozen(this.#freezeBuffers(position))
     } catch (error) {
       // Reads need no room on the disk: the node serves what it has, and the next flush tries again.
-      this.#replayFlushFailed = true
+      this.#flushRecord.failed(error)
       this.#options.log.error({ err: error }, 'buffers could not be put into files')
     }
   }
@@ -297,11 +306,8 @@ export class Engine implements Reader {
       database = new StoredDatabase(record.databaseId)
       this.#databases.set(record.databaseId, database)
     }
-    let otherSeries = 0
-    for (const other of this.#databases.values())
-      if (other !== database) otherSeries += other.catalog.liveSeriesCount
-    const outcome = applyWrite(database, record, otherSeries)
-    this.#counts.pointsWritten += outcome.accepted
+    const outcome = applyWrite(database, record, seriesBeside(this.#databases, database))
+    this.#pointsWritten += outcome.accepted
     return outcome
   }
 
@@ -332,25 +338,18 @@ export class Engine implements Reader {
     try {
       // What an attempt before froze comes first: files cover positions in order.
       if (this.#freeze) await this.#finishFreeze(this.#freeze)
-      if (this.#log.position === store.checkpoint && !store.changed) return
+      if (this.#log.position === store.checkpoint && !store.changed) return this.#flushRecord.nothingLeft()
       const freeze = this.#freezeBuffers(this.#log.position)
       this.#log.roll()
       await this.#finishFreeze(freeze)
-      this.#counts.flushes++
     } catch (error) {
-      this.#counts.failedFlushes++
+      this.#flushRecord.failed(error)
       throw flushFailed(error)
     }
   }
 
   #freezeBuffers(position: number): Freeze {
-    const databases = [...this.#databases.values()].map((database) => {
-      assert(database.frozen === null, 'buffers are frozen once')
-      database.frozen = database.active
-      database.active = new Map()
-      const { seriesCount, fieldCount } = database.catalog
-      return { database, seriesCount, fieldCount }
-    })
+    const databases = [...this.#databases.values()].map(frozenDatabase)
     this.#oldestUnflushedMs = null
     this.#freeze = { position, databases, arrived: this.#store.awaitFiles(position) }
     return this.#freeze
@@ -359,6 +358,7 @@ export class Engine implements Reader {
   async #finishFreeze(freeze: Freeze): Promise<void> {
     await this.#writeFrozen(freeze)
     await this.#log.removeThrough(freeze.position)
+    this.#flushRecord.succeeded()
   }
 
   async #writeFrozen(freeze: Freeze): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { AppError, messageOf } from '../../common/errors.ts'
+import { AppError, assert, messageOf } from '../../common/errors.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { keyBytes } from '../crypto/keyring.ts'
 import { withoutFolders } from '../disk/disk.ts'
@@ -16,6 +16,15 @@ export interface FrozenDatabase {
   readonly database: StoredDatabase
   readonly seriesCount: number
   readonly fieldCount: number
+}
+
+/** Puts empty buffers in the place of those that are to become files. */
+export function frozenDatabase(database: StoredDatabase): FrozenDatabase {
+  assert(database.frozen === null, 'buffers are frozen once')
+  database.frozen = database.active
+  database.active = new Map()
+  const { seriesCount, fieldCount } = database.catalog
+  return { database, seriesCount, fieldCount }
 }
 
 /** All buffers as they were at log position `position`. */

@@ -44,8 +44,15 @@ export interface EngineStats {
   /** When all files last had been, Unix time in milliseconds; 0 for never since the start. */
   readonly checkEndedMs: number
   readonly flushes: number
-  readonly failedFlushes: number
+  readonly flushFailures: number
+  readonly flushFailuresInRow: number
+  /** When the last flush succeeded, Unix time in seconds; 0 for never since the start. */
+  readonly flushedS: number
   readonly compactions: number
+  readonly compactionFailures: number
+  readonly compactionFailuresInRow: number
+  /** As `flushedS`. */
+  readonly compactedS: number
   readonly pointsWritten: number
   /** 1 while writes are refused for want of space on the disk. */
   readonly diskFull: number

@@ -1,14 +1,15 @@
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore } from '../files/file-store.ts'
 import type { Log } from '../log/log.ts'
+import type { Compactor } from './compactor.ts'
 import type { EngineStats } from './options.ts'
 import { allTables, type StoredDatabase } from './stored-database.ts'
+import type { WorkRecord } from './work-record.ts'
 
 /** What the engine counts while it runs. */
-export interface EngineCounts {
-  flushes: number
-  failedFlushes: number
-  pointsWritten: number
+export interface EngineCounts extends Pick<EngineStats, 'pointsWritten' | 'checkedFiles' | 'checkEndedMs'> {
+  readonly flushRecord: WorkRecord
+  readonly compactor: Pick<Compactor, 'record' | 'waitingFiles'>
 }
 
 type Databases = ReadonlyMap<string, StoredDatabase>
@@ -24,13 +25,21 @@ export function statsOf(
   store: FileStore,
   log: Log,
   databases: Databases,
-  counts: Readonly<EngineCounts> &
-    Pick<EngineStats, 'compactions' | 'waitingFiles' | 'checkedFiles' | 'checkEndedMs'>,
+  { flushRecord, compactor, ...counts }: EngineCounts,
   isDiskFull: boolean,
 ): EngineStats {
   const tables = tablesOf(databases)
   return {
     ...counts,
+    waitingFiles: compactor.waitingFiles,
+    flushes: flushRecord.successes,
+    flushFailures: flushRecord.failures,
+    flushFailuresInRow: flushRecord.failuresInRow,
+    flushedS: flushRecord.succeededS,
+    compactions: compactor.record.successes,
+    compactionFailures: compactor.record.failures,
+    compactionFailuresInRow: compactor.record.failuresInRow,
+    compactedS: compactor.record.succeededS,
     diskFull: isDiskFull ? 1 : 0,
     bufferBytes: tables.reduce((sum, table) => sum + table.bytes, 0),
     bufferedRows: tables.reduce((sum, table) => sum + table.rowCount, 0),

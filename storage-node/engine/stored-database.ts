@@ -60,3 +60,13 @@ export function* allTables(
   for (const [retentionPolicy, tables] of buffers ?? [])
     for (const [measurement, table] of tables) yield { retentionPolicy, measurement, table }
 }
+
+/** Series of all databases but this one. */
+export function seriesBeside(
+  databases: ReadonlyMap<string, StoredDatabase>,
+  database: StoredDatabase,
+): number {
+  let count = 0
+  for (const other of databases.values()) if (other !== database) count += other.catalog.liveSeriesCount
+  return count
+}

@@ -29,12 +29,36 @@ const engineGauges: readonly (readonly [keyof EngineStats, string, string])[] = 
   ['checkedFiles', 'holdfast_node_checked_files', 'Files read through since the start, to find damage'],
   ['checkEndedMs', 'holdfast_node_check_ended_milliseconds', 'When all files had been checked; 0 for never'],
   ['flushes', 'holdfast_node_flushes', 'Flushes since the start'],
-  ['failedFlushes', 'holdfast_node_failed_flushes', 'Flushes that failed since the start'],
+  [
+    'flushFailuresInRow',
+    'holdfast_node_flush_consecutive_failures',
+    'Flushes that failed since one succeeded; from 3 on the node says so in /ready',
+  ],
+  [
+    'flushedS',
+    'holdfast_node_flush_last_success_timestamp_seconds',
+    'When a flush last succeeded, Unix time; 0 for never since the start',
+  ],
   ['compactions', 'holdfast_node_compactions', 'Compactions since the start'],
+  [
+    'compactionFailuresInRow',
+    'holdfast_node_compaction_consecutive_failures',
+    'Compactions that failed since one succeeded; from 3 on the node says so in /ready',
+  ],
+  [
+    'compactedS',
+    'holdfast_node_compaction_last_success_timestamp_seconds',
+    'When a compaction last succeeded, Unix time; 0 for never since the start',
+  ],
   ['pointsWritten', 'holdfast_node_points_written', 'Points stored since the start'],
   ['diskFull', 'holdfast_node_disk_full', 'Writes are refused for want of space on the disk'],
   ['position', 'holdfast_node_log_position', 'The newest log position that is durable and applied'],
   ['checkpoint', 'holdfast_node_log_checkpoint', 'The log position up to which everything is in files'],
+]
+
+const engineCounters: readonly (readonly [keyof EngineStats, string, string])[] = [
+  ['flushFailures', 'holdfast_node_flush_failures_total', 'Flushes that failed'],
+  ['compactionFailures', 'holdfast_node_compaction_failures_total', 'Compactions that failed'],
 ]
 
 export function createNodeMetrics(sources: MetricSources) {
@@ -46,6 +70,17 @@ export function createNodeMetrics(sources: MetricSources) {
       help,
       registers,
       collect: (): void => gauge.set(sources.engineStats()?.[key] ?? 0),
+    })
+  }
+  for (const [key, name, help] of engineCounters) {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers,
+      collect(): void {
+        counter.reset()
+        counter.inc(sources.engineStats()?.[key] ?? 0)
+      },
     })
   }
   const sampled = (name: string, help: string, value: () => number): void => {

@@ -19,9 +19,12 @@ export async function ping(_parts: NodeParts, exchange: Exchange): Promise<void>
 /** `GET /health`: the engine is open. */
 export async function health(parts: NodeParts, exchange: Exchange): Promise<void> {
   const engine = parts.engine()
-  // A restart repairs no damage: what watches over the process has to let it live.
-  const message =
-    engine?.damage.length === 0 ? 'ready for queries and writes' : 'ready for queries, read-only'
+  // A restart repairs neither damage nor a disk: what watches over the process has to let it live.
+  const refusing = engine?.troubles.find(({ refusesWrites }) => refusesWrites)
+  const writable = refusing
+    ? `ready for queries, writes are refused: ${refusing.message}`
+    : 'ready for queries and writes'
+  const message = engine?.damage.length === 0 ? writable : 'ready for queries, read-only'
   respond(
     exchange,
     engine ? 200 : 503,
@@ -32,13 +35,17 @@ export async function health(parts: NodeParts, exchange: Exchange): Promise<void
 
 /**
  * `GET /ready`: the engine is open and a state document is in force, so queries can be answered, and writes unless
- * something is damaged.
+ * something is damaged or `troubles` says that they are refused. It stays 200 then: who is not ready gets no queries.
  */
 export async function ready(parts: NodeParts, exchange: Exchange): Promise<void> {
   const engine = parts.engine()
   const serving = engine !== null && parts.store.inForce !== null
   const damage = engine?.damage ?? []
-  const more = damage.length === 0 ? {} : { readOnly: true, damage }
+  const troubles = engine?.troubles ?? []
+  const more = {
+    ...(damage.length > 0 && { readOnly: true, damage }),
+    ...(troubles.length > 0 && { troubles }),
+  }
   respond(
     exchange,
     serving ? 200 : 503,

@@ -1,4 +1,4 @@
-import type { FileDamage } from '../../common/admin-api.ts'
+import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
 import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
@@ -31,6 +31,7 @@ export const platform = platformSchema.parse({
 export class FakeNodes implements Nodes {
   document: StateDocument | null = null
   damage: readonly FileDamage[] = []
+  troubles: readonly NodeTrouble[] = []
   isUnreachable = false
   /** What its volume needs: the key that seals first. */
   dataKeys: readonly Uint8Array[] = []
@@ -73,6 +74,7 @@ export class FakeNodes implements Nodes {
       version: '0.1.0',
       databasesWithData: [],
       damage: this.damage,
+      troubles: this.troubles,
     }
   }
 

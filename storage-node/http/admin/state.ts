@@ -18,6 +18,7 @@ function nodeState(parts: NodeParts): NodeState {
     version,
     databasesWithData: parts.engine()?.databasesWithData() ?? [],
     damage: parts.engine()?.damage ?? [],
+    troubles: parts.engine()?.troubles ?? [],
   }
 }
 
