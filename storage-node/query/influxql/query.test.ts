@@ -95,7 +95,7 @@ describe('limits', () => {
     ['points', 'SELECT v FROM cpu', 3_600],
     ['points backwards', "SELECT v FROM cpu WHERE host = 'h0' ORDER BY time DESC", 900],
     ['the first points', 'SELECT v FROM cpu LIMIT 10', 2_896],
-    ['windows', 'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)', 5_840],
+    ['windows', 'SELECT mean(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)', 6_010],
     ['windows of points', 'SELECT max(v), v FROM cpu WHERE v >= 0', 2_576],
     [
       'points of windows',

@@ -1,6 +1,7 @@
 import {
   type FieldWindows,
   type Measure,
+  type Selected,
   type SeriesWindows,
   type Statistic,
   type StoredValue,
@@ -157,8 +158,18 @@ interface PointForm {
 const windowBytes = 32
 const fieldBytes = 64
 
-export const windowsBytes = ({ startsNs, fields }: SeriesWindows): number =>
-  startsNs.length * (windowBytes + fieldBytes * fields.length)
+export function windowsBytes({ startsNs, fields }: SeriesWindows): number {
+  let bytes = startsNs.length * (windowBytes + fieldBytes * fields.length)
+  for (const { first, last } of fields) bytes += textBytes(first) + textBytes(last)
+  return bytes
+}
+
+function textBytes(selected: Selected | null): number {
+  if (typeof selected?.values[0] !== 'string') return 0
+  let bytes = 0
+  for (const value of selected.values) if (typeof value === 'string') bytes += 2 * value.length
+  return bytes
+}
 
 class SeriesOfWindows implements SeriesRead {
   readonly #holder: Holder

@@ -1,9 +1,11 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { HeldBytes } from '../../held-bytes.ts'
 import { rowsOf, Table } from '../../table.ts'
 import { answer, contextOf } from '../../testing/answer.ts'
 import { MemoryReader } from '../../testing/memory-reader.ts'
 import { parseQuery, runQuery } from '../query.ts'
+import { WindowTables } from './window-table.ts'
 
 // Attacks the promise that functions over windows whose answer is made column by column say to the last bit what rows of
 // points say: several series a group with equal values and times, rounding sums, fields missing, every way to fill,
@@ -149,4 +151,99 @@ test.each(['json', 'pretty', 'csv', 'chunked'])('as %s, too', async (form) => {
   const byColumns = await ask(`${calls}, max(i) AS z`)
   expect(byColumns).toBe(await ask(`${calls}, (max(i) + 0) AS z`))
   expect(byColumns.length).toBeGreaterThan(900)
+})
+
+const ranged = 'FROM m WHERE time >= 0s AND time < 90000s GROUP BY time(1s)'
+
+test('a table that waits for others has no more rows than are asked for', async () => {
+  const reader = new MemoryReader('m,host=a f=1 70000000000\nm,host=b f=2 80000000000000')
+  const q = `SELECT max(f) ${ranged}, host LIMIT 2 OFFSET 69`
+  const tables: Table[] = []
+  for await (const { series } of runQuery(parseQuery(q, {}), contextOf(reader)))
+    for (const { rows } of series) if (rows instanceof Table) tables.push(rows)
+  expect(tables.map((table) => rowsOf({ rows: table }))).toEqual([
+    [
+      [69_000_000_000n, null],
+      [70_000_000_000n, 1],
+    ],
+    [
+      [69_000_000_000n, null],
+      [70_000_000_000n, null],
+    ],
+  ])
+  for (const { times, columns } of tables) {
+    expect(times).toHaveLength(2)
+    for (const column of columns)
+      expect(column).toMatchObject({ values: { length: 2 }, present: { length: 2 } })
+  }
+})
+
+const long = Array.from({ length: 300 }, (_, n) => `m s="${'x'.repeat(1_000)}",f=1 ${n}000000000`).join('\n')
+test.each([
+  ['many windows', `SELECT max(f) ${ranged}`, 1_600_000, 1_400_000],
+  [
+    'long strings',
+    'SELECT last(s) FROM m WHERE time >= 0s AND time < 300s GROUP BY time(1s)',
+    650_000,
+    500_000,
+  ],
+])('%s count among what queries hold, and are given back', async (_, q, enoughBytes, limitBytes) => {
+  const reader = new MemoryReader(long)
+  const ask = async (bytes: number) => {
+    const held = new HeldBytes(bytes)
+    const errors: (string | null)[] = []
+    for await (const { error } of runQuery(parseQuery(q, {}), contextOf(reader, { held }))) errors.push(error)
+    expect(held.usedBytes).toBe(0)
+    return errors.find((error) => error !== null) ?? null
+  }
+  expect(await ask(enoughBytes)).toBeNull()
+  expect(await ask(limitBytes)).toMatch(/memory/)
+})
+
+test('what is older than all there was at the beginning makes no windows', async () => {
+  class Growing extends MemoryReader {
+    override timeRange = () => ({ minTimeNs: 30_000_000_000n, maxTimeNs: 40_000_000_000n })
+  }
+  const reader = new Growing('m f=1 1\nm f=2 30000000000\nm f=3 40000000000')
+  for (const order of ['', ' ORDER BY time DESC']) {
+    const q = `SELECT max(f) FROM m WHERE time < 50s GROUP BY time(10s)${order}`
+    const { all, tables } = await parts(reader, q, 10_000)
+    expect(tables).toBe(1)
+    const rows = [
+      [30_000_000_000n, 2],
+      [40_000_000_000n, 3],
+    ]
+    expect(all[0]!.read[0]!.rows).toEqual(order === '' ? rows : rows.reverse())
+  }
+})
+
+test('many windows of many series are merged in turns', () => {
+  const count = 1_000
+  const startsNs = Array.from({ length: count }, (_, n) => BigInt(n))
+  const sums = startsNs.map(Number)
+  const none = { min: null, max: null, first: null, last: null }
+  const group = Array.from({ length: 64 }, (_, seriesId) => ({
+    seriesId,
+    startsNs,
+    fields: [{ counts: Array<number>(count).fill(1), sums, ...none }],
+  }))
+  const tables = new WindowTables({
+    calls: [{ name: 'sum', field: 0, stored: 'float', type: 'float' }],
+    columns: [0],
+    firstNs: 0n,
+    lastNs: BigInt(count - 1),
+    durationNs: 1n,
+    ownStart: false,
+    fill: { kind: 'null' },
+    ascending: true,
+    limit: 0,
+    offset: 0,
+  })
+  const work = tables.of(group)
+  let turns = 0
+  let step = work.next()
+  for (; !step.done; step = work.next()) turns++
+  // Finding the rows, the order of the parts and the sums: each no more than 17,000 windows at a time.
+  expect(turns).toBeGreaterThanOrEqual(3 * 3)
+  expect(rowsOf({ rows: step.value! }).at(-1)).toEqual([999n, 64 * 999])
 })

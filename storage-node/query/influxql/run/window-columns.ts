@@ -15,6 +15,12 @@ import { windowOf } from './window.ts'
 import type { WindowFunctionName } from './window-merge.ts'
 import { WindowTables, type WindowCall, type WindowTableOptions } from './window-table.ts'
 
+/** Rows times functions of a table, all of which are made for the first of its rows; with more a SELECT goes row by row. */
+const maxTableCells = 1_000_000
+/** A value and whether there is one, and the time of a row. */
+const cellBytes = 9
+const timeBytes = 8
+
 /**
  * SELECTs of nothing but functions over windows that the reader works out, which dashboards ask: no point and no row is
  * made for itself. The answer is that of `openRows`, which takes every SELECT.
@@ -52,8 +58,9 @@ export function planWindows(
   if (columns.includes(-1) || calls === null || bounds === null) return null
   // Limits count the windows of each function for itself, and without a start each has its own first one.
   const isLimited = options.limit > 0 || options.offset > 0
-  const differs = fill.kind === 'none' ? isLimited : bounds.firstNs === null
+  const differs = fill.kind === 'none' ? isLimited : bounds.ownStart
   if (calls.length > 1 && differs) return null
+  if (windowCount({ ...bounds, durationNs: interval.durationNs }) * calls.length > maxTableCells) return null
   if (!environment.tagSets(source.databaseId, schema, options).every((set) => isPlain(set, options)))
     return null
   const measures = measuresOf(calls)
@@ -65,6 +72,8 @@ export function planWindows(
     durationNs: interval.durationNs,
     fill,
     ascending,
+    limit: options.limit,
+    offset: options.offset,
   }
   return { source, schema, aggregate: reader.aggregate.bind(reader), measures, form }
 }
@@ -79,25 +88,44 @@ export async function* readWindows(
   const sets = environment.tagSets(databaseId, schema, options)
   const setOf = new Map(sets.flatMap((set) => set.series.map(({ series }) => [series.id, set])))
   if (setOf.size === 0) return
+  const tableBytes = windowCount(form) * (timeBytes + cellBytes * form.calls.length)
+  environment.hold(tableBytes)
   const tables = new WindowTables(form)
+  const { minTimeNs: fromNs, maxTimeNs: untilNs } = rangeOf(options)
   const feed = aggregate({
     databaseId,
     retentionPolicy,
     measurement: schema.name,
     seriesIds: [...setOf.keys()],
-    ...rangeOf(options),
+    // What is older has come since, and would have windows before the first.
+    minTimeNs: fromNs > form.firstNs ? fromNs : form.firstNs,
+    maxTimeNs: untilNs,
     windowing: options.interval,
     measures,
     countPoints: (count) => environment.countPoints(count),
     signal: environment.signal,
   })
   for await (const { set, group } of groupsOf(feed, setOf, environment)) {
-    const table = tables.of(group)
+    const table = await inTurns(tables.of(group), environment)
     if (table === null) continue
-    const { limit, offset } = options
-    const end = limit > 0 ? Math.min(offset + limit, table.length) : table.length
-    for (let from = offset; from < end; from += maxRows)
-      yield { name: schema.name, tags: set.tags, table: table.slice(from, Math.min(from + maxRows, end)) }
+    for (let from = 0; from < table.length; from += maxRows)
+      yield { name: schema.name, tags: set.tags, table: table.slice(from, from + maxRows) }
+  }
+  environment.release(tableBytes)
+}
+
+const windowCount = ({
+  firstNs,
+  lastNs,
+  durationNs,
+}: Pick<WindowTableOptions, 'firstNs' | 'lastNs' | 'durationNs'>): number =>
+  Number((lastNs - firstNs) / durationNs) + 1
+
+async function inTurns<T>(work: Generator<undefined, T>, environment: Environment): Promise<T> {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+    await environment.giveTurn()
   }
 }
 
@@ -127,6 +155,7 @@ async function* groupsOf(
     group.push(windows)
     bytes += windowsBytes(windows)
     environment.hold(windowsBytes(windows))
+    await environment.giveTurn()
   }
   if (set !== null) yield { set, group }
   environment.release(bytes)
@@ -191,7 +220,7 @@ function boundsOf(
   { databaseId, retentionPolicy }: BoundMeasurement,
   { name }: MeasurementSchema,
   options: RunOptions,
-): Pick<WindowTableOptions, 'firstNs' | 'lastNs'> | null {
+): Pick<WindowTableOptions, 'firstNs' | 'lastNs' | 'ownStart'> | null {
   const { startNs, endNs, interval, zone } = options
   const { durationNs } = interval
   if (durationNs === 0n || zone !== null) return null
@@ -205,7 +234,7 @@ function boundsOf(
   const lastNs = windowOf(options, endNs).startNs
   const count = (lastNs - firstNs) / durationNs + 1n
   if (count < 1n || count > Math.min(maxWindowsOfSeries, maxBuckets)) return null
-  return { firstNs: isOpen ? null : firstNs, lastNs }
+  return { firstNs, lastNs, ownStart: isOpen }
 }
 
 /** All points count, and are of one series of the answer: tags with bars in their values may share a set with others. */

@@ -6,6 +6,9 @@ import { Heap } from './heap.ts'
 /** The functions that a reader's windows have all for. */
 export type WindowFunctionName = 'count' | 'sum' | 'mean' | 'min' | 'max' | 'first' | 'last'
 
+/** What follows the work on so many parts is a turn for others (`yield`). */
+const partsPerTurn = 16_384
+
 /** The windows of one field that have values, of all series of a group, in the order in which they are merged. */
 export interface Parts {
   readonly length: number
@@ -24,12 +27,12 @@ interface Place {
 }
 
 /** @param rows of each series, which row of the answer each of its windows is; they rise in the answer's direction */
-export function partsOf(
+export function* partsOf(
   group: readonly SeriesWindows[],
   field: number,
   rows: readonly Int32Array[],
   ascending: boolean,
-): Parts {
+): Generator<undefined, Parts> {
   const fields = group.map((one) => one.fields[field]!)
   const size = group.reduce((sum, { startsNs }) => sum + startsNs.length, 0)
   const parts = {
@@ -58,6 +61,7 @@ export function partsOf(
     parts.rows[length++] = place.row
     place.at += step
     if (enter(place)) heap.push(place)
+    if (length % partsPerTurn === 0) yield
   }
   return { ...parts, length }
 }
@@ -99,20 +103,35 @@ export function resultsAlone(
 }
 
 /** What a function makes of each row's parts, as `reduceWindows` does of a window's points. */
-export function mergeParts(
+export function* mergeParts(
   name: WindowFunctionName,
   parts: Parts,
   stored: FieldType,
   rowCount: number,
-): Results {
+): Generator<undefined, Results> {
   const values = emptyValues(name, stored, rowCount)
   const present = new Uint8Array(rowCount)
-  for (let i = 0; i < parts.length; i++) present[parts.rows[i]!] = 1
-  if (name === 'count') addCounts(parts, values)
-  else if (name === 'sum') addSums(parts, stored, values)
-  else if (name === 'mean') addMeans(parts, values)
-  else select(name, parts, stored, values)
+  const weights = new Float64Array(rowCount)
+  const best = new Int32Array(rowCount).fill(-1)
+  for (let from = 0; from < parts.length; from += partsPerTurn) {
+    const some = { ...parts, from, end: Math.min(from + partsPerTurn, parts.length) }
+    for (let i = some.from; i < some.end; i++) present[parts.rows[i]!] = 1
+    if (name === 'count') addCounts(some, values)
+    else if (name === 'sum') addSums(some, stored, values)
+    else if (name === 'mean') addMeans(some, values, weights)
+    else select(name, some, stored, values, best)
+    yield
+  }
+  if (name === 'mean')
+    for (let row = 0; row < rowCount; row++)
+      if (present[row] === 1) values[row] = meanOf(values[row] as number, weights[row]!)
   return { values, present }
+}
+
+/** Parts from one on to another, which have their turn at a time. */
+interface SomeParts extends Parts {
+  readonly from: number
+  readonly end: number
 }
 
 /** Zeros, since sums of floats begin with one. */
@@ -122,16 +141,19 @@ function emptyValues(name: WindowFunctionName, stored: FieldType, rowCount: numb
   return Array<StoredValue>(rowCount).fill(isWhole ? 0n : stored === 'string' ? '' : 0)
 }
 
-function addCounts({ length, fields, origins, windows, rows }: Parts, values: Results['values']): void {
-  for (let i = 0; i < length; i++) {
+function addCounts(
+  { from, end, fields, origins, windows, rows }: SomeParts,
+  values: Results['values'],
+): void {
+  for (let i = from; i < end; i++) {
     const row = rows[i]!
     values[row] = (values[row] as bigint) + BigInt(fields[origins[i]!]!.counts[windows[i]!]!)
   }
 }
 
-function addSums(parts: Parts, stored: FieldType, values: Results['values']): void {
-  const { length, fields, origins, windows, rows } = parts
-  for (let i = 0; i < length; i++) {
+function addSums(parts: SomeParts, stored: FieldType, values: Results['values']): void {
+  const { from, end, fields, origins, windows, rows } = parts
+  for (let i = from; i < end; i++) {
     const row = rows[i]!
     const sum = fields[origins[i]!]!.sums![windows[i]!]!
     const before = values[row]!
@@ -146,9 +168,12 @@ const wrapped = (sum: bigint, stored: FieldType): bigint =>
   stored === 'integer' ? BigInt.asIntN(64, sum) : BigInt.asUintN(64, sum)
 
 /** Means of means weigh by the values in them. */
-function addMeans({ length, fields, origins, windows, rows }: Parts, totals: Results['values']): void {
-  const weights = new Float64Array(totals.length)
-  for (let i = 0; i < length; i++) {
+function addMeans(
+  { from, end, fields, origins, windows, rows }: SomeParts,
+  totals: Results['values'],
+  weights: Float64Array,
+): void {
+  for (let i = from; i < end; i++) {
     const row = rows[i]!
     const one = fields[origins[i]!]!
     const weight = one.counts[windows[i]!]!
@@ -156,8 +181,6 @@ function addMeans({ length, fields, origins, windows, rows }: Parts, totals: Res
     totals[row] = (totals[row] as number) + mean * weight
     weights[row]! += weight
   }
-  for (let row = 0; row < totals.length; row++)
-    if (weights[row]! > 0) totals[row] = meanOf(totals[row] as number, weights[row]!)
 }
 
 /** Each further level of means of means rounds again. */
@@ -168,13 +191,13 @@ function meanOf(total: number, weight: number): number {
 
 function select(
   name: 'min' | 'max' | 'first' | 'last',
-  { length, fields, origins, windows, rows }: Parts,
+  { from, end, fields, origins, windows, rows }: SomeParts,
   stored: FieldType,
   values: Results['values'],
+  best: Int32Array,
 ): void {
   const all = fields.map((field) => field[name]!)
-  const best = new Int32Array(values.length).fill(-1)
-  for (let i = 0; i < length; i++) {
+  for (let i = from; i < end; i++) {
     const row = rows[i]!
     const known = best[row]!
     const a = all[origins[i]!]!

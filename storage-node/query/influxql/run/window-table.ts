@@ -1,5 +1,6 @@
 import type { SeriesWindows, StoredValue } from '../../../aggregation/series-windows.ts'
 import type { Column, FieldType } from '../../../engine/reader.ts'
+import { copyOfColumn, part } from '../../../buffer/vector.ts'
 import { Table } from '../../table.ts'
 import type { Fill } from '../ast.ts'
 import { castTo, Unsigned } from '../scalar.ts'
@@ -26,93 +27,120 @@ export interface WindowTableOptions {
   readonly calls: readonly WindowCall[]
   /** Of each column, which of the calls it is. */
   readonly columns: readonly number[]
-  /** The starts of the first and the last window; null where each group begins with its own first one. */
-  readonly firstNs: bigint | null
+  /** The starts of the first and the last window. */
+  readonly firstNs: bigint
   readonly lastNs: bigint
   readonly durationNs: bigint
+  /** Each group begins with its own first window. */
+  readonly ownStart: boolean
   readonly fill: Exclude<Fill, { readonly kind: 'linear' }>
   readonly ascending: boolean
+  /** Rows that each group's table leaves out at its beginning, and those that it has at most; 0 for all. */
+  readonly offset: number
+  readonly limit: number
+}
+
+/** What follows the work on so many windows is a turn for others. */
+const windowsPerTurn = 16_384
+
+/** The rows of a group, in the direction of the answer. */
+interface GroupRows {
+  readonly times: BigInt64Array
+  /** Of each series, which row each of its windows is. Windows without values may have any. */
+  readonly rows: readonly Int32Array[]
 }
 
 /** Makes tables of the windows of groups, each the same as `joinRows` of filled windows. */
 export class WindowTables {
   readonly #options: WindowTableOptions
-  /** The starts of all windows, where these are the same for all groups. */
-  readonly #times: BigInt64Array | null
+  /** The starts of all windows, in the direction of the answer. */
+  readonly #times: BigInt64Array
 
   constructor(options: WindowTableOptions) {
     this.#options = options
-    const { firstNs, fill } = options
-    this.#times = firstNs === null || fill.kind === 'none' ? null : this.#timesFrom(firstNs)
+    const { firstNs, lastNs, durationNs, ascending } = options
+    this.#times = new BigInt64Array(Number((lastNs - firstNs) / durationNs) + 1)
+    let timeNs = ascending ? firstNs : lastNs
+    const stepNs = ascending ? durationNs : -durationNs
+    for (let row = 0; row < this.#times.length; row++, timeNs += stepNs) this.#times[row] = timeNs
   }
 
-  /** @returns null for a group without values */
-  of(group: readonly SeriesWindows[]): Table | null {
-    const { ascending, calls, columns } = this.#options
-    const times = this.#times ?? this.#timesOf(group)
-    if (times === null) return null
-    const rows = group.map(({ startsNs }) => this.#rowsOf(startsNs, times))
+  /** In steps of some milliseconds (`yield`). @returns null for a group without values */
+  *of(group: readonly SeriesWindows[]): Generator<undefined, Table | null> {
+    const { calls, columns, limit, offset } = this.#options
+    const found = yield* this.#rowsOf(group)
+    if (found === null) return null
+    const { times } = found
+    const end = limit > 0 ? Math.min(offset + limit, times.length) : times.length
+    const isWhole = offset === 0 && end === times.length
     const merged: Parts[] = []
-    let isEmpty = true
-    const made = calls.map((call) => {
-      const { name, field, stored } = call
-      if (!group.some(({ fields }) => fields[field]!.counts.some((count) => count > 0)))
-        return this.#absent(call, times.length)
-      isEmpty = false
-      if (group.length === 1) {
-        const results = resultsAlone(name, group[0]!.fields[field]!, rows[0]!, stored, times.length)
-        return this.#filled(call, results)
-      }
-      const parts = (merged[field] ??= partsOf(group, field, rows, ascending))
-      return this.#filled(call, mergeParts(name, parts, stored, times.length))
-    })
-    if (isEmpty) return null
+    const made: (Column | null)[] = []
+    for (const call of calls) {
+      const column = yield* this.#columnOf(call, group, found, merged)
+      // Tables may wait for each other: none holds on to the rows that are left out.
+      made.push(column && !isWhole ? copyOfColumn(part(column, offset, end)) : column)
+      yield
+    }
     return new Table(
-      times,
+      isWhole ? times : times.slice(offset, end),
       columns.map((column) => made[column]!),
     )
   }
 
-  #timesFrom(firstNs: bigint): BigInt64Array {
-    const { lastNs, durationNs, ascending } = this.#options
-    const times = new BigInt64Array(Math.max(0, Number((lastNs - firstNs) / durationNs) + 1))
-    let timeNs = ascending ? firstNs : lastNs
-    const stepNs = ascending ? durationNs : -durationNs
-    for (let row = 0; row < times.length; row++, timeNs += stepNs) times[row] = timeNs
-    return times
-  }
-
-  /** From the first window with a value on, or those with a value alone. */
-  #timesOf(group: readonly SeriesWindows[]): BigInt64Array | null {
-    const { fill, ascending } = this.#options
-    const starts = group.flatMap((one) => one.startsNs.filter((_, window) => hasValue(one, window)))
-    if (starts.length === 0) return null
-    const times = BigInt64Array.from(group.length === 1 ? starts : new Set(starts))
-    if (group.length > 1) times.sort()
-    if (fill.kind !== 'none') return this.#timesFrom(times[0]!)
-    return ascending ? times : times.reverse()
-  }
-
-  /** Windows without values may have any row. */
-  #rowsOf(startsNs: readonly bigint[], times: BigInt64Array): Int32Array {
-    const { fill, durationNs, ascending } = this.#options
-    const last = times.length - 1
-    const rows = new Int32Array(startsNs.length)
-    if (fill.kind === 'none') {
-      let row = 0
-      for (const [window, startNs] of startsNs.entries()) {
-        while (row <= last && times[ascending ? row : last - row]! < startNs) row++
-        rows[window] = ascending ? row : last - row
-      }
-      return rows
+  /** @param merged of each field, what is known of it already */
+  *#columnOf(
+    call: WindowCall,
+    group: readonly SeriesWindows[],
+    { times, rows }: GroupRows,
+    merged: Parts[],
+  ): Generator<undefined, Column | null> {
+    const { name, field, stored } = call
+    const hasAny = group.some(({ fields }) => fields[field]!.counts.some((count) => count > 0))
+    if (!hasAny) return this.#absent(call, times.length)
+    if (group.length === 1) {
+      const results = resultsAlone(name, group[0]!.fields[field]!, rows[0]!, stored, times.length)
+      return this.#filled(call, results)
     }
-    const firstNs = ascending ? times[0]! : times[last]!
+    const parts = (merged[field] ??= yield* partsOf(group, field, rows, this.#options.ascending))
+    return this.#filled(call, yield* mergeParts(name, parts, stored, times.length))
+  }
+
+  *#rowsOf(group: readonly SeriesWindows[]): Generator<undefined, GroupRows | null> {
+    const { fill, ownStart, ascending } = this.#options
+    const places: Int32Array[] = []
+    const marks = new Uint8Array(this.#times.length)
+    let sinceTurn = 0
+    for (const one of group) {
+      const own = this.#placesOf(one.startsNs)
+      for (let window = 0; window < own.length; window++) if (hasValue(one, window)) marks[own[window]!] = 1
+      places.push(own)
+      sinceTurn += own.length
+      if (sinceTurn < windowsPerTurn) continue
+      sinceTurn = 0
+      yield
+    }
+    const first = marks.indexOf(1)
+    if (first < 0) return null
+    if (fill.kind === 'none') return rowsWithValues(this.#times, marks, places)
+    if (!ownStart) return { times: this.#times, rows: places }
+    if (!ascending) return { times: this.#times.subarray(0, marks.lastIndexOf(1) + 1), rows: places }
+    return {
+      times: this.#times.subarray(first),
+      rows: places.map((own) => own.map((place) => place - first)),
+    }
+  }
+
+  /** Where windows are among all of them. */
+  #placesOf(startsNs: readonly bigint[]): Int32Array {
+    const { firstNs, durationNs, ascending } = this.#options
+    const last = this.#times.length - 1
     const step = Number(durationNs)
-    for (let window = 0; window < rows.length; window++) {
-      const row = Math.round(Number(startsNs[window]! - firstNs) / step)
-      rows[window] = ascending ? row : last - row
+    const places = new Int32Array(startsNs.length)
+    for (let window = 0; window < places.length; window++) {
+      const place = Math.round(Number(startsNs[window]! - firstNs) / step)
+      places[window] = ascending ? place : last - place
     }
-    return rows
+    return places
   }
 
   #filled({ name, type }: WindowCall, { values, present }: Results): Column {
@@ -141,6 +169,17 @@ export class WindowTables {
 
 const hasValue = ({ fields }: SeriesWindows, window: number): boolean =>
   fields.some(({ counts }) => counts[window]! > 0)
+
+function rowsWithValues(all: BigInt64Array, marks: Uint8Array, places: readonly Int32Array[]): GroupRows {
+  const rowOf = new Int32Array(all.length)
+  const times = new BigInt64Array(all.length)
+  let count = 0
+  for (let place = 0; place < all.length; place++) {
+    rowOf[place] = count
+    if (marks[place] === 1) times[count++] = all[place]!
+  }
+  return { times: times.slice(0, count), rows: places.map((own) => own.map((place) => rowOf[place]!)) }
+}
 
 type Values = Results['values']
 
