@@ -1,3 +1,4 @@
+import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
 import type { Column, FieldType } from '../engine/reader.ts'
 import { windowAt, type Windowing } from './windows.ts'
 
@@ -75,9 +76,10 @@ export function addPoints(
   from = 0,
   end = times.length,
 ): void {
+  const words = timeWords(times)
   for (let row = from; row < end;) {
     const { startNs, endNs } = windowAt(aggregation.windowing, times[row]!)
-    const to = firstAtOrAfter(times, row + 1, end, endNs)
+    const to = firstNotBefore(words, row + 1, end, endNs)
     if (windows.startsNs.at(-1) !== startNs || windows.startsNs.length === 0)
       openWindow(windows, aggregation, startNs)
     for (let field = 0; field < columns.length; field++) {
@@ -103,23 +105,6 @@ function openWindow(windows: SeriesWindows, { types }: Aggregation, startNs: big
 
 const zeroOf = (type: FieldType): StoredValue =>
   type === 'string' ? '' : type === 'integer' || type === 'unsigned' ? 0n : 0
-
-/** Times rise; most windows hold many, so the end is looked for in growing steps. */
-function firstAtOrAfter(times: BigInt64Array, start: number, end: number, timeNs: bigint): number {
-  let low = start
-  let step = 1
-  while (low + step < end && times[low + step]! < timeNs) {
-    low += step
-    step *= 2
-  }
-  let high = Math.min(low + step, end)
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (times[middle]! < timeNs) low = middle + 1
-    else high = middle
-  }
-  return low
-}
 
 /** Adds rows of one window, the last one. */
 function addColumn(

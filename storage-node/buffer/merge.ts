@@ -1,5 +1,6 @@
 import type { Column, FieldType } from '../engine/reader.ts'
 import { SparseCells } from './sparse-cells.ts'
+import { firstNotBefore, timeWords } from './time-order.ts'
 import { copyCell, copyOfColumn, finishVector, newVector, part } from './vector.ts'
 
 /** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
@@ -91,14 +92,20 @@ export const copyOfRun = ({ times, columns }: Run): Run => ({
   columns: columns.map((column) => column && copyOfColumn(column)),
 })
 
-/** Some rows of a run, in the order given. */
+/** Some rows of a run, in the order given, in memory of their own. */
 export function pickedRows(run: Run, rows: Int32Array): Run {
-  const targets = Int32Array.from(rows, (_, index) => index)
-  const picking = { rows, sources: new Uint8Array(rows.length), targets, targetCount: rows.length }
-  return {
-    times: BigInt64Array.from(rows, (row) => run.times[row]!),
-    columns: run.columns.map((column) => column && pickColumn(column.type, [column], picking)),
+  const targetCount = rows.length
+  const targets = new Int32Array(targetCount)
+  const times = new BigInt64Array(targetCount)
+  const [from, to] = [timeWords(run.times), timeWords(times)]
+  for (let target = 0; target < targetCount; target++) {
+    const row = rows[target]!
+    targets[target] = target
+    to[2 * target] = from[2 * row]!
+    to[2 * target + 1] = from[2 * row + 1]!
   }
+  const picking = { rows, sources: new Uint8Array(targetCount), targets, targetCount }
+  return { times, columns: run.columns.map((column) => column && pickColumn(column.type, [column], picking)) }
 }
 
 export function partOfRun(run: Run, from: number, end: number): Run {
@@ -114,13 +121,5 @@ function withoutEmpty(column: Column | null): Column | null {
 }
 
 /** @returns how many of the times are not after `timeNs` */
-export function countThrough(times: BigInt64Array, timeNs: bigint): number {
-  let low = 0
-  let high = times.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (times[middle]! <= timeNs) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+export const countThrough = (times: BigInt64Array, timeNs: bigint): number =>
+  firstNotBefore(timeWords(times), 0, times.length, timeNs + 1n)

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compareTimes, inTimeOrder, timeWords } from './time-order.ts'
+import { compareTimes, firstNotBefore, inTimeOrder, timeWords } from './time-order.ts'
 
-/** Promise: rows come in the order of time, rows of one time in the order in which they stood. */
+/** Promise: rows come in the order of time, rows of one time in the order in which they stood; times are found among them. */
 
 function sorted(rows: Int32Array, times: BigInt64Array): number[] {
   const sorting = inTimeOrder(rows, times)
@@ -42,5 +42,23 @@ test.each([20, 10_000])('%d rows of any times', (length) => {
       expect(sorted(Int32Array.from(rows), times)).toEqual(expectedOrder(rows, times))
     }),
     { numRuns: length > 1_000 ? 20 : 200 },
+  )
+})
+
+test('the first row that is not before a time is found', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyTime),
+      fc.oneof(anyTime, fc.constant(2n ** 63n)),
+      fc.nat({ max: 5 }),
+      (all, timeNs, skip) => {
+        const times = BigInt64Array.from(all).sort()
+        const from = Math.min(skip, times.length)
+        const expected = times.findIndex((time, row) => row >= from && time >= timeNs)
+        expect(firstNotBefore(timeWords(times), from, times.length, timeNs)).toBe(
+          expected < 0 ? times.length : expected,
+        )
+      },
+    ),
   )
 })

@@ -1,6 +1,6 @@
 /**
- * The order of buffered rows by time. Times are compared and sorted as words of the buffer's memory: a bigint for each
- * look at a time would hold up everything else for seconds. Little-endian, as every platform of Node.
+ * The order of rows by time. Times are compared, sorted and searched as words of the memory that they stand in: a bigint
+ * for each look at a time would hold up everything else for seconds. Little-endian, as every platform of Node.
  */
 
 /** Pairs of 32-bit words, for `compareTimes`. */
@@ -10,6 +10,33 @@ export const timeWords = (times: BigInt64Array): Int32Array =>
 /** @returns negative, zero or positive, as the time of row `a` is before, at or after that of row `b` */
 export function compareTimes(words: Int32Array, a: number, b: number): number {
   return words[2 * a + 1]! - words[2 * b + 1]! || (words[2 * a]! >>> 0) - (words[2 * b]! >>> 0)
+}
+
+/**
+ * Looks in growing steps first, so that what is near is found soon.
+ * @param words of rows whose times rise
+ * @returns the first row from `from` on that is not before `timeNs`; `end` if all are
+ */
+export function firstNotBefore(words: Int32Array, from: number, end: number, timeNs: bigint): number {
+  const upper = Number(timeNs >> 32n)
+  const lower = Number(BigInt.asUintN(32, timeNs))
+  const isBefore = (row: number): boolean => {
+    const own = words[2 * row + 1]!
+    return own < upper || (own === upper && words[2 * row]! >>> 0 < lower)
+  }
+  let low = from
+  let step = 1
+  while (low + step <= end && isBefore(low + step - 1)) {
+    low += step
+    step *= 2
+  }
+  let high = Math.min(low + step - 1, end)
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (isBefore(middle)) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const fewRows = 4096

@@ -1,4 +1,5 @@
 import { pickedRows, type Run } from '../buffer/merge.ts'
+import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
 import type { Column, FieldComparison } from './reader.ts'
 
 /** Comparisons that points before a time have to pass: later ones may not be merged yet with what is newer. */
@@ -17,13 +18,16 @@ export interface Matching {
 export function matchingRows(run: Run, { comparisons, beforeNs }: Matching): Run | null {
   if (comparisons.length === 0) return run
   const { length } = run.times
-  let rows = Int32Array.from({ length }, (_, row) => row)
-  for (const { column, operator, value } of comparisons) {
-    const isKept = testOf(run.columns[column] ?? null, operator, value)
-    rows = rows.filter((row) => isKept(row) || run.times[row]! >= beforeNs)
-  }
-  if (rows.length === length) return run
-  return rows.length === 0 ? null : pickedRows(run, rows)
+  const tests = comparisons.map(({ column, operator, value }) =>
+    testOf(run.columns[column] ?? null, operator, value),
+  )
+  const late = firstNotBefore(timeWords(run.times), 0, length, beforeNs)
+  const rows = new Int32Array(length)
+  let count = 0
+  for (let row = 0; row < length; row++)
+    if (row >= late || tests.every((isKept) => isKept(row))) rows[count++] = row
+  if (count === length) return run
+  return count === 0 ? null : pickedRows(run, rows.subarray(0, count))
 }
 
 function testOf(

@@ -25,9 +25,10 @@ export class AggregateTask {
   async run({ read, aggregation }: AggregateJob): Promise<void> {
     // As they stand in files.
     const seriesIds = read.seriesIds.toSorted((a, b) => a - b)
-    const rows = new JobRows({ ...read, seriesIds }, () => this.#cancelled)
+    const all = { comparisons: [], beforeNs: read.minTimeNs }
+    const rows = new JobRows({ ...read, seriesIds, matching: all }, () => this.#cancelled)
     let windows: SeriesWindows | null = null
-    for await (const { seriesId, run } of rows.runs(this.#store)) {
+    for await (const { seriesId, run } of rows.runs(this.#store, false)) {
       if (windows?.seriesId !== seriesId) {
         if (windows) await this.#done(windows)
         windows = emptyWindows(seriesId, aggregation.measures)

@@ -1,4 +1,4 @@
-import { unreachable } from '../../common/errors.ts'
+import { part } from '../buffer/vector.ts'
 import type { Column } from '../engine/reader.ts'
 
 /**
@@ -52,24 +52,37 @@ function packFloats(values: Float64Array): PackedFloats['values'] {
   return least >= -32_768 && most < 32_768 ? Int16Array.from(values) : Int32Array.from(values)
 }
 
-/** A copy of rows `from` to `end`; null if none of them has a value. */
-export function unpack({ column }: Block, from: number, end: number): Column | null {
+/**
+ * Rows `from` to `end` as they stand in memory; null if none of them has a value.
+ * @param scratch where floats are unpacked, if they have to be: it has at least so many places
+ */
+export function viewOf(
+  { column }: Block,
+  from: number,
+  end: number,
+  scratch: () => Float64Array,
+): Column | null {
   if (column === null) return null
-  const { present: all } = column
-  const present = all?.subarray(from, end).includes(0) ? all.slice(from, end) : null
-  if (present && !present.includes(1)) return null
-  switch (column.type) {
-    case 'float':
-      return { type: column.type, values: new Float64Array(column.values.subarray(from, end)), present }
-    case 'integer':
-      return { type: column.type, values: column.values.slice(from, end), present }
-    case 'unsigned':
-      return { type: column.type, values: column.values.slice(from, end), present }
-    case 'boolean':
-      return { type: column.type, values: column.values.slice(from, end), present }
-    case 'string':
-      return { type: column.type, values: column.values.slice(from, end), present }
-    default:
-      return unreachable(column)
+  if (column.present && !column.present.subarray(from, end).includes(1)) return null
+  const view =
+    column.type === 'float'
+      ? part(unpacked(column, from, end, scratch), 0, end - from)
+      : part(column, from, end)
+  return view.present?.includes(0) ? view : { ...view, present: null }
+}
+
+function unpacked(
+  { values: packed, present }: PackedFloats,
+  from: number,
+  end: number,
+  scratch: () => Float64Array,
+): Column {
+  const rows = packed.subarray(from, end)
+  let values
+  if (rows instanceof Float64Array) values = rows
+  else {
+    values = scratch()
+    values.set(rows)
   }
+  return { type: 'float', values, present: present?.subarray(from, end) ?? null }
 }

@@ -1,7 +1,8 @@
 import { pickedRows, type Run } from '../buffer/merge.ts'
+import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
 import type { Column } from '../engine/reader.ts'
 import { hasSeries } from '../engine/tombstones.ts'
-import { unpack, type Block } from './block.ts'
+import { viewOf, type Block } from './block.ts'
 import { cellsPerRow, timeColumn, type Blocks, type WantedColumn } from './block-store.ts'
 import { rowsOfSeries, type Directory, type RowRange } from './directory.ts'
 import type { ReadJob, SourceFile } from './messages.ts'
@@ -12,11 +13,17 @@ export interface TimeSpan {
   readonly maxTimeNs: bigint
 }
 
+/** Room for a column of the job where it stands in blocks in another form; it holds something else by the next run. */
+export type Scratch = (column: number, length: number) => Float64Array
+
+export type Keep = (view: Run) => Run | null
+
 /** What one job reads of one file: rows of its series that are not deleted. */
 export class FileRows {
   readonly #store: Blocks
   readonly #blockRows: number
   readonly #file: SourceFile
+  readonly #scratch: Scratch
   readonly #directory: Directory
   /** Time, then those of the job's columns that the file has. */
   readonly #columns: readonly WantedColumn[]
@@ -27,10 +34,11 @@ export class FileRows {
   #index = -1
   #blocks: readonly Block[] = []
 
-  private constructor(store: Blocks, file: SourceFile, directory: Directory, job: ReadJob) {
+  private constructor(store: Blocks, file: SourceFile, directory: Directory, job: ReadJob, scratch: Scratch) {
     this.#store = store
     this.#blockRows = store.blockRows(file)
     this.#file = file
+    this.#scratch = scratch
     this.#directory = directory
     const has = new Set(file.columns)
     this.#columns = [timeColumn, ...job.columns.filter(({ name }) => has.has(name))]
@@ -44,8 +52,8 @@ export class FileRows {
   }
 
   /** @throws Error if the file cannot be read */
-  static async open(store: Blocks, file: SourceFile, job: ReadJob): Promise<FileRows> {
-    return new FileRows(store, file, await store.directory(file), job)
+  static async open(store: Blocks, file: SourceFile, job: ReadJob, scratch: Scratch): Promise<FileRows> {
+    return new FileRows(store, file, await store.directory(file), job, scratch)
   }
 
   /** All rows of a series, of whatever time and deleted ones included; null if there are none. */
@@ -56,6 +64,11 @@ export class FileRows {
   /** How much memory one row takes on average, as so many cells. */
   get cellsPerRow(): number {
     return cellsPerRow(this.#file, this.#columns, this.#directory)
+  }
+
+  /** How much memory one block of the columns takes on average, as so many cells. */
+  get cellsPerBlock(): number {
+    return Math.min(this.#blockRows, this.#directory.rowCount) * this.cellsPerRow
   }
 
   /** The rows of a series within a span of time. */
@@ -70,15 +83,19 @@ export class FileRows {
     return within
   }
 
-  /** Points of a range of `range`, by time, in copies: those that are not deleted and have one of the job's columns. */
-  async *runs(seriesId: number, range: RowRange): AsyncGenerator<Run> {
+  /**
+   * Points of a range of `range`, by time: those that are not deleted and have one of the job's columns.
+   * @param keep gives back what is needed of a run whose memory holds something else by the next one
+   */
+  async *runs(seriesId: number, range: RowRange, keep: Keep): AsyncGenerator<Run> {
     for (const { from, end } of await this.#kept(seriesId, range)) {
       for (let row = from; row < end;) {
         const index = Math.floor(row / this.#blockRows)
         const first = index * this.#blockRows
         const stop = Math.min(end, first + this.#blockRows)
         await this.#hold(index)
-        const run = this.#copy(row - first, stop - first)
+        const view = this.#view(row - first, stop - first)
+        const run = view && keep(view)
         if (run) yield run
         row = stop
       }
@@ -101,12 +118,12 @@ export class FileRows {
     return ranges
   }
 
-  #copy(from: number, end: number): Run | null {
-    const columns = this.#places.map((place): Column | null =>
-      place < 0 ? null : unpack(this.#blocks[place]!, from, end),
+  #view(from: number, end: number): Run | null {
+    const columns = this.#places.map((place, index): Column | null =>
+      place < 0 ? null : viewOf(this.#blocks[place]!, from, end, () => this.#scratch(index, end - from)),
     )
     if (columns.every((column) => column === null)) return null
-    return withValues({ times: timesOf(this.#blocks[0]!).slice(from, end), columns })
+    return withValues({ times: timesOf(this.#blocks[0]!).subarray(from, end), columns })
   }
 
   async #hold(index: number): Promise<void> {
@@ -163,12 +180,7 @@ export class FileRows {
     const index = Math.floor(low / this.#blockRows)
     const times = await this.#timesIn(index, range)
     const first = index * this.#blockRows
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (times[middle - first]! < timeNs) low = middle + 1
-      else high = middle
-    }
-    return low
+    return first + firstNotBefore(timeWords(times), low - first, high - first, timeNs)
   }
 }
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { SeriesRun } from '../engine/series-runs.ts'
 import { isDeleted, type DeletedArea } from '../engine/tombstones.ts'
 import { pack, type Block } from './block.ts'
 import type { Blocks, WantedColumn } from './block-store.ts'
@@ -10,10 +11,12 @@ import type { ReadJob, SourceFile } from './messages.ts'
 // Attacks the promise that a job's rows are its points, each once with the newest value of each field, in order, however
 // files overlap, rows fall into blocks, and the memory for what is put together is small.
 
+type MadeValues = Readonly<Record<string, number>>
+
 interface Row {
   readonly series: number
   readonly time: number
-  readonly values: Readonly<Record<string, number>>
+  readonly values: MadeValues
 }
 
 interface MadeFile {
@@ -23,6 +26,7 @@ interface MadeFile {
 
 const blockRows = 3
 const names = ['f0', 'f1', 'f2']
+const latest = 8
 
 /** Files in memory, in small blocks. Of blocks nothing is known until they were loaded, and of some not even then. */
 class MemoryBlocks implements Blocks {
@@ -78,23 +82,43 @@ class MemoryBlocks implements Blocks {
 }
 
 const row = fc.record({
-  series: fc.integer({ min: 0, max: 6 }),
-  time: fc.integer({ min: -30, max: 30 }),
+  series: fc.nat({ max: 3 }),
+  time: fc.integer({ min: -latest, max: latest }),
   values: fc.dictionary(fc.constantFrom(...names), fc.integer({ min: 0, max: 9 })),
 })
 
 const area: fc.Arbitrary<DeletedArea> = fc.record({
-  series: fc.constantFrom(null, [1, 3], [0, 0, 5, 6]),
-  minTimeNs: fc.bigInt({ min: -30n, max: 10n }),
-  maxTimeNs: fc.bigInt({ min: -10n, max: 30n }),
+  series: fc.constantFrom(null, [1, 3], [0, 0, 2, 3]),
+  minTimeNs: fc.bigInt({ min: -9n, max: 3n }),
+  maxTimeNs: fc.bigInt({ min: -3n, max: 9n }),
 })
 
 const file: fc.Arbitrary<MadeFile> = fc.record({
   rows: fc
-    .uniqueArray(row, { minLength: 1, maxLength: 40, selector: ({ series, time }) => `${series} ${time}` })
+    .uniqueArray(row, {
+      minLength: 1,
+      maxLength: 40,
+      size: 'large',
+      selector: ({ series, time }) => `${series} ${time}`,
+    })
     .map((rows) => rows.toSorted((a, b) => a.series - b.series || a.time - b.time)),
   deleted: fc.array(area, { maxLength: 2 }),
 })
+
+/** Of each file the rows of its part of the time, which ends where the next one's begins. */
+const inTime = (files: readonly MadeFile[]): readonly MadeFile[] =>
+  files
+    .map(({ rows, deleted }, index) => ({
+      rows: rows.filter(({ time }) => {
+        const part = ((time + latest) / (2 * latest)) * files.length
+        return part >= index && part <= index + 1
+      }),
+      deleted,
+    }))
+    .filter(({ rows }) => rows.length > 0)
+
+const isMatch = (values: MadeValues, { columns, matching }: ReadJob): boolean =>
+  matching.comparisons.every(({ column, value }) => (values[columns[column]!.name] ?? -1) > Number(value))
 
 /** What a map of points says, written over file by file. */
 function expected(files: readonly MadeFile[], job: ReadJob): string[] {
@@ -106,10 +130,11 @@ function expected(files: readonly MadeFile[], job: ReadJob): string[] {
       points.set(key, { ...points.get(key), ...values })
     }
   return job.seriesIds.flatMap((series) =>
-    Array.from({ length: 61 }, (_, index) => index - 30)
+    Array.from({ length: 2 * latest + 1 }, (_, index) => index - latest)
       .filter((time) => BigInt(time) >= job.minTimeNs && BigInt(time) <= job.maxTimeNs)
       .map((time) => ({ time, values: points.get(`${series} ${time}`) ?? {} }))
       .filter(({ values }) => job.columns.some(({ name }) => values[name] !== undefined))
+      .filter(({ time, values }) => BigInt(time) >= job.matching.beforeNs || isMatch(values, job))
       .map(
         ({ time, values }) =>
           `${series} ${time} ${job.columns.map(({ name }) => values[name] ?? '-').join(' ')}`,
@@ -121,15 +146,23 @@ async function found(
   files: ReadonlyMap<string, MadeFile>,
   job: ReadJob,
   maxCells: number,
+  areKept: boolean,
 ): Promise<string[]> {
   const rows: string[] = []
-  for await (const { seriesId, run } of new JobRows(job, () => false, maxCells).runs(new MemoryBlocks(files)))
+  const jobRows = new JobRows(job, () => false, maxCells)
+  const runs: SeriesRun[] = []
+  const add = ({ seriesId, run }: SeriesRun): void => {
     for (const [index, time] of run.times.entries()) {
       const values = run.columns.map((column) =>
         column === null || column.present?.[index] === 0 ? '-' : String(column.values[index]),
       )
       rows.push(`${seriesId} ${time} ${values.join(' ')}`)
     }
+  }
+  for await (const run of jobRows.runs(new MemoryBlocks(files), areKept))
+    if (areKept) runs.push(run)
+    else add(run)
+  for (const run of runs) add(run)
   return rows
 }
 
@@ -137,12 +170,23 @@ describe('rows of a job', () => {
   test('are its points', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(file, { minLength: 1, maxLength: 5 }),
-        fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6], { minLength: 1 }),
+        fc
+          .array(file, { minLength: 1, maxLength: 4 })
+          .chain((files) => fc.constantFrom(files, inTime(files), inTime(files).toReversed())),
+        fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 }),
         fc.subarray(names, { minLength: 1 }),
-        fc.tuple(fc.integer({ min: -40, max: 20 }), fc.integer({ min: -20, max: 40 })),
+        fc.tuple(fc.integer({ min: -12, max: 4 }), fc.integer({ min: -4, max: 12 })),
         fc.constantFrom(1, 20, 1_000),
-        async (files, seriesIds, columns, [minTime, maxTime], maxCells) => {
+        fc.boolean(),
+        fc.constantFrom(
+          [],
+          [{ column: 0, operator: '>' as const, value: 4 }],
+          [0, 6].map((value) => ({ column: 0, operator: '>' as const, value })),
+        ),
+        fc.bigInt({ min: -9n, max: 9n }),
+        async (files, series, columns, [minTime, maxTime], maxCells, areKept, comparisons, beforeNs) => {
+          // Those that are to be kept come in any order.
+          const seriesIds = areKept ? series : series.toSorted((a, b) => a - b)
           const made = new Map(files.map((each, index) => [`file ${index}`, each]))
           const job: ReadJob = {
             files: [...made].map(([path, { rows, deleted }], order) => ({
@@ -159,12 +203,12 @@ describe('rows of a job', () => {
             columns: columns.map((name) => ({ name, type: 'float' as const })),
             minTimeNs: BigInt(minTime),
             maxTimeNs: BigInt(maxTime),
-            matching: { comparisons: [], beforeNs: 0n },
+            matching: { comparisons, beforeNs },
           }
-          expect(await found(made, job, maxCells)).toEqual(expected(files, job))
+          expect(await found(made, job, maxCells, areKept)).toEqual(expected(files, job))
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 1_500 },
     )
   })
 })

@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
-import { mergeRuns, type Run } from '../buffer/merge.ts'
+import { copyOfRun, mergeRuns, partOfRun, type Run } from '../buffer/merge.ts'
+import { matchingRows } from '../engine/matching.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { SeriesRun } from '../engine/series-runs.ts'
 import type { Blocks } from './block-store.ts'
 import type { RowRange } from './directory.ts'
 import { FileRows, type TimeSpan } from './file-rows.ts'
-import type { ReadJob } from './messages.ts'
+import type { ReadJob, SourceFile } from './messages.ts'
 
 /** What is put together at a time, unless one point is more: the cells of some series, or of one over some time. */
 const defaultCellsAtOnce = 1_048_576
@@ -20,13 +21,15 @@ interface FileRun {
   readonly run: Run
 }
 
-/** The rows of a job, merged: each point once. */
+/** The rows of a job that match, merged: each point once. */
 export class JobRows {
   readonly #job: ReadJob
   readonly #types: readonly FieldType[]
   readonly #isCancelled: () => boolean
   readonly #maxCellsAtOnce: number
-  #files: readonly { readonly order: number; readonly rows: FileRows }[] = []
+  /** In the order of their first times. */
+  #files: { readonly order: number; readonly rows: FileRows }[] = []
+  readonly #scratches: Float64Array[] = []
   #turnStartedMs = performance.now()
 
   constructor(job: ReadJob, isCancelled: () => boolean, maxCellsAtOnce = defaultCellsAtOnce) {
@@ -38,17 +41,25 @@ export class JobRows {
 
   /**
    * Runs in the order of the job's series and of time, until the job is cancelled.
+   * @param areKept false if each is done with before the next one is asked for, which may then take its memory
    * @throws Error if a file cannot be read
    */
-  async *runs(store: Blocks): AsyncGenerator<SeriesRun> {
-    const files = []
-    for (const file of this.#job.files) {
+  async *runs(store: Blocks, areKept = true): AsyncGenerator<SeriesRun> {
+    const files = this.#job.files.toSorted((a, b) => compare(a.minTimeNs, b.minTimeNs))
+    this.#files = []
+    for (const file of files) {
       if (this.#isCancelled()) return
-      files.push({ order: file.order, rows: await FileRows.open(store, file, this.#job) })
+      this.#files.push({
+        order: file.order,
+        rows: await FileRows.open(store, file, this.#job, this.#scratch),
+      })
       await this.#turn()
     }
-    this.#files = files
     const { minTimeNs, maxTimeNs } = this.#job
+    if (!areKept && isAscending(this.#job.seriesIds) && this.#canBeSeen(files)) {
+      yield* this.#views(files, { minTimeNs, maxTimeNs })
+      return
+    }
     for await (const group of this.#groups()) {
       if (this.#isCancelled()) return
       const [first] = group
@@ -85,7 +96,7 @@ export class JobRows {
       for (const [seriesId, runs] of asTheyStand) {
         if (this.#isCancelled()) return
         const range = await rows.range(seriesId, span)
-        for await (const run of rows.runs(seriesId, range)) runs.push({ order, run })
+        for await (const run of rows.runs(seriesId, range, this.#kept)) runs.push({ order, run })
         await this.#turn()
       }
       rows.release()
@@ -111,11 +122,65 @@ export class JobRows {
     }
     const runs: FileRun[] = []
     for (const { order, rows, range } of ranges) {
-      for await (const run of rows.runs(seriesId, range)) runs.push({ order, run })
+      for await (const run of rows.runs(seriesId, range, this.#kept)) runs.push({ order, run })
       rows.release()
       await this.#turn()
     }
     for await (const run of this.#merged(runs)) yield { seriesId, run }
+  }
+
+  /** Before points are merged it is not known which of them match. */
+  readonly #kept = (view: Run): Run | null => {
+    if (this.#files.length > 1) return copyOfRun(view)
+    const run = matchingRows(view, this.#job.matching)
+    return run === view ? copyOfRun(view) : run
+  }
+
+  readonly #scratch = (column: number, length: number): Float64Array => {
+    const known = this.#scratches[column]
+    if (known && known.length >= length) return known
+    return (this.#scratches[column] = new Float64Array(length))
+  }
+
+  /** Whether a series can be read file by file, with a block of each in memory. */
+  #canBeSeen(files: readonly SourceFile[]): boolean {
+    const cells = this.#files.reduce((sum, { rows }) => sum + rows.cellsPerBlock, 0)
+    return areInTime(files) && (files.length === 1 || cells <= 2 * this.#maxCellsAtOnce)
+  }
+
+  /** Each run is a look at a block, but for the one point of a series at which a file may meet the next one. */
+  async *#views(files: readonly SourceFile[], span: TimeSpan): AsyncGenerator<SeriesRun> {
+    for (const seriesId of this.#job.seriesIds) {
+      let meeting: FileRun | null = null
+      for (const [index, { order, rows }] of this.#files.entries()) {
+        if (this.#isCancelled()) return
+        const nextNs = files[index + 1]?.minTimeNs
+        const range = await rows.range(seriesId, span)
+        for await (const view of rows.runs(seriesId, range, (all) => all)) {
+          const [before, met] = this.#meet(meeting, { order, run: view })
+          yield* this.#matching(seriesId, before)
+          const isMeeting = nextNs !== undefined && met.times.at(-1) === nextNs
+          const end: number = met.times.length - Number(isMeeting)
+          meeting = isMeeting ? { order, run: copyOfRun(partOfRun(met, end, end + 1)) } : null
+          yield* this.#matching(seriesId, isMeeting ? partOfRun(met, 0, end) : met)
+        }
+      }
+      yield* this.#matching(seriesId, meeting?.run ?? null)
+      await this.#turn()
+    }
+  }
+
+  /** @returns the point of one file, with what the next one says of the same time, and what is left of that */
+  #meet(point: FileRun | null, next: FileRun): readonly [Run | null, Run] {
+    if (!point || point.run.times[0] !== next.run.times[0]) return [point?.run ?? null, next.run]
+    const same = { order: next.order, run: partOfRun(next.run, 0, 1) }
+    const [older, newer] = point.order < same.order ? [point, same] : [same, point]
+    return [mergeRuns(this.#types, older.run, newer.run), partOfRun(next.run, 1, next.run.times.length)]
+  }
+
+  *#matching(seriesId: number, all: Run | null): Generator<SeriesRun> {
+    const run = all && all.times.length > 0 ? matchingRows(all, this.#job.matching) : null
+    if (run) yield { seriesId, run }
   }
 
   /** Runs that follow each other in time. */
@@ -132,7 +197,8 @@ export class JobRows {
         }
         runs = merged
       }
-      yield runs[0]!
+      const run = matchingRows(runs[0]!, this.#job.matching)
+      if (run) yield run
     }
   }
 
@@ -142,6 +208,22 @@ export class JobRows {
     this.#turnStartedMs = performance.now()
   }
 }
+
+/**
+ * Whether each is later than those before, but for the time at which it may meet its neighbour.
+ * @param files in the order of their first times
+ */
+const areInTime = (files: readonly SourceFile[]): boolean =>
+  files.every((file, index) => {
+    const before = files[index - 1]
+    if (!before || before.maxTimeNs < file.minTimeNs) return true
+    const isMeeting = before.maxTimeNs === file.minTimeNs
+    return isMeeting && before.minTimeNs < before.maxTimeNs && file.minTimeNs < file.maxTimeNs
+  })
+
+/** As they stand in files. */
+const isAscending = (seriesIds: readonly number[]): boolean =>
+  seriesIds.every((id, index) => index === 0 || seriesIds[index - 1]! < id)
 
 /** What ranges of rows take in memory, about. */
 const cellsOf = (ranges: readonly { readonly rows: FileRows; readonly range: RowRange | null }[]): number =>

@@ -1,4 +1,3 @@
-import { matchingRows } from '../engine/matching.ts'
 import { Batch } from './batch.ts'
 import type { BlockStore } from './block-store.ts'
 import { JobRows } from './job-rows.ts'
@@ -29,9 +28,7 @@ export class ReadTask {
     )
     let batch = new Batch(read, capacity)
     const rows = new JobRows(read, () => this.#cancelled)
-    for await (const { seriesId, run: all } of rows.runs(this.#store)) {
-      const run = matchingRows(all, read.matching)
-      if (!run) continue
+    for await (const { seriesId, run } of rows.runs(this.#store, false)) {
       for (let from = 0; from < run.times.length;) {
         from += batch.add(seriesId, run, from)
         if (!batch.isFull) continue
