@@ -322,11 +322,12 @@ describe('damage', () => {
   test('a read whose client goes away ends, and a query process that dies takes one read with it', async () => {
     await using folder = await temporaryFolder()
     const engine = await openEngine(folder.path)
-    const lines = Array.from({ length: 60_000 }, (_, k) => `m v=${k} ${k}`)
+    // More than may be on its way to the engine before it asks for more.
+    const lines = Array.from({ length: 120_000 }, (_, k) => `m v=${k} ${k}`)
     await write(engine, lines.join('\n'))
     await engine.flush()
     const expected = await readAll(engine)
-    expect(expected).toHaveLength(60_000)
+    expect(expected).toHaveLength(120_000)
     const aborted = new AbortController()
     const first = engine.read({ ...everything, signal: aborted.signal })
     await first.next()
@@ -348,7 +349,7 @@ const everything = {
   seriesIds: [0],
   fields: ['v'],
   minTimeNs: 0n,
-  maxTimeNs: 60_000n,
+  maxTimeNs: 120_000n,
 }
 
 async function drain(blocks: AsyncIterable<unknown>): Promise<number> {
