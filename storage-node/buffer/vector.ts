@@ -30,7 +30,7 @@ export function newVector(type: FieldType, capacity: number): Vector {
     case 'boolean':
       return { type, values: new Uint8Array(capacity), present }
     case 'string':
-      return { type, values: Array.from({ length: capacity }, () => ''), present }
+      return { type, values: Array<string>(capacity).fill(''), present }
     default:
       return unreachable(type)
   }

@@ -37,9 +37,9 @@ function world(scrubIntervalMs: number, damaged = '') {
     damage,
     segments: () => [],
   })
-  const round = async () => {
+  const round = async (signal = new AbortController().signal) => {
     clock.jump(roundMs)
-    await scrub.round(roundMs, new AbortController().signal)
+    await scrub.round(roundMs, signal)
     expect(pinned).toBe(0)
     return checked.splice(0).length
   }
@@ -75,4 +75,13 @@ test('it ends where damage is found, and never begins with an interval of 0', as
   const never = world(0)
   never.clock.jump(1_000 * hourMs)
   expect(await never.round()).toBe(0)
+})
+
+test('what a stop leaves unchecked is not said to be checked', async () => {
+  const { clock, store, scrub, round } = world(hourMs)
+  store.files.splice(4)
+  clock.jump(hourMs)
+  expect([await round(), await round(AbortSignal.abort())]).toEqual([3, 0])
+  expect(scrub.result).toEqual({ checkedFiles: 3, checkEndedMs: 0 })
+  expect(await round()).toBe(1)
 })

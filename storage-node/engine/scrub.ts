@@ -57,9 +57,9 @@ export class Scrub {
     const { clock, log } = options
     if (this.#intervalMs === 0 || (!this.#left && clock.monotonicMs() < this.#dueMs)) return
     this.#left ??= this.#items()
-    for (let bytes = 0; bytes < (bytesPerSecond * roundMs) / 1_000 && damage.isEmpty;) {
+    for (let bytes = 0; bytes < (bytesPerSecond * roundMs) / 1_000 && damage.isEmpty && !stopped.aborted;) {
       const next = this.#left.pop()
-      if (!next || stopped.aborted) break
+      if (!next) break
       bytes += await next.check(next.name)
       this.#checked++
     }
