@@ -122,6 +122,20 @@ describe('limits', () => {
     expect(held.usedBytes).toBe(1)
   })
 
+  test('each of many functions brings a batch of points, and others have their turn between them', async () => {
+    const fields = Array.from({ length: 40 }, (_, n) => `f${n}`)
+    const wide = new MemoryReader(`wide ${fields.map((field) => `${field}=1`).join()} 5000000000`)
+    const calls = fields.map((field) => `max(${field}) + 1`).join()
+    let turns = 0
+    const endTurn = () => {
+      turns++
+      return null
+    }
+    const text = `SELECT ${calls} FROM wide WHERE time >= 0s AND time < 100s GROUP BY time(10s)`
+    expect(await errorOf(text, { reader: wide, endTurn })).toBeNull()
+    expect(turns).toBeGreaterThanOrEqual(fields.length)
+  })
+
   test('a query nested without end does not end the process', () => {
     const deep = `SELECT v FROM cpu WHERE ${'('.repeat(100_000)}`
     expect(() => parseQuery(deep, {})).toThrow('nested deeper')

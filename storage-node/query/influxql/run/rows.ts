@@ -25,6 +25,8 @@ export interface RowOptions {
   readonly exprs: readonly Expr[]
   readonly fill: Fill
   readonly ascending: boolean
+  /** Of many functions each brings a batch of points: others have their turn between two of them. */
+  readonly giveTurn: () => Promise<void>
 }
 
 /** Values in a batch of rows: one of wide rows has fewer. */
@@ -42,7 +44,7 @@ export async function* joinRows(sources: readonly Source[], options: RowOptions)
   }
 }
 
-async function* join(inputs: readonly Input[], { exprs, ascending }: RowOptions): Rows {
+async function* join(inputs: readonly Input[], { exprs, ascending, giveTurn }: RowOptions): Rows {
   const direction = ascending ? 1 : -1
   const values = new Map<string, Scalar>()
   const lookup = (name: string): Scalar => values.get(name) ?? null
@@ -50,7 +52,7 @@ async function* join(inputs: readonly Input[], { exprs, ascending }: RowOptions)
   const size = Math.min(batchSize, rowsFor(exprs.length, maxBatchCells))
   let rows: Row[] = []
   for (;;) {
-    const next = await leading(inputs, direction)
+    const next = await leading(inputs, direction, giveTurn)
     if (next === null) break
     // Values of the series before must not fill gaps of this one.
     if (previous !== null && !sameGroup(previous, next)) values.clear()
@@ -72,10 +74,17 @@ async function* join(inputs: readonly Input[], { exprs, ascending }: RowOptions)
 }
 
 /** The point that comes first among those at the inputs' heads. */
-async function leading(inputs: readonly Input[], direction: 1 | -1): Promise<Point | null> {
+async function leading(
+  inputs: readonly Input[],
+  direction: 1 | -1,
+  giveTurn: RowOptions['giveTurn'],
+): Promise<Point | null> {
   let best: Point | null = null
   for (const { reader } of inputs) {
-    if (reader.current === undefined && !(await reader.fill())) continue
+    if (reader.current === undefined) {
+      if (!(await reader.fill())) continue
+      await giveTurn()
+    }
     const point = reader.current!
     if (best === null || direction * comparePoints(point, best) < 0) best = point
   }

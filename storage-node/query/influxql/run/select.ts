@@ -69,7 +69,12 @@ function openRows(environment: Environment, select: ResolvedSelect, given: RunOp
     table.calls.length === 0
       ? rawSource(environment, select, options, symbols)
       : callSources(environment, select, options, table, symbols)
-  return joinRows(sources, { exprs, fill: select.fill, ascending: options.ascending })
+  return joinRows(sources, {
+    exprs,
+    fill: select.fill,
+    ascending: options.ascending,
+    giveTurn: () => environment.giveTurn(),
+  })
 }
 
 /** What the fields are made of: with functions, and with variables, which come in the order of `aux`. */
