@@ -14,6 +14,7 @@ import { LineParser } from './line-protocol/line-parser.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
+import { Rounds } from './http/rounds.ts'
 import { Turns } from './http/turns.ts'
 import { HeldBytes } from './query/held-bytes.ts'
 import { serveOwnDocument, ownIdentity } from './identity.ts'
@@ -186,6 +187,7 @@ function createParts(
     slots,
     held: new HeldBytes(Math.floor(config.memoryLimitBytes / 8)),
     turns: new Turns(clock),
+    rounds: new Rounds(),
     writeRate: new WriteRate(clock),
     metrics,
     clock,

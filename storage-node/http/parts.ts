@@ -10,6 +10,7 @@ import type { LineParser } from '../line-protocol/line-parser.ts'
 import type { BodyBudget } from './body.ts'
 import type { NodeMetrics } from './metrics.ts'
 import type { QuerySlots, WriteRate } from './limits.ts'
+import type { Rounds } from './rounds.ts'
 import type { Turns } from './turns.ts'
 
 /** What the endpoints work with. */
@@ -28,6 +29,8 @@ export interface NodeParts {
   readonly slots: QuerySlots
   readonly held: HeldBytes
   readonly turns: Turns
+  /** Of bodies. */
+  readonly rounds: Rounds
   readonly writeRate: WriteRate
   readonly metrics: NodeMetrics
   readonly clock: Clock

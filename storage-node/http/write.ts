@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../common/errors.ts'
 import type { DatabaseState } from '../../common/state-document.ts'
 import type { WriteOutcome } from '../engine/outcome.ts'
@@ -46,11 +45,14 @@ export async function writeLines(
     const options = { precision, nowNs: parts.clock.nowNs() }
     const tally = new Tally()
     let stored: Promise<WriteOutcome> | null = null
-    for (const batch of parts.lines.parse(pieces, options)) {
+    const batches = parts.lines.parse(pieces, options)
+    for (;;) {
+      await parts.rounds.next()
+      const { value: batch } = batches.next()
+      if (!batch) break
       tally.addErrors(batch)
       // The batch before becomes durable while this one is parsed.
       if (stored) tally.addOutcome(await stored)
-      else await setImmediate()
       stored = isEmpty(batch) ? null : engine.write({ databaseId: database.id, retentionPolicy, batch })
       // It is awaited after the next batch; what that may throw must not leave it without anybody.
       stored?.catch(() => undefined)
