@@ -75,7 +75,7 @@ export function idleCollection(clock: Clock): IdleCollection {
 const maxHeapBytes = 512 * 1_048_576
 
 /** V8 keeps nothing that it can do without: code that has not run lately is compiled again when it is needed. */
-function collectAll(): void {
+export function collectAll(): void {
   if (process.memoryUsage().heapUsed > maxHeapBytes) return
   // Only contexts that are made while the flag is set can see the collector.
   setFlagsFromString('--expose-gc')

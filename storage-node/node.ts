@@ -4,6 +4,7 @@ import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { TlsDirectory } from '../common/tls.ts'
 import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
+import { pressedCollection } from '../common/pressed-collection.ts'
 import { DataKeyChange } from './data-key-change.ts'
 import { readDataKeys } from './data-key-file.ts'
 import { requireNone } from './disk/damage.ts'
@@ -132,9 +133,12 @@ function readingQueries({ memoryLimitBytes }: NodeConfig): number {
   return Math.min(maxReadingQueries, Math.max(1, Math.floor(memoryLimitBytes / bytesPerReadingQuery)))
 }
 
+const isSmall = ({ memoryLimitBytes }: NodeConfig): boolean => memoryLimitBytes < smallMemoryBytes
+
 /** One body of the largest size fits at least, what is left of it as it came beside what is decompressed. */
-function bodyBytes({ memoryLimitBytes }: NodeConfig): number {
-  if (memoryLimitBytes < smallMemoryBytes) return Math.ceil(1.25 * maxBodyBytes)
+function bodyBytes(config: NodeConfig): number {
+  const { memoryLimitBytes } = config
+  if (isSmall(config)) return Math.ceil(1.25 * maxBodyBytes)
   return Math.max(2 * maxBodyBytes, Math.floor(memoryLimitBytes / 16))
 }
 
@@ -186,7 +190,10 @@ function createParts(
     lines: new LineParser(Math.floor(config.memoryLimitBytes / bytesPerKnownSeries)),
     slots,
     held: new HeldBytes(Math.floor(config.memoryLimitBytes / 8)),
-    turns: new Turns(clock),
+    turns: new Turns(
+      clock,
+      isSmall(config) ? pressedCollection(config.memoryLimitBytes, clock).look : undefined,
+    ),
     rounds: new Rounds(),
     writeRate: new WriteRate(clock),
     metrics,

@@ -17,20 +17,24 @@ export type EndTurn = () => Promise<void> | null
  */
 export class Turns {
   readonly #clock: Clock
+  readonly #onTurn: () => void
   /** As many as there are queries at most. */
   readonly #waiting: (() => void)[] = []
   /** When this round's work began; null while there is none. */
   #startedMs: number | null = null
   #urgent = 0
 
-  constructor(clock: Clock) {
+  /** @param onTurn called before each turn */
+  constructor(clock: Clock, onTurn: () => void = () => undefined) {
     this.#clock = clock
+    this.#onTurn = onTurn
   }
 
   readonly end: EndTurn = () => {
     const nowMs = this.#clock.monotonicMs()
     if (this.#startedMs === null) {
-      this.#begin(nowMs)
+      this.#onTurn()
+      this.#begin(this.#clock.monotonicMs())
       return null
     }
     if (nowMs - this.#startedMs < turnMs) return null
@@ -61,7 +65,8 @@ export class Turns {
     this.#startedMs = null
     const next = this.#waiting.shift()
     if (!next) return
-    this.#begin(nowMs)
+    this.#onTurn()
+    this.#begin(this.#clock.monotonicMs())
     next()
   }
 }

@@ -89,36 +89,83 @@ async function untilReady(url: string, node: ChildProcess): Promise<void> {
   throw new Error('the node is not ready')
 }
 
+const scatteredPoints = 450_000
+const scatteredBatches = 3
+
+/** Points of two weeks in no order of time. */
+function scattered(batch: number): string {
+  return Array.from({ length: scatteredPoints }, (_, k) => {
+    const number = (k * 65_537) % scatteredPoints
+    return `m,h=h${number % 50} v=${number}i ${startS + number * scatteredBatches + batch}000000000`
+  }).join('\n')
+}
+
+async function expectAnswerOrReason(url: string, q: string): Promise<void> {
+  const parameters = new URLSearchParams({ db: 'd', epoch: 's', q })
+  const response = await fetch(`${url}/query?${parameters.toString()}`)
+  const text = await response.text()
+  if (text.length > 1_000) return expect(text).toMatch(/\]\}\]\}\]\}\n$/)
+  const [result] = (JSON.parse(text) as Answer).results
+  if (result?.error !== undefined) expect(result.error).toMatch(/points than there is memory for/)
+}
+
+/** A node as its image holds it, in the group. */
+async function withNode(measured: MemoryGroup, use: (url: string) => Promise<void>): Promise<void> {
+  await using folder = await temporaryFolder()
+  const form = await imageForm('storage-node', join(folder.path, 'app'))
+  const port = 30_000 + (process.pid % 10_000)
+  const [program, ...args] = measured.within(form.command)
+  const node = spawn(program!, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...form.environment,
+      HOLDFAST_DATA_DIR: join(folder.path, 'data'),
+      HOLDFAST_LISTEN: `127.0.0.1:${port}`,
+      HOLDFAST_AUTH: 'off',
+      HOLDFAST_LOG_LEVEL: 'warn',
+      HOLDFAST_MEMORY_LIMIT_BYTES: String(limitBytes),
+    },
+  })
+  const gone = once(node, 'exit')
+  try {
+    const url = `http://127.0.0.1:${port}`
+    await untilReady(url, node)
+    await use(url)
+  } finally {
+    node.kill('SIGKILL')
+    await gone
+  }
+}
+
 describe.skipIf(typeof group === 'string')(`bounded queries${reason}`, () => {
   const measured = group as MemoryGroup
   afterAll(() => measured.remove())
 
-  test('eight long queries at a time', { timeout: 60_000 }, async () => {
-    await using folder = await temporaryFolder()
-    const form = await imageForm('storage-node', join(folder.path, 'app'))
-    const port = 30_000 + (process.pid % 10_000)
-    const [program, ...args] = measured.within(form.command)
-    const node = spawn(program!, args, {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        ...form.environment,
-        HOLDFAST_DATA_DIR: join(folder.path, 'data'),
-        HOLDFAST_LISTEN: `127.0.0.1:${port}`,
-        HOLDFAST_AUTH: 'off',
-        HOLDFAST_LOG_LEVEL: 'warn',
-        HOLDFAST_MEMORY_LIMIT_BYTES: String(limitBytes),
-      },
+  test('queries over all points', { timeout: 60_000 }, async () => {
+    await withNode(measured, async (url) => {
+      await ask(url, 'CREATE DATABASE d')
+      for (let batch = 0; batch < scatteredBatches; batch++) {
+        const sent = { method: 'POST', body: scattered(batch) }
+        expect((await fetch(`${url}/write?db=d`, sent)).status).toBe(204)
+      }
+      const heavy = [
+        'SELECT v FROM m ORDER BY time DESC',
+        'SELECT percentile(v, 50), median(v), mode(v) FROM m',
+        'SELECT distinct(v) FROM m',
+        'SELECT max(x) FROM (SELECT mean(v) AS x FROM (SELECT v FROM m) GROUP BY time(1m), h) GROUP BY h',
+      ]
+      await Promise.all(heavy.map((q) => expectAnswerOrReason(url, q)))
+      expect(await measured.kills()).toBe(0)
+      const all = scatteredBatches * scatteredPoints
+      expect(await ask(url, 'SELECT count(v) FROM m')).toEqual([[0, all]])
     })
-    const gone = once(node, 'exit')
-    try {
-      const url = `http://127.0.0.1:${port}`
-      await untilReady(url, node)
+  })
+
+  test('eight long queries at a time', { timeout: 60_000 }, async () => {
+    await withNode(measured, async (url) => {
       await write(url)
       await Promise.all(Array.from({ length: clients }, (_, client) => askLong(url, client)))
       expect(await measured.kills()).toBe(0)
-    } finally {
-      node.kill('SIGKILL')
-      await gone
-    }
+    })
   })
 })

@@ -102,6 +102,9 @@ describe('limits', () => {
       'SELECT median(v) FROM cpu WHERE time >= 0s AND time < 100s GROUP BY time(10s)',
       3_600,
     ],
+    ['values of one window', "SELECT median(v) FROM cpu WHERE host = 'h0'", 1_600],
+    ['values that differ', "SELECT distinct(v) FROM cpu WHERE host = 'h0'", 6_750],
+    ['the largest values', "SELECT top(v, 5) FROM cpu WHERE host = 'h0'", 1_750],
   ])('memory for series that are merged, and it is given back: %s', async (_what, text, bytes) => {
     const enough = new HeldBytes(bytes)
     expect(await errorOf(text, { held: enough })).toBeNull()

@@ -191,7 +191,12 @@ export class CallBuilder {
     const { type, create } = windowFunction(call, input.type)
     return {
       type,
-      points: reduceWindows(input.points, { ...options, groupBy: carriedTags(options) }, create),
+      points: reduceWindows(
+        input.points,
+        { ...options, groupBy: carriedTags(options) },
+        create,
+        this.#environment,
+      ),
     }
   }
 
@@ -278,7 +283,7 @@ export class CallBuilder {
           (): Points =>
             this.#partials(series, reducing, read.reduced ? null : perSeries.create),
       )
-      return closing(read, reduceWindows(concatenate(sets), reducing, perSet.create))
+      return closing(read, reduceWindows(concatenate(sets), reducing, perSet.create, this.#environment))
     }
     const points = concatenate(reads.map((read) => (): Points => again(call, ofRead(read))))
     const atStarts = alone && !selectors.has(call.name) && startsAreSet(options)
@@ -295,7 +300,7 @@ export class CallBuilder {
     for (const one of series) {
       if (create === null) inputs.push(series.length === 1 ? one.points() : await one.held())
       else {
-        const reduced = reduceWindows(one.points(), options, create)
+        const reduced = reduceWindows(one.points(), options, create, this.#environment)
         inputs.push(series.length === 1 ? reduced : await gather(reduced, this.#environment))
       }
     }
@@ -331,7 +336,10 @@ export class CallBuilder {
           ),
       ),
     )
-    return { type, points: reduceWindows(points, { ...options, groupBy: carriedTags(options) }, create) }
+    return {
+      type,
+      points: reduceWindows(points, { ...options, groupBy: carriedTags(options) }, create, this.#environment),
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { compareText } from '../scalar.ts'
 import { isNil, noAux, type Point, type Tags } from './point.ts'
 import type { Reducer } from './reducers.ts'
-import { batchSize, PointReader, type Points } from './stream.ts'
+import { batchSize, PointReader, type Holder, type Points } from './stream.ts'
 import type { Output, Transformer } from './transformers.ts'
 import { windowOf, type WindowOptions } from './window.ts'
 
@@ -21,13 +21,21 @@ interface Group {
   readonly reducer: Reducer
 }
 
-/** Reduces the points of each window and group. The input holds the points of a window together. */
-export async function* reduceWindows(input: Points, options: ReduceOptions, create: () => Reducer): Points {
+/**
+ * Reduces the points of each window and group. The input holds the points of a window together.
+ * @param holder counts what a window's reducers keep of its points
+ */
+export async function* reduceWindows(
+  input: Points,
+  options: ReduceOptions,
+  create: () => Reducer,
+  holder: Holder,
+): Points {
   const reader = new PointReader(input)
   try {
     let batch: Point[] = []
     for (;;) {
-      const reduced = await reduceWindow(reader, options, create)
+      const reduced = await reduceWindow(reader, options, create, holder)
       if (reduced === null) break
       batch.push(...reduced)
       if (batch.length >= batchSize) {
@@ -45,6 +53,7 @@ async function reduceWindow(
   reader: PointReader,
   options: ReduceOptions,
   create: () => Reducer,
+  holder: Holder,
 ): Promise<readonly Point[] | null> {
   for (;;) {
     if (reader.current === undefined && !(await reader.fill())) return null
@@ -56,8 +65,14 @@ async function reduceWindow(
   const windowTags = first.tags.subset(options.dimensions).id
   const groups = new Map<string, Group>()
   let last: { readonly tags: Tags; readonly group: Group } | null = null
+  let keptBytes = 0
+  let heldBytes = 0
   for (;;) {
-    if (reader.current === undefined && !(await reader.fill())) break
+    if (reader.current === undefined) {
+      holder.hold(keptBytes - heldBytes)
+      heldBytes = keptBytes
+      if (!(await reader.fill())) break
+    }
     const point = reader.current!
     // Where clocks change, a point may lie outside the window that is worked out for it.
     if (point !== first && (point.timeNs >= endNs || point.timeNs < startNs)) break
@@ -66,11 +81,13 @@ async function reduceWindow(
         if (point.name !== first.name || point.tags.subset(options.dimensions).id !== windowTags) break
         last = { tags: point.tags, group: groupOf(groups, point, options.groupBy, create) }
       } else if (point.name !== first.name) break
-      last.group.reducer.add(point)
+      keptBytes += last.group.reducer.add(point)
     }
     reader.advance()
   }
-  return emit(groups, startNs, options)
+  const reduced = emit(groups, startNs, options)
+  holder.release(heldBytes)
+  return reduced
 }
 
 function groupOf(

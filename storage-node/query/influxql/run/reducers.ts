@@ -2,6 +2,7 @@ import type { DataType } from '../ast.ts'
 import { compareScalars, scalarKey, toFloat, Unsigned, type Scalar } from '../scalar.ts'
 import { Heap } from './heap.ts'
 import { noAux, type Point } from './point.ts'
+import { bytesInList, PointList, textBytes } from './point-list.ts'
 
 /** What a reducer gives: without a time, the window's start is meant. */
 export interface Reduced {
@@ -9,13 +10,12 @@ export interface Reduced {
   readonly value: Scalar
   readonly aux: readonly Scalar[]
   readonly aggregated: number
-  /** Whose tags the point keeps where a function keeps them. */
-  readonly source?: Point
 }
 
 /** Makes values of the points of one group in one window. */
 export interface Reducer {
-  add(point: Point): void
+  /** @returns about how many bytes it keeps of it until it has given its values */
+  add(point: Point): number
   emit(): readonly Reduced[]
 }
 
@@ -27,12 +27,17 @@ const selected = (point: Point, aggregated: number): Reduced => ({
   value: point.value,
   aux: point.aux,
   aggregated,
-  source: point,
 })
 
 export function count(): Reducer {
   let n = 0n
-  return { add: () => void n++, emit: () => single(n, Number(n)) }
+  return {
+    add: () => {
+      n++
+      return 0
+    },
+    emit: () => single(n, Number(n)),
+  }
 }
 
 /** Sums of one kind of number; integers wrap as int64 and uint64 do. */
@@ -60,6 +65,7 @@ export function sum(type: DataType): Reducer {
     add: (point) => {
       total = addNumbers(total, point.value)
       n += Math.max(point.aggregated, 1)
+      return 0
     },
     emit: () => single(total, n),
   }
@@ -75,6 +81,7 @@ export function mean(type: DataType): Reducer {
       const weighted = weight >= 2 ? (point.value as number) * weight : point.value
       total = addNumbers(total, weighted)
       n += Math.max(weight, 1)
+      return 0
     },
     emit: () => single((toFloat(total) ?? 0) / n, n),
   }
@@ -88,6 +95,7 @@ function select(beats: (candidate: Point, best: Point) => boolean): Reducer {
     add: (point) => {
       n += Math.max(point.aggregated, 1)
       if (best === null || beats(point, best)) best = point
+      return 0
     },
     emit: () => (best === null ? [] : [selected(best, n)]),
   }
@@ -131,20 +139,39 @@ export function spread(type: DataType): Reducer {
       if (type === 'float') {
         low = Math.min((low ?? Infinity) as number, value as number)
         high = Math.max((high ?? -Infinity) as number, value as number)
-        return
+        return 0
       }
       if (low === null || compareScalars(value, low) < 0) low = value
       if (high === null || compareScalars(value, high) > 0) high = value
+      return 0
     },
     emit: () => single(subtractNumbers(high, low), n),
   }
 }
 
 /** Collects all points of the window for `reduce`. */
-function collect(reduce: (points: Point[]) => readonly Reduced[]): Reducer {
-  const points: Point[] = []
-  return { add: (point) => void points.push(point), emit: () => reduce(points) }
+function collect(reduce: (points: PointList) => readonly Reduced[]): Reducer {
+  const points = new PointList()
+  return {
+    add: (point) => {
+      points.add(point)
+      return bytesInList(point)
+    },
+    emit: () => reduce(points),
+  }
 }
+
+/** About what a point takes that is kept as it is, and what is made of it to go out. */
+const keptBytes = 250
+const bytesOf = ({ value, aux }: Point): number =>
+  aux.reduce<number>((sum, one) => sum + 24 + textBytes(one), keptBytes + textBytes(value))
+
+const selectedAt = (points: PointList, index: number, aggregated: number): Reduced => ({
+  timeNs: points.timeNs(index),
+  value: points.value(index),
+  aux: points.aux(index),
+  aggregated,
+})
 
 const byValue = (a: Point, b: Point): number => compareScalars(a.value, b.value)
 
@@ -152,64 +179,63 @@ export const median = (): Reducer =>
   collect((points) => {
     const middle = points.length / 2
     if (points.length === 1) {
-      const [only] = points
+      const only = points.value(0)
       // The one float of a window keeps its time; other numbers take that of the window.
-      return [
-        {
-          ...selected(only!, 1),
-          timeNs: typeof only!.value === 'number' ? only!.timeNs : null,
-          value: toFloat(only!.value),
-        },
-      ]
+      const timeNs = typeof only === 'number' ? points.timeNs(0) : null
+      return [{ ...selectedAt(points, 0, 1), timeNs, value: toFloat(only) }]
     }
-    points.sort(byValue)
-    if (points.length % 2 === 1) return single(toFloat(points[Math.floor(middle)]!.value), points.length)
-    const low = points[middle - 1]!.value
-    const gap = toFloat(subtractNumbers(points[middle]!.value, low)) ?? 0
+    const order = points.byValue()
+    if (points.length % 2 === 1)
+      return single(toFloat(points.value(order[Math.floor(middle)]!)), points.length)
+    const low = points.value(order[middle - 1]!)
+    const gap = toFloat(subtractNumbers(points.value(order[middle]!), low)) ?? 0
     return single((toFloat(low) ?? 0) + gap / 2, points.length)
   })
 
 /** The most frequent value; among equals the one seen earliest. Of booleans, true. */
 export const mode = (type: DataType): Reducer =>
   collect((points) => {
-    if (points.length === 1) return [selected(points[0]!, 1)]
+    if (points.length === 1) return [selectedAt(points, 0, 1)]
     if (type === 'boolean') {
-      const yes = points.filter((point) => point.value === true).length
+      let yes = 0
+      for (let index = 0; index < points.length; index++) if (points.value(index) === true) yes++
       return single(yes >= points.length - yes, points.length)
     }
-    return single(modeOf(points.sort(byValue)), points.length)
+    return single(modeOf(points), points.length)
   })
 
-function modeOf(sorted: readonly Point[]): Scalar {
+function modeOf(points: PointList): Scalar {
+  const sorted = points.byValue()
   let current = sorted[0]!
-  let best = sorted[0]!
+  let best = current
   let frequency = 0
   let bestFrequency = 0
-  let bestNs = best.timeNs
-  for (const point of sorted) {
-    if (compareScalars(point.value, current.value) !== 0) {
+  for (const index of sorted) {
+    if (compareScalars(points.value(index), points.value(current)) !== 0) {
       frequency = 1
-      current = point
+      current = index
       continue
     }
     frequency++
-    if (bestFrequency > frequency || (bestFrequency === frequency && current.timeNs > bestNs)) continue
+    const isLater = points.timeNs(current) > points.timeNs(best)
+    if (bestFrequency > frequency || (bestFrequency === frequency && isLater)) continue
     bestFrequency = frequency
-    best = point
-    bestNs = point.timeNs
+    best = index
   }
-  return best.value
+  return points.value(best)
 }
 
 /** Of the sample; one point has none. */
 export const stddev = (): Reducer =>
   collect((points) => {
     if (points.length < 2) return single(Number.NaN, points.length)
-    const values = points
-      .map((point) => toFloat(point.value) ?? Number.NaN)
-      .filter((value) => !Number.isNaN(value))
+    const all = Float64Array.from(
+      { length: points.length },
+      (_, index) => toFloat(points.value(index)) ?? NaN,
+    )
+    const values = all.filter((value) => !Number.isNaN(value))
     let average = 0
-    for (const [i, value] of values.entries()) average += (value - average) / (i + 1)
+    for (let i = 0; i < values.length; i++) average += (values[i]! - average) / (i + 1)
     let variance = 0
     for (const value of values) variance += (value - average) ** 2
     return single(Math.sqrt(variance / (values.length - 1)), points.length)
@@ -220,7 +246,7 @@ export const percentile = (rank: number): Reducer =>
   collect((points) => {
     const index = Math.floor((points.length * rank) / 100 + 0.5) - 1
     if (index < 0 || index >= points.length) return []
-    return [selected(points.sort(byValue)[index]!, 0)]
+    return [selectedAt(points, points.byValue()[index]!, 0)]
   })
 
 /** Every value once, at the time at which it was seen first. */
@@ -229,12 +255,14 @@ export function distinct(): Reducer {
   return {
     add: (point) => {
       const key = scalarKey(point.value)
-      if (!seen.has(key)) seen.set(key, point)
+      if (seen.has(key)) return 0
+      seen.set(key, point)
+      return bytesOf(point)
     },
     emit: () =>
       [...seen.values()]
         .sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : byValue(a, b)))
-        .map((point) => ({ ...selected(point, 0), aux: noAux })),
+        .map(({ timeNs, value }) => ({ timeNs, value, aux: noAux, aggregated: 0 })),
   }
 }
 
@@ -243,8 +271,12 @@ function best(size: number, worse: (a: Point, b: Point) => boolean): Reducer {
   const heap = new Heap<Point>([], worse)
   return {
     add: (point) => {
-      if (heap.size < size) heap.push(point)
-      else if (worse(heap.items[0]!, point)) heap.replaceFirst(point)
+      if (heap.size < size) {
+        heap.push(point)
+        return bytesOf(point)
+      }
+      if (worse(heap.items[0]!, point)) heap.replaceFirst(point)
+      return 0
     },
     emit: () =>
       [...heap.items]
@@ -273,7 +305,9 @@ export function sample(size: number, random: () => number): Reducer {
     add: (point) => {
       n++
       const index = kept.length < size ? kept.length : Math.floor(random() * n)
+      const isMore = index === kept.length
       if (index < size) kept[index] = point
+      return isMore && index < size ? bytesOf(point) : 0
     },
     emit: () => kept.sort((a, b) => (a.timeNs < b.timeNs ? -1 : 1)).map((point) => selected(point, 0)),
   }
