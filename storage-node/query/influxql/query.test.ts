@@ -125,19 +125,26 @@ describe('limits', () => {
     expect(held.usedBytes).toBe(1)
   })
 
-  test('each of many functions brings a batch of points, and others have their turn between them', async () => {
-    const fields = Array.from({ length: 40 }, (_, n) => `f${n}`)
-    const wide = new MemoryReader(`wide ${fields.map((field) => `${field}=1`).join()} 5000000000`)
-    const calls = fields.map((field) => `max(${field}) + 1`).join()
-    let turns = 0
-    const endTurn = () => {
-      turns++
-      return null
-    }
-    const text = `SELECT ${calls} FROM wide WHERE time >= 0s AND time < 100s GROUP BY time(10s)`
-    expect(await errorOf(text, { reader: wide, endTurn })).toBeNull()
-    expect(turns).toBeGreaterThanOrEqual(fields.length)
-  })
+  test.each([
+    { functions: 40, windows: 10, batches: 1 },
+    { functions: 100, windows: 1_000, batches: 2 },
+  ])(
+    'of many functions each brings fewer points at a time, and others have their turn between them: $functions',
+    async ({ functions, windows, batches }) => {
+      const fields = Array.from({ length: functions }, (_, n) => `f${n}`)
+      const wide = new MemoryReader(`wide ${fields.map((field) => `${field}=1`).join()} 5000000000`)
+      const calls = fields.map((field) => `max(${field}) + 1`).join()
+      let turns = 0
+      const endTurn = () => {
+        turns++
+        return null
+      }
+      const range = `time >= 0s AND time < ${windows}0s`
+      const text = `SELECT ${calls} FROM wide WHERE ${range} GROUP BY time(10s)`
+      expect(await errorOf(text, { reader: wide, endTurn })).toBeNull()
+      expect(turns).toBeGreaterThanOrEqual(functions * batches)
+    },
+  )
 
   test('a query nested without end does not end the process', () => {
     const deep = `SELECT v FROM cpu WHERE ${'('.repeat(100_000)}`

@@ -16,7 +16,7 @@ import { noAux, Tags, type Point } from './point.ts'
 import { typeOfField } from './scan.ts'
 import { SharedFeed, type Consumer } from './shared-feed.ts'
 import { rangeOf, type MeasurementRead, type SeriesRead } from './storage.ts'
-import { batchSize, emptyPoints, type Holder, type Points } from './stream.ts'
+import { emptyPoints, type Holder, type Points } from './stream.ts'
 import type { TagSet } from './tag-sets.ts'
 
 /** What a function needs of a window besides the number of its values. */
@@ -226,7 +226,7 @@ class SeriesOfWindows implements SeriesRead {
       const startNs = options.interval.durationNs === 0n ? options.startNs : windows.startsNs[window]!
       const { timeNs, value } = resultOf(this.#form, values, window)
       batch.push({ name: schema.name, tags, timeNs: timeNs ?? startNs, value, aux: noAux, aggregated })
-      if (batch.length < batchSize) continue
+      if (batch.length < this.#holder.batchSize) continue
       yield batch
       batch = []
     }

@@ -120,6 +120,7 @@ export class CallBuilder {
         fill,
         type: stream.type,
         auxCount: options.aux.length,
+        batchSize: this.#environment.batchSize,
         maxBuckets: this.#environment.maxBuckets,
       }),
     }

@@ -31,9 +31,9 @@ export async function* emitSelect(
   select: ResolvedSelect,
   context: QueryContext,
 ): AsyncGenerator<EmittedSeries, void, undefined> {
-  checkSize(select, context.limits)
+  const reads = checkSize(select, context.limits)
   checkBuckets(select, context.limits.maxBuckets)
-  const environment = new Environment(context)
+  const environment = new Environment(context, reads)
   try {
     yield* emitParts(environment, select, context)
   } finally {

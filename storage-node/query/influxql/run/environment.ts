@@ -4,6 +4,7 @@ import type { QueryContext, QueryLimits } from '../context.ts'
 import type { MeasurementSchema, Reader } from '../../../engine/reader.ts'
 import type { Expr } from '../ast.ts'
 import type { RunOptions } from './options.ts'
+import { batchSize, rowsFor, type Holder } from './stream.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 
 /** What the series that are read depend on. */
@@ -12,13 +13,17 @@ type TagSetsOf = readonly (string | MeasurementSchema | Expr | null | readonly s
 /** About what a series that is read takes, whatever it has. */
 const seriesBytes = 500
 
+/** Points that all streams of a statement make at one time, each a batch. */
+const maxBatchPoints = 50_000
+
 /** What one statement runs with; counts what it reads. */
-export class Environment {
+export class Environment implements Holder {
   readonly reader: Reader
   readonly nowNs: bigint
   readonly maxSeries: number
   readonly maxBuckets: number
   readonly signal: AbortSignal
+  readonly batchSize: number
   readonly #maxPoints: number
   readonly #endTurn: QueryContext['endTurn']
   readonly #held: HeldBytes
@@ -26,14 +31,18 @@ export class Environment {
   #tagSets: { readonly of: TagSetsOf; readonly sets: readonly TagSet[] } | null = null
   #points = 0
 
-  constructor(options: {
-    readonly reader: Reader
-    readonly nowNs: bigint
-    readonly limits: QueryLimits
-    readonly endTurn: QueryContext['endTurn']
-    readonly held: HeldBytes
-    readonly signal: AbortSignal
-  }) {
+  /** @param reads how many streams of points there may be at one time */
+  constructor(
+    options: {
+      readonly reader: Reader
+      readonly nowNs: bigint
+      readonly limits: QueryLimits
+      readonly endTurn: QueryContext['endTurn']
+      readonly held: HeldBytes
+      readonly signal: AbortSignal
+    },
+    reads: number,
+  ) {
     this.reader = options.reader
     this.nowNs = options.nowNs
     this.maxSeries = options.limits.maxSeries
@@ -41,6 +50,7 @@ export class Environment {
     this.signal = options.signal
     this.#endTurn = options.endTurn
     this.#held = options.held
+    this.batchSize = Math.min(batchSize, rowsFor(reads, maxBatchPoints))
     this.#maxPoints = options.limits.maxPoints
   }
 

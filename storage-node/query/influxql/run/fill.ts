@@ -3,7 +3,7 @@ import { maxTimeNs, minTimeNs } from '../../time.ts'
 import type { DataType, Fill } from '../ast.ts'
 import { castTo, floatToInteger, floatToUnsigned, toFloat, typeOfScalar, type Scalar } from '../scalar.ts'
 import { noAux, sameGroup, type Point } from './point.ts'
-import { batchSize, PointReader, type Points } from './stream.ts'
+import { PointReader, type Points } from './stream.ts'
 import { windowOf, type WindowOptions } from './window.ts'
 import { zeroOf } from './reducers.ts'
 
@@ -13,6 +13,7 @@ export interface FillOptions extends WindowOptions {
   /** Of the values. */
   readonly type: DataType
   readonly auxCount: number
+  readonly batchSize: number
   /** Windows of one series. */
   readonly maxBuckets: number
 }
@@ -30,7 +31,7 @@ export async function* fillWindows(input: Points, options: FillOptions): Points 
         if (point === null) break
         if (point === reader.current) reader.advance()
         batch.push(point)
-        if (batch.length < batchSize) continue
+        if (batch.length < options.batchSize) continue
         yield batch
         batch = []
       }

@@ -8,15 +8,17 @@ import { SymbolTable } from './symbols.ts'
 
 /**
  * Refuses a SELECT that is too large to run, before anything of it runs.
+ * @returns how often it reads a measurement
  * @throws AppError too-large
  */
-export function checkSize(select: ResolvedSelect, limits: QueryLimits): void {
+export function checkSize(select: ResolvedSelect, limits: QueryLimits): number {
   checkColumns(select, limits.maxColumns)
   const reads: Reads = { total: 0, byMeasurement: new Map() }
   countReads(select, 1, reads)
   if (reads.total > limits.maxReads) throw tooManyReads('measurements', limits.maxReads)
   const most = Math.max(0, ...reads.byMeasurement.values())
   if (most > limits.maxReadsOfColumn) throw tooManyReads('one column', limits.maxReadsOfColumn)
+  return reads.total
 }
 
 function tooManyReads(what: string, limit: number): AppError {

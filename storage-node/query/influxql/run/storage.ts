@@ -9,7 +9,7 @@ import { carriedTags, type RunOptions } from './options.ts'
 import { FieldList, planSeries, pointsOf, typeOfField, type SeriesPlan } from './scan.ts'
 import type { Point } from './point.ts'
 import { limitPoints, takePoints } from './shape.ts'
-import { batchSize, concatenate, gather, type Holder, type Points, type Stream } from './stream.ts'
+import { concatenate, gather, type Holder, type Points, type Stream } from './stream.ts'
 import type { TagSet } from './tag-sets.ts'
 
 /** One series of a measurement. */
@@ -157,6 +157,7 @@ class StoredSeries implements SeriesRead {
 
   *#batchesOf(block: Block): Generator<readonly Point[]> {
     const { length } = block.times
+    const { batchSize } = this.#holder
     for (let from = 0; from < length; from += batchSize) {
       const until = Math.min(from + batchSize, length)
       const points = pointsOf(block, this.#plan, this.#ascending, from, until)

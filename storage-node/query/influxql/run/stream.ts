@@ -82,6 +82,8 @@ export async function* mapPoints(input: Points, change: (point: Point) => Point 
 
 /** Counts the bytes that are in memory until they are looked at; looking at them gives others a turn. */
 export interface Holder {
+  /** Points that a stream makes at one time: of many streams each makes fewer. */
+  readonly batchSize: number
   /** @throws AppError too-large */
   hold(bytes: number): void
   release(bytes: number): void
