@@ -7,7 +7,7 @@ import { Heap } from './heap.ts'
 export type WindowFunctionName = 'count' | 'sum' | 'mean' | 'min' | 'max' | 'first' | 'last'
 
 /** What follows the work on so many parts is a turn for others (`yield`). */
-const partsPerTurn = 16_384
+const partsPerTurn = 4_096
 
 /** The windows of one field that have values, of all series of a group, in the order in which they are merged. */
 export interface Parts {

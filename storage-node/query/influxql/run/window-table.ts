@@ -41,7 +41,7 @@ export interface WindowTableOptions {
 }
 
 /** What follows the work on so many windows is a turn for others. */
-const windowsPerTurn = 16_384
+const windowsPerTurn = 4_096
 
 /** The rows of a group, in the direction of the answer. */
 interface GroupRows {
