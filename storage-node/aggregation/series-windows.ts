@@ -239,3 +239,13 @@ function take(selected: Selected, times: BigInt64Array, column: Column, row: num
   selected.values[window] = column.values[row]!
   selected.timesNs[window] = times[row]!
 }
+
+/** Characters of all texts, of which only the first and the last of a window are ever wanted. */
+export function textLength({ fields }: SeriesWindows): number {
+  let length = 0
+  for (const { first, last } of fields)
+    for (const selected of [first, last])
+      if (typeof selected?.values[0] === 'string')
+        for (const value of selected.values) length += String(value).length
+  return length
+}

@@ -1,10 +1,12 @@
-import { addPoints, emptyWindows, type SeriesWindows } from '../aggregation/series-windows.ts'
+import { addPoints, emptyWindows, textLength, type SeriesWindows } from '../aggregation/series-windows.ts'
 import type { BlockStore } from './block-store.ts'
 import { JobRows } from './job-rows.ts'
 import type { AggregateJob, Response } from './messages.ts'
 
 /** Windows with more values are sent in several messages. */
 const maxValuesPerMessage = 65_536
+/** And those with more characters. */
+const maxTextLength = 1_048_576
 
 /** One aggregation: rows become windows here, and only these go out. */
 export class AggregateTask {
@@ -13,6 +15,7 @@ export class AggregateTask {
   readonly #reply: (response: Response) => Promise<void>
   #batch: SeriesWindows[] = []
   #values = 0
+  #textLength = 0
   #rowCount = 0
   #cancelled = false
 
@@ -47,7 +50,8 @@ export class AggregateTask {
   async #done(windows: SeriesWindows): Promise<void> {
     this.#batch.push(windows)
     this.#values += windows.startsNs.length * windows.fields.length
-    if (this.#values >= maxValuesPerMessage) await this.#send()
+    this.#textLength += textLength(windows)
+    if (this.#values >= maxValuesPerMessage || this.#textLength >= maxTextLength) await this.#send()
   }
 
   async #send(): Promise<void> {
@@ -55,6 +59,7 @@ export class AggregateTask {
     const [windows, rowCount] = [this.#batch, this.#rowCount]
     this.#batch = []
     this.#values = 0
+    this.#textLength = 0
     this.#rowCount = 0
     await this.#reply({ kind: 'windows', job: this.#job, windows, rowCount })
   }

@@ -43,7 +43,7 @@ export function cellsPerRow(
 /** Files, cut into blocks of equally many rows, of which the last one may have less. */
 export interface Blocks {
   /** The same for a file whenever it is asked. */
-  blockRows(file: SourceFile): number
+  blockRows(file: SourceFile, directory: Directory): number
   /** @throws Error if the file cannot be read */
   directory(file: SourceFile): Promise<Directory>
   /** A block that is in memory. */
@@ -80,9 +80,12 @@ export class BlockStore implements Blocks {
     this.#maxCells = Math.min(maxCellsPerStatement, cacheBytes / 4 / bytesPerCell)
   }
 
-  blockRows({ columns }: SourceFile): number {
+  blockRows({ columns, stringBytes }: SourceFile, { rowCount }: Directory): number {
+    const textCells = (2 * stringBytes) / Math.max(1, rowCount) / bytesPerCell
     let rows = maxBlockRows
     while (rows * columns.length > maxCellsPerStatement && rows > 1) rows /= 2
+    // A block of texts with as much as one statement may bring would hardly be kept, and be read for each series anew.
+    while (rows * textCells > this.#maxCells / 4 && rows > 1) rows /= 2
     return Math.ceil(rows)
   }
 
@@ -117,7 +120,7 @@ export class BlockStore implements Blocks {
         if (block) found.set(column, block)
       }
       const missing = columns.filter((column) => !found.has(column))
-      for (const some of groupsOf(missing, this.blockRows(file)))
+      for (const some of groupsOf(missing, this.blockRows(file, directory)))
         for (const [column, block] of await this.#loadSome(connection, file, some, directory, blocks))
           found.set(column, block)
       return columns.map((column) => found.get(column)!)
@@ -131,7 +134,7 @@ export class BlockStore implements Blocks {
     directory: Directory,
     blocks: RowRange,
   ): Promise<ReadonlyMap<WantedColumn, Block>> {
-    const blockRows = this.blockRows(file)
+    const blockRows = this.blockRows(file, directory)
     const cellsPerBlock = blockRows * cellsPerRow(file, columns, directory)
     const most = Math.max(1, Math.floor(this.#maxCells / cellsPerBlock))
     for (let count = Math.min(blocks.end - blocks.from, most); ; count = Math.ceil(count / 2)) {

@@ -36,7 +36,7 @@ export class FileRows {
 
   private constructor(store: Blocks, file: SourceFile, directory: Directory, job: ReadJob, scratch: Scratch) {
     this.#store = store
-    this.#blockRows = store.blockRows(file)
+    this.#blockRows = store.blockRows(file, directory)
     this.#file = file
     this.#scratch = scratch
     this.#directory = directory

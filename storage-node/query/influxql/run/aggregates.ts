@@ -1,7 +1,7 @@
 import {
+  textLength,
   type FieldWindows,
   type Measure,
-  type Selected,
   type SeriesWindows,
   type Statistic,
   type StoredValue,
@@ -158,18 +158,8 @@ interface PointForm {
 const windowBytes = 32
 const fieldBytes = 64
 
-export function windowsBytes({ startsNs, fields }: SeriesWindows): number {
-  let bytes = startsNs.length * (windowBytes + fieldBytes * fields.length)
-  for (const { first, last } of fields) bytes += textBytes(first) + textBytes(last)
-  return bytes
-}
-
-function textBytes(selected: Selected | null): number {
-  if (typeof selected?.values[0] !== 'string') return 0
-  let bytes = 0
-  for (const value of selected.values) if (typeof value === 'string') bytes += 2 * value.length
-  return bytes
-}
+export const windowsBytes = (windows: SeriesWindows): number =>
+  windows.startsNs.length * (windowBytes + fieldBytes * windows.fields.length) + 2 * textLength(windows)
 
 class SeriesOfWindows implements SeriesRead {
   readonly #holder: Holder
