@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
  * room that is left is no more than the young generation's: beside a small heap and buffers that come and go by the
  * megabyte that is at once, so that it marks the whole heap over and over. How large the heap may get is not changed.
  */
-export function markLate(): void {
+function markLate(): void {
   // Percent of that room: from the first on it marks beside other work, from the second on before it.
   setFlagsFromString('--incremental-marking-soft-trigger=70')
   setFlagsFromString('--incremental-marking-hard-trigger=90')
@@ -15,10 +15,14 @@ const smallBytes = 384 * 1_048_576
 
 /**
  * Where memory is short V8 looks for garbage when a quarter has been added to what was alive: it costs time, and a heap
- * that grows by what is free would leave none to other processes.
+ * that grows by what is free would leave none to other processes. Its young generation stays as small as it begins: of
+ * buffers outside the heap, which bodies and answers are made of, tens of megabytes would wait until it was full.
  * @param memoryLimitBytes of all processes of the pod
  */
 export function chooseMarking(memoryLimitBytes: number): void {
   if (memoryLimitBytes >= smallBytes) markLate()
-  else setFlagsFromString('--heap-growing-percent=25')
+  else {
+    setFlagsFromString('--heap-growing-percent=25')
+    setFlagsFromString('--semi-space-growth-factor=1')
+  }
 }

@@ -6,14 +6,15 @@ import { shares } from './shares.ts'
 const mebibyte = 1_048_576
 
 test.each([
-  { limitMib: 128, flushMib: 8, refuseMib: 24, cellsPerFile: 1_250_000 },
-  { limitMib: 256, flushMib: 10, refuseMib: 32, cellsPerFile: 2_500_000 },
+  { limitMib: 128, flushMib: 6, refuseMib: 18, cellsPerFile: 1_000_000 },
+  { limitMib: 256, flushMib: 6, refuseMib: 19.2, cellsPerFile: 1_000_000 },
+  { limitMib: 352, flushMib: 16, refuseMib: 48, cellsPerFile: 2_500_000 },
   { limitMib: 512, flushMib: 32, refuseMib: 96, cellsPerFile: 5_000_000 },
   { limitMib: 1_024, flushMib: 64, refuseMib: 192, cellsPerFile: 5_000_000 },
 ])('of $limitMib MiB', ({ limitMib, flushMib, refuseMib, cellsPerFile }) => {
   const { flushBytes, refuseBytes, ...rest } = shares(limitMib * mebibyte)
   expect(Math.floor(flushBytes / mebibyte)).toBe(flushMib)
-  expect(refuseBytes / mebibyte).toBe(refuseMib)
+  expect(refuseBytes / mebibyte).toBeCloseTo(refuseMib)
   expect(rest.cellsPerFile).toBe(cellsPerFile)
 })
 

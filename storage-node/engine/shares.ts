@@ -11,7 +11,10 @@ export interface Shares {
   readonly waitingBytes: number
   /** What the query process gathers to make one file of it: rows times columns. */
   readonly cellsPerFile: number
-  readonly queryProcess: Pick<Settings, 'memoryLimitBytes' | 'blockCacheBytes' | 'heapBytes' | 'threads'>
+  readonly queryProcess: Pick<
+    Settings,
+    'podMemoryBytes' | 'memoryLimitBytes' | 'blockCacheBytes' | 'heapBytes' | 'threads'
+  >
 }
 
 /**
@@ -24,13 +27,17 @@ export interface Shares {
  */
 export function shares(memoryLimitBytes: number): Shares {
   const bufferBytes = besideRuntimes(memoryLimitBytes)
-  const blockCacheBytes = Math.max(8 * mebibyte, (memoryLimitBytes - 128 * mebibyte) / 6)
+  const blockCacheBytes = Math.max(8 * mebibyte, bufferBytes / 8)
   return {
-    flushBytes: Math.max(8 * mebibyte, bufferBytes / 16),
-    refuseBytes: Math.max(24 * mebibyte, (bufferBytes * 3) / 16),
+    flushBytes: Math.max(6 * mebibyte, bufferBytes / 16),
+    refuseBytes: Math.max(18 * mebibyte, (bufferBytes * 3) / 16),
     waitingBytes: Math.max(4 * mebibyte, memoryLimitBytes / 64),
-    cellsPerFile: Math.ceil(5_000_000 * Math.min(1, memoryLimitBytes / (512 * mebibyte))),
+    cellsPerFile: Math.max(
+      1_000_000,
+      Math.min(5_000_000, Math.ceil((5_000_000 * bufferBytes) / (512 * mebibyte))),
+    ),
     queryProcess: {
+      podMemoryBytes: memoryLimitBytes,
       // DuckDB does not work well with less than about 100 MB a thread.
       memoryLimitBytes: Math.max(112 * mebibyte, memoryLimitBytes / 4 - 16 * mebibyte),
       blockCacheBytes,
@@ -43,5 +50,5 @@ export function shares(memoryLimitBytes: number): Shares {
 
 /** Below 512 MiB the two runtimes take more than their part, for they do not shrink: what buffers follow shrinks faster. */
 function besideRuntimes(memoryLimitBytes: number): number {
-  return Math.min(memoryLimitBytes, ((memoryLimitBytes - 128 * mebibyte) * 4) / 3)
+  return Math.min(memoryLimitBytes, (memoryLimitBytes - 192 * mebibyte) * 1.6)
 }

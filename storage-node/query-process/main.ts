@@ -1,7 +1,7 @@
 import { setPriority } from 'node:os'
 import { systemClock } from '../../common/clock.ts'
 import { idleCollection } from '../../common/idle-collection.ts'
-import { markLate } from '../../common/late-marking.ts'
+import { chooseMarking } from '../../common/late-marking.ts'
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
 import { BlockStore } from './block-store.ts'
 import { Database } from './database.ts'
@@ -22,10 +22,10 @@ process.on('disconnect', () => process.exit(0))
 // The parent may have ended while this process was starting, and whoever asks for nothing would be there forever.
 if (!process.connected) process.exit(0)
 await goFirstWhenMemoryRunsOut()
-markLate()
 // Where processors are short, writes come before queries. Threads that are made from here on have the same.
 setPriority(niceness)
 const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
+chooseMarking(settings.podMemoryBytes)
 const database = await Database.open(settings)
 const store = new BlockStore(database, settings.blockCacheBytes)
 const writes = new Map<number, WriteTask>()

@@ -99,6 +99,8 @@ export const settingsVariable = 'HOLDFAST_QUERY_SETTINGS'
 
 export interface Settings {
   readonly extensionPath: string
+  /** Of all processes. */
+  readonly podMemoryBytes: number
   /** DuckDB's. */
   readonly memoryLimitBytes: number
   /** Of blocks that are kept for the next read. */

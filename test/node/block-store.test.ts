@@ -100,6 +100,7 @@ test.each([
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 512 * 1_048_576,
     blockCacheBytes: 0,
+    podMemoryBytes: 512 * 1024 * 1024,
     heapBytes: 64 * 1024 * 1024,
     threads: 2,
   })
@@ -127,6 +128,7 @@ test('rows that are not in order are refused, whatever is asked of them', async 
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 128 * 1_048_576,
     blockCacheBytes: 0,
+    podMemoryBytes: 512 * 1024 * 1024,
     heapBytes: 64 * 1024 * 1024,
     threads: 1,
   })

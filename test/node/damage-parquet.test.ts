@@ -21,6 +21,7 @@ const queryProcess = new QueryProcess({
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 128 * 1024 * 1024,
     blockCacheBytes: 16 * 1024 * 1024,
+    podMemoryBytes: 512 * 1024 * 1024,
     heapBytes: 64 * 1024 * 1024,
     threads: 1,
   },

@@ -28,6 +28,7 @@ test('what DuckDB says of a file is told without the folder', async () => {
       extensionPath: await ensureDuckdbExtension(),
       memoryLimitBytes: 128 * 1024 * 1024,
       blockCacheBytes: 16 * 1024 * 1024,
+      podMemoryBytes: 512 * 1024 * 1024,
       heapBytes: 64 * 1024 * 1024,
       threads: 1,
     },

@@ -54,6 +54,7 @@ test('texts of 64 KB come in small blocks and go out in small messages', async (
     extensionPath: await ensureDuckdbExtension(),
     memoryLimitBytes: 128 * mebibyte,
     blockCacheBytes: cacheBytes,
+    podMemoryBytes: 512 * 1_048_576,
     heapBytes: 64 * mebibyte,
     threads: 1,
   })

@@ -146,6 +146,7 @@ test('while DuckDB has less memory than it needs: it gives up, and what it would
       extensionPath: await ensureDuckdbExtension(),
       memoryLimitBytes: 24 * 1024 * 1024,
       blockCacheBytes: 1024 * 1024,
+      podMemoryBytes: 512 * 1024 * 1024,
       heapBytes: 64 * 1024 * 1024,
       threads: 1,
     },

@@ -43,6 +43,7 @@ const settings = async () => ({
   extensionPath: await ensureDuckdbExtension(),
   memoryLimitBytes: 128 * 1024 * 1024,
   blockCacheBytes: 16 * 1024 * 1024,
+  podMemoryBytes: 512 * 1024 * 1024,
   heapBytes: 64 * 1024 * 1024,
   threads: 1,
 })
