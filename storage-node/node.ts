@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { TlsDirectory } from '../common/tls.ts'
+import type { StateDocument } from '../common/state-document.ts'
 import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
 import { pressedCollection } from '../common/pressed-collection.ts'
@@ -9,6 +10,7 @@ import { DataKeyChange } from './data-key-change.ts'
 import { readDataKeys } from './data-key-file.ts'
 import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
+import { seriesThatFit } from './engine/shares.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
 import { LineParser } from './line-protocol/line-parser.ts'
@@ -62,7 +64,7 @@ export async function createStorageNode(
     organizationId: own.organizationId,
     file: sealedStateFile(disk, keyring, config.dataDir),
     onChange: async (document) =>
-      engineHolder.require().setDatabases(document.databases, { series: document.limits.series }),
+      engineHolder.require().setDatabases(document.databases, { series: mostSeries(document, config) }),
     log,
   })
   const dataKeys = new DataKeyChange({
@@ -127,6 +129,10 @@ export async function createStorageNode(
       await back.stop()
     },
   }
+}
+
+function mostSeries({ limits }: StateDocument, { memoryLimitBytes }: NodeConfig): number {
+  return Math.min(limits.series, seriesThatFit(memoryLimitBytes) ?? Infinity)
 }
 
 function readingQueries({ memoryLimitBytes }: NodeConfig): number {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { shares } from './shares.ts'
+import { seriesThatFit, shares } from './shares.ts'
 
 /** Promise: budgets follow the memory limit, down to the smallest one, and from the chart's default on in proportion. */
 
@@ -28,4 +28,13 @@ test('buffers grow with the limit, and the smallest have room beyond what is flu
     expect(cellsPerFile).toBeGreaterThanOrEqual(before.cellsPerFile)
     before = { ...before, flushBytes, refuseBytes, cellsPerFile }
   }
+})
+
+test.each([
+  [64, 20_000],
+  [256, 167_772],
+  [383, 334_233],
+  [384, null],
+])('series that fit into %d MiB', (limitMib, series) => {
+  expect(seriesThatFit(limitMib * mebibyte)).toBe(series)
 })

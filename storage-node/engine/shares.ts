@@ -52,3 +52,13 @@ export function shares(memoryLimitBytes: number): Shares {
 function besideRuntimes(memoryLimitBytes: number): number {
   return Math.min(memoryLimitBytes, (memoryLimitBytes - 192 * mebibyte) * 1.6)
 }
+
+/** From this limit on a million series fit, which is the default of `spec.limits.series`. */
+const manySeriesBytes = 384 * mebibyte
+const bytesPerSeries = 800
+
+/** How many series a pod has memory for beside all else; null where that is as many as an organization may have. */
+export function seriesThatFit(memoryLimitBytes: number): number | null {
+  if (memoryLimitBytes >= manySeriesBytes) return null
+  return Math.max(20_000, Math.floor((memoryLimitBytes - 128 * mebibyte) / bytesPerSeries))
+}
