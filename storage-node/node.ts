@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { TlsDirectory } from '../common/tls.ts'
+import { isSmallPod } from '../common/small-pod.ts'
 import type { StateDocument } from '../common/state-document.ts'
 import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
@@ -33,8 +34,6 @@ const bytesPerKnownSeries = 8_192
 /** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
 const maxReadingQueries = 3
 const bytesPerReadingQuery = 256 * 1_048_576
-/** Below this limit two bodies of the largest size would leave too little for all else. */
-const smallMemoryBytes = 384 * 1_048_576
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -139,12 +138,10 @@ function readingQueries({ memoryLimitBytes }: NodeConfig): number {
   return Math.min(maxReadingQueries, Math.max(1, Math.floor(memoryLimitBytes / bytesPerReadingQuery)))
 }
 
-const isSmall = ({ memoryLimitBytes }: NodeConfig): boolean => memoryLimitBytes < smallMemoryBytes
-
 /** One body of the largest size fits at least, what is left of it as it came beside what is decompressed. */
-function bodyBytes(config: NodeConfig): number {
-  const { memoryLimitBytes } = config
-  if (isSmall(config)) return Math.ceil(1.25 * maxBodyBytes)
+function bodyBytes({ memoryLimitBytes }: NodeConfig): number {
+  // Two bodies of the largest size would leave too little for all else.
+  if (isSmallPod(memoryLimitBytes)) return Math.ceil(1.25 * maxBodyBytes)
   return Math.max(2 * maxBodyBytes, Math.floor(memoryLimitBytes / 16))
 }
 
@@ -198,7 +195,9 @@ function createParts(
     held: new HeldBytes(Math.floor(config.memoryLimitBytes / 8)),
     turns: new Turns(
       clock,
-      isSmall(config) ? pressedCollection(config.memoryLimitBytes, clock).look : undefined,
+      isSmallPod(config.memoryLimitBytes)
+        ? pressedCollection(config.memoryLimitBytes, clock).look
+        : undefined,
     ),
     rounds: new Rounds(),
     writeRate: new WriteRate(clock),

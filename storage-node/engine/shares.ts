@@ -1,3 +1,4 @@
+import { isSmallPod } from '../../common/small-pod.ts'
 import type { Settings } from '../query-process/messages.ts'
 
 const mebibyte = 1_048_576
@@ -53,12 +54,11 @@ function besideRuntimes(memoryLimitBytes: number): number {
   return Math.min(memoryLimitBytes, (memoryLimitBytes - 192 * mebibyte) * 1.6)
 }
 
-/** From this limit on a million series fit, which is the default of `spec.limits.series`. */
-const manySeriesBytes = 384 * mebibyte
+/** Of a small pod; into others a million fit, which is the default of `spec.limits.series`. */
 const bytesPerSeries = 800
 
 /** How many series a pod has memory for beside all else; null where that is as many as an organization may have. */
 export function seriesThatFit(memoryLimitBytes: number): number | null {
-  if (memoryLimitBytes >= manySeriesBytes) return null
+  if (!isSmallPod(memoryLimitBytes)) return null
   return Math.max(20_000, Math.floor((memoryLimitBytes - 128 * mebibyte) / bytesPerSeries))
 }

@@ -56,7 +56,7 @@ export class JobRows {
       await this.#turn()
     }
     const { minTimeNs, maxTimeNs } = this.#job
-    if (!areKept && isAscending(this.#job.seriesIds) && this.#canBeSeen(files)) {
+    if (!areKept && isAscending(this.#job.seriesIds) && this.#canReadInPlace(files)) {
       yield* this.#views(files, { minTimeNs, maxTimeNs })
       return
     }
@@ -143,7 +143,7 @@ export class JobRows {
   }
 
   /** Whether a series can be read file by file, with a block of each in memory. */
-  #canBeSeen(files: readonly SourceFile[]): boolean {
+  #canReadInPlace(files: readonly SourceFile[]): boolean {
     const cells = this.#files.reduce((sum, { rows }) => sum + rows.cellsPerBlock, 0)
     return areInTime(files) && (files.length === 1 || cells <= 2 * this.#maxCellsAtOnce)
   }

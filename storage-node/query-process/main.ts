@@ -1,7 +1,7 @@
 import { setPriority } from 'node:os'
 import { systemClock } from '../../common/clock.ts'
 import { idleCollection } from '../../common/idle-collection.ts'
-import { chooseMarking } from '../../common/late-marking.ts'
+import { chooseCollectorFlags } from '../../common/collector-flags.ts'
 import { settingsVariable, type Request, type Response, type Settings } from './messages.ts'
 import { BlockStore } from './block-store.ts'
 import { Database } from './database.ts'
@@ -25,7 +25,7 @@ await goFirstWhenMemoryRunsOut()
 // Where processors are short, writes come before queries. Threads that are made from here on have the same.
 setPriority(niceness)
 const settings = JSON.parse(process.env[settingsVariable] ?? '{}') as Settings
-chooseMarking(settings.podMemoryBytes)
+chooseCollectorFlags(settings.podMemoryBytes)
 const database = await Database.open(settings)
 const store = new BlockStore(database, settings.blockCacheBytes)
 const writes = new Map<number, WriteTask>()

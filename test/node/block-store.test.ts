@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { BlockStore } from '../../storage-node/query-process/block-store.ts'
 import { Database } from '../../storage-node/query-process/database.ts'
 import { JobRows } from '../../storage-node/query-process/job-rows.ts'
 import type { NamedColumn, ReadJob, Rows } from '../../storage-node/query-process/messages.ts'
 import { WriteTask } from '../../storage-node/query-process/write-task.ts'
+import { querySettings } from '../support/query-settings.ts'
 import { temporaryFolder } from './engine-support.ts'
 
 // Attacks the promise that a file gives back what was written, wherever its blocks begin and however little is kept:
@@ -96,14 +96,9 @@ test.each([
   ['much memory, all kept', 512, 256],
 ])('%s', async (_, memoryMib, cacheMib) => {
   await using folder = await temporaryFolder()
-  const database = await Database.open({
-    extensionPath: await ensureDuckdbExtension(),
-    memoryLimitBytes: 512 * 1_048_576,
-    blockCacheBytes: 0,
-    podMemoryBytes: 512 * 1024 * 1024,
-    heapBytes: 64 * 1024 * 1024,
-    threads: 2,
-  })
+  const database = await Database.open(
+    await querySettings({ memoryLimitBytes: 512 * 1_048_576, blockCacheBytes: 0, threads: 2 }),
+  )
   const path = join(folder.path, 'a.parquet')
   await written(database, path)
   const connection = await database.connect()
@@ -124,14 +119,7 @@ test.each([
 
 test('rows that are not in order are refused, whatever is asked of them', async () => {
   await using folder = await temporaryFolder()
-  const database = await Database.open({
-    extensionPath: await ensureDuckdbExtension(),
-    memoryLimitBytes: 128 * 1_048_576,
-    blockCacheBytes: 0,
-    podMemoryBytes: 512 * 1024 * 1024,
-    heapBytes: 64 * 1024 * 1024,
-    threads: 1,
-  })
+  const database = await Database.open(await querySettings({ blockCacheBytes: 0 }))
   const path = join(folder.path, 'a.parquet')
   const task = await WriteTask.begin(database, 1, columns.slice(0, 3))
   await task.append({

@@ -4,11 +4,11 @@ import { afterAll, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import { createLogger, silentLogger } from '../../common/log.ts'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import type { ReadJob, Rows } from '../../storage-node/query-process/messages.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { allFiles, openEngine, readAll, temporaryFolder, write } from './engine-support.ts'
+import { querySettings } from '../support/query-settings.ts'
 
 /**
  * Promise: a flipped bit in a Parquet file is found by the read that comes upon it, wherever it is, and spoils no other
@@ -17,14 +17,7 @@ import { allFiles, openEngine, readAll, temporaryFolder, write } from './engine-
 
 const queryProcess = new QueryProcess({
   program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
-  settings: {
-    extensionPath: await ensureDuckdbExtension(),
-    memoryLimitBytes: 128 * 1024 * 1024,
-    blockCacheBytes: 16 * 1024 * 1024,
-    podMemoryBytes: 512 * 1024 * 1024,
-    heapBytes: 64 * 1024 * 1024,
-    threads: 1,
-  },
+  settings: await querySettings(),
   clock: systemClock,
   log: silentLogger,
 })

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import { openEngine, temporaryFolder, write } from './engine-support.ts'
+import { querySettings } from '../support/query-settings.ts'
 
 /** Promise: what a tenant is told names the file, never where the node keeps it. */
 
@@ -24,14 +24,7 @@ test('what DuckDB says of a file is told without the folder', async () => {
   await using folder = await temporaryFolder()
   const queryProcess = new QueryProcess({
     program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
-    settings: {
-      extensionPath: await ensureDuckdbExtension(),
-      memoryLimitBytes: 128 * 1024 * 1024,
-      blockCacheBytes: 16 * 1024 * 1024,
-      podMemoryBytes: 512 * 1024 * 1024,
-      heapBytes: 64 * 1024 * 1024,
-      threads: 1,
-    },
+    settings: await querySettings(),
     clock: systemClock,
     log: silentLogger,
   })

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { textLength } from '../../storage-node/aggregation/series-windows.ts'
 import { AggregateTask } from '../../storage-node/query-process/aggregate-task.ts'
 import { BlockStore, timeColumn } from '../../storage-node/query-process/block-store.ts'
 import { Database } from '../../storage-node/query-process/database.ts'
 import type { NamedColumn, ReadJob, Response } from '../../storage-node/query-process/messages.ts'
 import { WriteTask } from '../../storage-node/query-process/write-task.ts'
+import { querySettings } from '../support/query-settings.ts'
 import { temporaryFolder } from './engine-support.ts'
 
 /**
@@ -50,14 +50,7 @@ async function written(database: Database, path: string): Promise<ReadJob> {
 
 test('texts of 64 KB come in small blocks and go out in small messages', async () => {
   await using folder = await temporaryFolder()
-  const database = await Database.open({
-    extensionPath: await ensureDuckdbExtension(),
-    memoryLimitBytes: 128 * mebibyte,
-    blockCacheBytes: cacheBytes,
-    podMemoryBytes: 512 * 1_048_576,
-    heapBytes: 64 * mebibyte,
-    threads: 1,
-  })
+  const database = await Database.open(await querySettings({ blockCacheBytes: cacheBytes }))
   const read = await written(database, join(folder.path, 'a.parquet'))
   const [file] = read.files
   const store = new BlockStore(database, cacheBytes)

@@ -6,11 +6,11 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import type { Rows } from '../../storage-node/query-process/messages.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { allFiles, openEngine, readAll, temporaryFolder, write } from './engine-support.ts'
+import { querySettings } from '../support/query-settings.ts'
 
 /**
  * Promise: nothing of a tenant's can be read on the disk at any time, also not while files are being made or memory is
@@ -142,14 +142,7 @@ test('while DuckDB has less memory than it needs: it gives up, and what it would
   const secret = unlikely('text')
   const queryProcess = new QueryProcess({
     program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
-    settings: {
-      extensionPath: await ensureDuckdbExtension(),
-      memoryLimitBytes: 24 * 1024 * 1024,
-      blockCacheBytes: 1024 * 1024,
-      podMemoryBytes: 512 * 1024 * 1024,
-      heapBytes: 64 * 1024 * 1024,
-      threads: 1,
-    },
+    settings: await querySettings({ memoryLimitBytes: 24 * 1_048_576, blockCacheBytes: 1_048_576 }),
     clock: systemClock,
     log: silentLogger,
   })

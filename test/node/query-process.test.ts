@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
-import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 import { QueryProcess } from '../../storage-node/query-process/client.ts'
 import { BlockStore } from '../../storage-node/query-process/block-store.ts'
 import { Database } from '../../storage-node/query-process/database.ts'
@@ -17,6 +16,7 @@ import {
   type Rows,
 } from '../../storage-node/query-process/messages.ts'
 import { ReadTask } from '../../storage-node/query-process/read-task.ts'
+import { querySettings } from '../support/query-settings.ts'
 import { temporaryFolder } from './engine-support.ts'
 
 /** Promise: a query process that ends takes its own jobs with it, and nothing that it did not do is taken for done. */
@@ -39,21 +39,12 @@ function rowsOf(first: number): Rows {
   }
 }
 
-const settings = async () => ({
-  extensionPath: await ensureDuckdbExtension(),
-  memoryLimitBytes: 128 * 1024 * 1024,
-  blockCacheBytes: 16 * 1024 * 1024,
-  podMemoryBytes: 512 * 1024 * 1024,
-  heapBytes: 64 * 1024 * 1024,
-  threads: 1,
-})
-
 const program = join(import.meta.dirname, '../../storage-node/query-process/main.ts')
 
 async function startProcess(): Promise<QueryProcess> {
   return new QueryProcess({
     program,
-    settings: await settings(),
+    settings: await querySettings(),
     clock: systemClock,
     log: silentLogger,
   })
@@ -116,7 +107,7 @@ test('a job that comes while the process is being killed for being idle gets a p
   }
   const queryProcess = new QueryProcess({
     program: join(import.meta.dirname, '../../storage-node/query-process/main.ts'),
-    settings: await settings(),
+    settings: await querySettings(),
     clock,
     log: silentLogger,
   })
@@ -142,7 +133,7 @@ test('a statement that DuckDB refuses is told from a process that is gone', asyn
 })
 
 test('a read that is cancelled before it begins asks nothing', async () => {
-  const database = await Database.open(await settings())
+  const database = await Database.open(await querySettings())
   const replies: Response[] = []
   const store = new BlockStore(database, 1024)
   const task = new ReadTask(store, 1, async (response) => void replies.push(response))
@@ -154,7 +145,7 @@ test('a read that is cancelled before it begins asks nothing', async () => {
 test.each([0, 50, 150, 300, 1_000])(
   'it ends when its parent is gone after %i ms, ready or not',
   async (ms) => {
-    const env = { [settingsVariable]: JSON.stringify(await settings()) }
+    const env = { [settingsVariable]: JSON.stringify(await querySettings()) }
     const child = fork(program, [], { serialization: 'advanced', env })
     const gone = once(child, 'exit')
     await sleep(ms)

@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
+import { isSmallPod } from './small-pod.ts'
 
 /**
  * Has V8 look for garbage when the room that it gives the heap is mostly used up. By itself it begins as soon as the
@@ -11,16 +12,14 @@ function markLate(): void {
   setFlagsFromString('--incremental-marking-hard-trigger=90')
 }
 
-const smallBytes = 384 * 1_048_576
-
 /**
  * Where memory is short V8 looks for garbage when a quarter has been added to what was alive: it costs time, and a heap
  * that grows by what is free would leave none to other processes. Its young generation stays as small as it begins: of
  * buffers outside the heap, which bodies and answers are made of, tens of megabytes would wait until it was full.
  * @param memoryLimitBytes of all processes of the pod
  */
-export function chooseMarking(memoryLimitBytes: number): void {
-  if (memoryLimitBytes >= smallBytes) markLate()
+export function chooseCollectorFlags(memoryLimitBytes: number): void {
+  if (!isSmallPod(memoryLimitBytes)) markLate()
   else {
     setFlagsFromString('--heap-growing-percent=25')
     setFlagsFromString('--semi-space-growth-factor=1')
