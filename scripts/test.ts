@@ -8,10 +8,11 @@ import { progressOnStderr, spanOf } from './run.ts'
 import { script } from './script.ts'
 import { ensurePrograms } from './system-packages.ts'
 import { testClusterKind } from './test-cluster.ts'
+import { failureLines, type TestReport } from './test-report.ts'
 
 /**
  * All that CI runs, cheap to dear; the first layer that fails ends the run, since what comes after it would cost
- * minutes to say the same. Ends with one line: `N passed, N failed, N skipped`.
+ * minutes to say the same. Ends with every failure in short, and with one line: `N passed, N failed, N skipped`.
  *
  *     npm test                everything
  *     npm test -- unit e2e    these layers only
@@ -20,14 +21,15 @@ import { testClusterKind } from './test-cluster.ts'
  */
 interface Layer {
   readonly name: string
-  /** Runs the layer; `report` is where vitest writes its counts, if it is a layer of vitest's. */
+  /** Runs the layer; `report` is where its `TestReport` is written, if it is a layer of vitest's. */
   run(report: string): Promise<number>
 }
 
-interface Counts {
+interface Total {
   passed: number
   failed: number
   skipped: number
+  readonly failures: string[]
 }
 
 function spawned(
@@ -50,8 +52,8 @@ const vitest = (project: string, environment: Readonly<Record<string, string>> =
   run: (report) =>
     spawned(
       'vitest',
-      ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile=${report}`],
-      environment,
+      ['run', '--project', project, '--reporter=default', '--reporter=./scripts/test-reporter.ts'],
+      { ...environment, HOLDFAST_TEST_REPORT: report },
     ),
 })
 
@@ -72,31 +74,18 @@ function layersOn(cluster: Cluster): readonly Layer[] {
   ]
 }
 
-function countsOf(report: string): Counts {
-  const result = JSON.parse(readFileSync(report, 'utf8')) as {
-    numPassedTests: number
-    numFailedTests: number
-    numPendingTests: number
-    numTodoTests: number
-  }
-  return {
-    passed: result.numPassedTests,
-    failed: result.numFailedTests,
-    skipped: result.numPendingTests + result.numTodoTests,
-  }
-}
-
-async function runLayer(layer: Layer, folder: string, total: Counts): Promise<number> {
+async function runLayer(layer: Layer, folder: string, total: Total): Promise<number> {
   const startedMs = performance.now()
   console.log(`\n=== ${layer.name}`)
-  const report = join(folder, `${layer.name}.json`)
-  let code = await layer.run(report)
-  const counts = readCounts(report)
-  if (counts) {
-    total.passed += counts.passed
-    total.failed += counts.failed
-    total.skipped += counts.skipped
-    if (code === 0 && counts.passed === 0) code = 1
+  const file = join(folder, `${layer.name}.json`)
+  let code = await layer.run(file)
+  const report = readReport(file)
+  if (report) {
+    total.passed += report.passed
+    total.failed += report.failed
+    total.skipped += report.skipped
+    total.failures.push(...failureLines(layer.name, report.failures))
+    if (code === 0 && report.passed === 0) code = 1
   }
   console.log(
     `=== ${layer.name}: ${code === 0 ? 'ok' : 'FAILED'} in ${spanOf(performance.now() - startedMs)}`,
@@ -105,9 +94,9 @@ async function runLayer(layer: Layer, folder: string, total: Counts): Promise<nu
 }
 
 /** null for a layer that is not vitest's. */
-function readCounts(report: string): Counts | null {
+function readReport(file: string): TestReport | null {
   try {
-    return countsOf(report)
+    return JSON.parse(readFileSync(file, 'utf8')) as TestReport
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
@@ -122,7 +111,7 @@ async function main(): Promise<void> {
   const layers = layersOn(cluster).filter(({ name }) => chosen.length === 0 || chosen.includes(name))
   const wasUp = await cluster.isUp()
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [] }
   let code = 0
   try {
     for (const layer of layers) {
@@ -137,6 +126,7 @@ async function main(): Promise<void> {
     if (!wasUp && chosen.length === 0) await cluster.down(progressOnStderr)
   }
   if (code !== 0) total.failed = Math.max(total.failed, 1)
+  if (total.failures.length > 0) console.log(`\n${total.failures.join('\n')}`)
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   process.exitCode = code
 }
