@@ -11,7 +11,9 @@ interface Kubeconfig {
 /** A line to the API server that can be cut and held, with a kubeconfig that goes through it. TLS stays end to end. */
 export class CutProxy {
   readonly #server: Server
+  /** Both ends of every line, from the moment on that they are there. */
   readonly #sockets = new Set<Socket>()
+  readonly #silent = new WeakSet<Socket>()
   readonly #folder: string
   #refusing = false
   /** How long a new connection waits before anything goes through. */
@@ -65,7 +67,10 @@ export class CutProxy {
 
   /** What is open stays open and says nothing any more; new connections are let through. */
   silence(): void {
-    for (const socket of this.#sockets) socket.unpipe().pause()
+    for (const socket of this.#sockets) {
+      this.#silent.add(socket)
+      socket.unpipe().pause()
+    }
   }
 
   async close(): Promise<void> {
@@ -80,23 +85,27 @@ export class CutProxy {
       socket.resetAndDestroy()
       return
     }
-    socket.on('error', () => socket.destroy())
+    this.#keep(socket)
     setTimeout(() => this.#join(socket, target), this.delayMs)
   }
 
+  /** Joins a connection to the API server, unless it was cut or silenced before. */
   #join(socket: Socket, target: URL): void {
+    if (socket.destroyed || this.#silent.has(socket)) return
     const upstream = connect(Number(target.port || 443), target.hostname)
+    this.#keep(upstream)
     for (const [one, other] of [
       [socket, upstream],
       [upstream, socket],
     ] as const) {
-      this.#sockets.add(one)
-      one.on('error', () => other.destroy())
-      one.on('close', () => {
-        this.#sockets.delete(one)
-        other.destroy()
-      })
+      one.on('close', () => other.destroy())
       one.pipe(other)
     }
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#sockets.delete(socket))
   }
 }

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
 import { Reflector, type ReflectorOptions } from '../../operator/controller/reflector.ts'
@@ -19,27 +20,42 @@ const resource = resources.configMaps
 
 describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the cluster)', () => {
   let direct: KubeClient
+  let namespace: KubeObject
+  // Each test has a line, connections and objects of its own: none finds what another has left.
   let proxy: CutProxy
   let proxied: KubeClient
-  let namespace: KubeObject
+  let label: string
+  const reflectors: Reflector[] = []
 
   beforeAll(async () => {
     direct = openKubeClient({ kubeconfig: kubeconfig!, requestsPerSecond: 1_000, burst: 1_000 })
-    proxy = await CutProxy.open(kubeconfig!)
-    proxied = openKubeClient({ kubeconfig: proxy.kubeconfig })
     namespace = await createTestNamespace(direct)
   })
 
   afterAll(async () => {
     await direct.delete(namespace)
-    await Promise.all([proxied.close(), direct.close()])
+    await direct.close()
+  })
+
+  beforeEach(async () => {
+    proxy = await CutProxy.open(kubeconfig!)
+    proxied = openKubeClient({ kubeconfig: proxy.kubeconfig })
+    label = randomBytes(4).toString('hex')
+  })
+
+  afterEach(async () => {
+    for (const reflector of reflectors.splice(0)) await reflector.stop()
+    await proxied.close()
     await proxy.close()
   })
+
+  /** The name in the cluster is the test's own as well. */
+  const nameOf = (name: string): string => `${label}-${name}`
 
   const configMap = (name: string, value: string): KubeObject => ({
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name, namespace: namespace.metadata.name, labels: { test: 'reflector' } },
+    metadata: { name: nameOf(name), namespace: namespace.metadata.name, labels: { test: label } },
     data: { value },
   })
 
@@ -52,36 +68,42 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
       log: silentLogger,
       registry: new Registry(),
       namespace: namespace.metadata.name,
-      labelSelector: 'test=reflector',
+      labelSelector: `test=${label}`,
       ...more,
     })
     reflector.onChange((before, after) => {
       expect(before?.metadata.uid ?? after?.metadata.uid).toBe(after?.metadata.uid ?? before?.metadata.uid)
       changes.push(`${textOf(before)} -> ${textOf(after)}`)
     })
+    reflectors.push(reflector)
     return { reflector, changes }
   }
 
   const textOf = (object: KubeObject | undefined): string =>
-    object ? `${object.metadata.name}=${(object['data'] as { value: string }).value}` : '-'
+    object
+      ? `${object.metadata.name.slice(nameOf('').length)}=${(object['data'] as { value: string }).value}`
+      : '-'
 
   const contents = (objects: readonly KubeObject[]): readonly string[] =>
     objects.map((object) => `${textOf(object)} ${object.metadata.resourceVersion}`).sort()
 
   async function untilEqual(reflector: Reflector): Promise<void> {
-    const options = { namespace: namespace.metadata.name, labelSelector: 'test=reflector' }
-    await expect
-      .poll(async () => contents(reflector.list()), { timeout: 20_000, interval: 100 })
-      .toEqual(contents((await direct.list(resource, options)).items))
+    const options = { namespace: namespace.metadata.name, labelSelector: `test=${label}` }
+    const { items } = await direct.list(resource, options)
+    await until(() => expect(contents(reflector.list())).toEqual(contents(items)))
   }
 
-  async function clear(): Promise<void> {
-    const { items } = await direct.list(resource, {
-      namespace: namespace.metadata.name,
-      labelSelector: 'test=reflector',
-    })
-    await Promise.all(items.map((item) => direct.delete(item)))
+  /** The first list is in and a watch is open, since it has told of a change. */
+  async function untilFollowing({ reflector, changes }: ReturnType<typeof open>): Promise<void> {
+    await reflector.start()
+    const sign = await direct.create(configMap('sign', '1'))
+    await until(() => expect(changes).toContain('- -> sign=1'))
+    await direct.delete(sign)
+    await until(() => expect(changes).toContain('sign=1 -> -'))
+    changes.splice(0)
   }
+
+  const until = (holds: () => void): Promise<void> => vi.waitFor(holds, { timeout: 60_000, interval: 50 })
 
   test('tells what comes, changes, goes and comes again', async () => {
     const { reflector, changes } = open()
@@ -92,19 +114,16 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
     await direct.create(configMap('a', '3'))
     await untilEqual(reflector)
     expect(changes).toEqual(['- -> a=1', 'a=1 -> a=2', 'a=2 -> -', '- -> a=3'])
-    expect(reflector.get(namespace.metadata.name, 'a')?.metadata).not.toHaveProperty('managedFields')
-    await reflector.stop()
-    await clear()
+    expect(reflector.get(namespace.metadata.name, nameOf('a'))?.metadata).not.toHaveProperty('managedFields')
   })
 
   test('finds out what happened while the API server could not be reached', async () => {
     const [kept, gone, replaced] = await Promise.all(
       ['kept', 'gone', 'replaced'].map((name) => direct.create(configMap(name, '1'))),
     )
-    const { reflector, changes } = open()
-    await reflector.start()
-    await untilEqual(reflector)
-    changes.splice(0)
+    const opened = open()
+    const { reflector, changes } = opened
+    await untilFollowing(opened)
     proxy.refuse()
     await direct.apply(configMap('kept', '2'))
     await direct.delete(gone!)
@@ -119,52 +138,52 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
       ['- -> new=1', '- -> replaced=new', 'gone=1 -> -', 'kept=1 -> kept=2', 'replaced=1 -> -'].sort(),
     )
     expect(changes.indexOf('replaced=1 -> -')).toBeLessThan(changes.indexOf('- -> replaced=new'))
-    expect(reflector.get(namespace.metadata.name, 'kept')?.metadata.uid).toBe(kept!.metadata.uid)
-    await reflector.stop()
-    await clear()
+    expect(reflector.get(namespace.metadata.name, nameOf('kept'))?.metadata.uid).toBe(kept!.metadata.uid)
   })
 
   test('loses nothing while the line is cut again and again under load', async () => {
-    const { reflector, changes } = open()
-    await reflector.start()
+    const opened = open()
+    const { reflector, changes } = opened
+    await untilFollowing(opened)
+    const story = (name: string) => changes.filter((change) => change.includes(`${name}=`))
+    let isCutting = true
     const writing = Promise.all(
       Array.from({ length: 8 }, async (_, writer) => {
-        for (let round = 0; round < 25; round += 1) {
+        // A round of five ends with nothing there.
+        for (let round = 0; round < 25 || round % 5 > 0 || (isCutting && round < 1_000); round += 1) {
           const object = await direct.apply(configMap(`w${writer}`, String(round)))
           if (round % 5 === 4) await direct.delete(object)
           await systemClock.sleep(30)
         }
       }),
     )
+    await until(() => expect(Math.min(story('w0').length, story('w7').length)).toBeGreaterThan(1))
     for (let cut = 0; cut < 4; cut += 1) {
-      await systemClock.sleep(250)
       proxy.cut()
+      await systemClock.sleep(250)
     }
+    isCutting = false
     await writing
     await direct.create(configMap('last', '1'))
     await untilEqual(reflector)
     expect(reflector.list().map(textOf)).toEqual(['last=1'])
     for (const name of ['w0', 'w7']) {
-      const story = changes.filter((change) => change.includes(`${name}=`))
-      expect(story.length).toBeGreaterThan(1)
+      const steps = story(name)
+      expect(steps.length).toBeGreaterThan(1)
       // Each step begins where the one before it has ended.
-      for (const [index, step] of story.entries())
-        expect(step.split(' -> ')[0]).toBe(index === 0 ? '-' : story[index - 1]!.split(' -> ')[1])
+      for (const [index, step] of steps.entries())
+        expect(step.split(' -> ')[0]).toBe(index === 0 ? '-' : steps[index - 1]!.split(' -> ')[1])
     }
-    await reflector.stop()
-    await clear()
   })
 
   test('notices a line that has fallen silent', async () => {
-    const { reflector } = open({ silenceMs: 2_000 })
-    await reflector.start()
+    const opened = open({ silenceMs: 2_000 })
+    const { reflector } = opened
+    await untilFollowing(opened)
     proxy.silence()
     await direct.create(configMap('unheard', '1'))
     await untilEqual(reflector)
     expect(reflector.size).toBe(1)
-    await reflector.stop()
-    proxy.cut()
-    await clear()
   })
 
   test('collects a list of several pages', async () => {
@@ -173,7 +192,5 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
     const { reflector } = open()
     await reflector.start()
     expect(reflector.size).toBe(510)
-    await reflector.stop()
-    await clear()
   })
 })
