@@ -146,11 +146,15 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
     const { reflector, changes } = opened
     await untilFollowing(opened)
     const story = (name: string) => changes.filter((change) => change.includes(`${name}=`))
-    let isCutting = true
+    const cutting = new AbortController()
     const writing = Promise.all(
       Array.from({ length: 8 }, async (_, writer) => {
         // A round of five ends with nothing there.
-        for (let round = 0; round < 25 || round % 5 > 0 || (isCutting && round < 1_000); round += 1) {
+        for (
+          let round = 0;
+          round < 25 || round % 5 > 0 || (!cutting.signal.aborted && round < 1_000);
+          round += 1
+        ) {
           const object = await direct.apply(configMap(`w${writer}`, String(round)))
           if (round % 5 === 4) await direct.delete(object)
           await systemClock.sleep(30)
@@ -162,7 +166,7 @@ describe.skipIf(kubeconfig === undefined)('the reflector (KUBECONFIG names the c
       proxy.cut()
       await systemClock.sleep(250)
     }
-    isCutting = false
+    cutting.abort()
     await writing
     await direct.create(configMap('last', '1'))
     await untilEqual(reflector)
