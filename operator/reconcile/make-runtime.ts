@@ -60,10 +60,10 @@ export async function makeRuntime(
     return made
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
-    const known = knownTrouble(error)
+    const known = knownTrouble(error) ?? unknownRight(pass, error)
     if (known) return { ...made, hold: problem ?? known, mustLookAgain: true }
     if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
-    return { ...made, hold: problem ?? refusal(pass, error), refused: error }
+    return { ...made, hold: problem ?? progressing('ApiRefused', error.message), refused: error }
   }
 }
 
@@ -91,12 +91,14 @@ function knownTrouble({ code, message }: AppError): Standing | null {
   return null
 }
 
-/** The Standing of an organization of whose objects the API server refused one. */
-function refusal(pass: Pass, error: AppError): Standing {
-  // A right that was bound a moment ago is not known everywhere at once.
-  const isYoung = error.kind === 'forbidden' && !pass.memory.isStuck(pass.key)
-  if (isYoung) return progressing('Progressing', 'the operator’s rights are being bound')
-  return progressing('ApiRefused', error.message)
+/**
+ * A right that was bound a moment ago is not known everywhere at once: no failure, until quick tries have gone on for
+ * some time.
+ */
+function unknownRight(pass: Pass, { code, message }: AppError): Standing | null {
+  if (code !== 'ERR_KUBE_FORBIDDEN' || pass.memory.isStuck(pass.key)) return null
+  pass.log.info({ reason: message }, 'a right is not known yet')
+  return progressing('Progressing', 'the operator’s rights are being bound')
 }
 
 function organizationProblem(pass: Pass, organization: Organization): Standing | null {

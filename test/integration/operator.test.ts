@@ -115,8 +115,6 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
     const failures = (await bench.operator.log())
       .split('\n')
       .filter((line) => line.includes(`${namespace}/acme`) && line.includes('pass failed'))
-      // A right that was bound a moment ago may be unknown to the API server's authorizer: the next pass has it.
-      .filter((line) => !line.includes('ERR_KUBE_FORBIDDEN'))
     expect(failures).toEqual([])
   })
 
