@@ -198,6 +198,17 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
     expect(await answer.text()).toContain('"databases"')
   })
 
+  test.each([
+    ['413 where it is too long', 12_000_000, 413, 'Request Entity Too Large'],
+    ['400 where it has too many fields', 900_000, 400, 'a form of more than 1000 fields'],
+  ])('a form that would take minutes to read is %s', async (_, fields, status, message) => {
+    const answer = await call(port, '/query', {
+      body: gzipSync('a&'.repeat(fields)),
+      headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-encoding': 'gzip' },
+    })
+    expect(answer).toMatchObject({ status, text: expect.stringContaining(message) as string })
+  })
+
   test('a refusal comes before the body that waits for 100-continue, and otherwise it goes on', async () => {
     const start =
       'POST /write?db=DB HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 9\r\n\r\n'

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { queryRequestOf } from './query-request.ts'
+import { queryRequestOf, readForm } from './query-request.ts'
 
 const of = (url: string, form: string | null = null) =>
   queryRequestOf(new URLSearchParams(url), form === null ? null : new URLSearchParams(form))
@@ -61,8 +62,23 @@ describe('/query understands what InfluxDB 1.x clients send', () => {
     ['no q', '', 'missing required parameter "q"'],
     ['blank q', 'q=%20%20', 'missing required parameter "q"'],
     ['params that are no JSON', 'q=x&params={', 'error parsing query parameters: JSON expected'],
+    [
+      'long params',
+      `q=x&params={"a":"${'x'.repeat(100_000)}"}`,
+      'error parsing query parameters: longer than 100000 characters',
+    ],
     ['params that are no object', 'q=x&params=[1]', 'error parsing query parameters: a JSON object expected'],
   ])('refused: %s', (_name, url, message) => {
     expect(() => of(url)).toThrow(message)
+  })
+
+  test('a form has a thousand separators at most: the time to read them grows with their square', async () => {
+    const request = {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    } as unknown as IncomingMessage
+    const form = (fields: number) => readForm(request, Buffer.from(`${'a&'.repeat(fields - 1)}q=x`))
+    expect((await form(1_001)).get('q')).toBe('x')
+    await expect(form(1_002)).rejects.toThrow('a form of more than 1000 fields')
+    await expect(form(10_000_000)).rejects.toThrow('a form of more than 1000 fields')
   })
 })

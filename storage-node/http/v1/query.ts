@@ -14,7 +14,7 @@ import type { QuerySlot } from '../limits.ts'
 import { requireEngine, requireState, type NodeParts } from '../parts.ts'
 import { respond, respondWithStream } from '../respond.ts'
 import { answerForm } from './form.ts'
-import { hasForm, queryRequestOf, readForm, type QueryRequest } from './query-request.ts'
+import { formLimits, hasForm, queryRequestOf, readForm, type QueryRequest } from './query-request.ts'
 
 /** `GET` and `POST /query`: InfluxQL, InfluxDB 1.8. */
 export async function queryV1(parts: NodeParts, exchange: AuthenticatedExchange): Promise<void> {
@@ -59,8 +59,11 @@ function timeoutMs(queryTimeoutNs: string): number {
 async function readRequest(parts: NodeParts, exchange: AuthenticatedExchange): Promise<QueryRequest> {
   const { request, query } = exchange
   if (request.method !== 'POST' || !hasForm(request)) return queryRequestOf(query, null)
-  return withBody(exchange, parts.bodies, async (body) =>
-    queryRequestOf(query, await readForm(request, body)),
+  return withBody(
+    exchange,
+    parts.bodies,
+    async (body) => queryRequestOf(query, await readForm(request, body)),
+    formLimits.bytes,
   )
 }
 
