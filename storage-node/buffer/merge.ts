@@ -1,7 +1,7 @@
 import type { Column, FieldType } from '../engine/reader.ts'
 import { SparseCells } from './sparse-cells.ts'
 import { firstNotBefore, timeWords } from './time-order.ts'
-import { copyCell, copyOfColumn, finishVector, newVector, part } from './vector.ts'
+import { copyCell, copyOfColumn, finishVector, gatherRows, newVector, part } from './vector.ts'
 
 /** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
 export interface Run {
@@ -28,7 +28,10 @@ export function pickColumn(
   const { rows, sources, targets, targetCount } = picking
   if (!columns.some((column) => column && mayHaveAny(column, rows))) return null
   const vector = newVector(type, targetCount)
-  if (columns.every(isWithPlaces)) {
+  const [only] = columns
+  if (columns.length === 1 && targetCount === rows.length && only && isWithPlaces(only)) {
+    gatherRows(only, rows, vector)
+  } else if (columns.every(isWithPlaces)) {
     for (let k = 0; k < rows.length; k++) {
       const column = columns[sources[k]!]
       if (column) copyCell(column, rows[k]!, vector, targets[k]!)

@@ -51,6 +51,38 @@ export function copyRows(from: Column, fromRow: number, to: Vector, toRow: numbe
     for (let row = 0; row < count; row++) to.values[toRow + row] = rows.values[row]!
 }
 
+/** Copies the values of some rows into the first rows of a vector that is still empty. Both are of the same type. */
+export function gatherRows(from: Column, rows: Int32Array, to: Vector): void {
+  if (!from.present) to.present.fill(1, 0, rows.length)
+  // A column may end before the row: then it has no value there.
+  else gather(from.present, rows, to.present)
+  if (from.type === 'float' && to.type === 'float') gather(from.values, rows, to.values)
+  else if (from.type === 'integer' && to.type === 'integer') gatherPairs(from.values, rows, to.values)
+  else if (from.type === 'unsigned' && to.type === 'unsigned') gatherPairs(from.values, rows, to.values)
+  else if (from.type === 'boolean' && to.type === 'boolean') gather(from.values, rows, to.values)
+  else if (from.type === 'string' && to.type === 'string')
+    for (let k = 0; k < rows.length; k++) to.values[k] = from.values[rows[k]!] ?? ''
+}
+
+function gather<T extends Float64Array | Uint8Array>(from: T, rows: Int32Array, to: T): void {
+  for (let k = 0; k < rows.length; k++) {
+    const row = rows[k]!
+    if (row < from.length) to[k] = from[row]!
+  }
+}
+
+/** Without a bigint for each. */
+function gatherPairs<T extends BigInt64Array | BigUint64Array>(from: T, rows: Int32Array, to: T): void {
+  const source = new Int32Array(from.buffer, from.byteOffset, from.length * 2)
+  const target = new Int32Array(to.buffer, to.byteOffset, to.length * 2)
+  for (let k = 0; k < rows.length; k++) {
+    const at = rows[k]! * 2
+    if (at >= source.length) continue
+    target[2 * k] = source[at]!
+    target[2 * k + 1] = source[at + 1]!
+  }
+}
+
 /** Copies one row's value, if it has one. */
 export function copyCell(from: Column, fromRow: number, to: Vector, toRow: number): void {
   // A column may end before the row: then it has no value there.

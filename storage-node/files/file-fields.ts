@@ -20,6 +20,8 @@ export class RowContents {
   readonly #rare: Uint32Array
   readonly #starts: Uint32Array
   readonly #hasRareTexts: boolean
+  /** Whether one row may take more of a file than another. */
+  readonly differ: boolean
 
   constructor(table: TableBuffer) {
     this.#table = table
@@ -37,6 +39,7 @@ export class RowContents {
     this.common = common
     this.#commonTexts = textColumns(columns)
     this.#hasRareTexts = rare.some(({ cells }) => cells.type === 'string')
+    this.differ = rare.length > 0 || this.hasTexts
     this.#starts = new Uint32Array(table.rowCount + 1)
     for (const { cells } of rare) for (const row of cells.rows) this.#starts[row + 1]!++
     for (let row = 0; row < table.rowCount; row++) this.#starts[row + 1]! += this.#starts[row]!

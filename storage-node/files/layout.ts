@@ -127,17 +127,20 @@ function* splitRows(
     const fields = new FileFields(table, contents.common, maxCells)
     let stringBytes = 0
     let end = from
-    for (; end < rows.length; end++) {
-      const more = fields.missing(contents.rareFields(rows[end]!))
-      const bytes = hasTexts ? contents.stringBytes(rows[end]!) : 0
-      const isFull =
-        end - from >= Math.min(maxRows, fields.maxRowsWith(more)) ||
-        stringBytes + bytes > maxStringBytesPerFile
-      if (isFull && end > from && !isSamePoint(table, rows[end - 1]!, rows[end]!)) break
-      fields.add(more)
-      stringBytes += bytes
-      if ((end + 1) % rowsPerTurn === 0) yield null
-    }
+    if (!contents.differ)
+      end = endOfPoint(table, rows, Math.min(rows.length, from + Math.min(maxRows, fields.maxRowsWith([]))))
+    else
+      for (; end < rows.length; end++) {
+        const more = fields.missing(contents.rareFields(rows[end]!))
+        const bytes = hasTexts ? contents.stringBytes(rows[end]!) : 0
+        const isFull =
+          end - from >= Math.min(maxRows, fields.maxRowsWith(more)) ||
+          stringBytes + bytes > maxStringBytesPerFile
+        if (isFull && end > from && !isSamePoint(table, rows[end - 1]!, rows[end]!)) break
+        fields.add(more)
+        stringBytes += bytes
+        if ((end + 1) % rowsPerTurn === 0) yield null
+      }
     yield { rows: rows.subarray(from, end), fields: fields.sorted, stringBytes }
     from = end
   }

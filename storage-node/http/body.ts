@@ -8,7 +8,11 @@ import type { Exchange } from './exchange.ts'
 export const maxBodyBytes = 25_000_000
 
 /** What is decompressed in one go: with the library's 16 KiB most of the time goes into the going to and fro. */
-const gunzipBytes = 131_072
+const gunzipBytes = { least: 16_384, most: 1_048_576 }
+/** Deflate makes no more of a byte (RFC 1951: 258 bytes of two bits). */
+const maxInflation = 1_032
+/** The last four bytes of a member are its decompressed size, modulo 2^32 (RFC 1952, section 2.3.1). */
+const sizeBytes = 4
 /** A body in chunks of a byte would take a hundred times its size: so many small pieces in a row become one. */
 const maxSmallPieces = 1_024
 const smallBytes = 4_096
@@ -167,12 +171,23 @@ function* drained(pieces: Buffer[], reservation: BodyReservation): Generator<Buf
   }
 }
 
+/** As much as there will be, as far as the body's own word for it can be true. */
+function gunzipChunkBytes(encoded: readonly Buffer[]): number {
+  const encodedBytes = encoded.reduce((sum, piece) => sum + piece.length, 0)
+  const end = Buffer.concat(encoded.slice(-sizeBytes).map((piece) => piece.subarray(-sizeBytes))).subarray(
+    -sizeBytes,
+  )
+  const told = end.length === sizeBytes ? end.readUInt32LE() : 0
+  const mostBytes = Math.min(gunzipBytes.most, encodedBytes * maxInflation)
+  return Math.max(gunzipBytes.least, Math.min(told, mostBytes))
+}
+
 async function gunzip(encoded: Buffer[], reservation: BodyReservation, maxBytes: number): Promise<Buffer[]> {
   const decoded = new Pieces(reservation, maxBytes)
   try {
     await pipeline(
       drained(encoded, reservation),
-      createGunzip({ chunkSize: gunzipBytes }),
+      createGunzip({ chunkSize: gunzipChunkBytes(encoded) }),
       async (source: AsyncIterable<Buffer>) => {
         for await (const piece of source) decoded.add(piece)
       },

@@ -15,6 +15,7 @@ import {
   type Rows,
   type Settings,
 } from './messages.ts'
+import { packedRows } from './sent-rows.ts'
 
 export interface QueryProcessClientOptions {
   readonly program: string
@@ -86,7 +87,8 @@ export class QueryProcess {
     const job = this.#startJob()
     try {
       await ask(job, { kind: 'write-begin', job: job.id, columns })
-      for await (const rows of batches) await ask(job, { kind: 'write-rows', job: job.id, rows })
+      for await (const rows of batches)
+        await ask(job, { kind: 'write-rows', job: job.id, rows: packedRows(rows) })
       await ask(job, { kind: 'write-finish', job: job.id, path, key })
       this.#endJob(job)
     } catch (error) {

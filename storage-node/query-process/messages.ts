@@ -2,6 +2,7 @@ import type { Aggregation, SeriesWindows } from '../aggregation/series-windows.t
 import type { Matching } from '../engine/matching.ts'
 import type { Column, FieldType } from '../engine/reader.ts'
 import type { DeletedArea } from '../engine/tombstones.ts'
+import type { SentRows } from './sent-rows.ts'
 
 /** What the engine and the query process say to each other over the IPC channel. */
 
@@ -71,7 +72,7 @@ export interface AggregateJob {
 
 export type Request =
   | { readonly kind: 'write-begin'; readonly job: number; readonly columns: readonly NamedColumn[] }
-  | { readonly kind: 'write-rows'; readonly job: number; readonly rows: Rows }
+  | { readonly kind: 'write-rows'; readonly job: number; readonly rows: SentRows }
   | { readonly kind: 'write-finish'; readonly job: number; readonly path: string; readonly key: Uint8Array }
   | { readonly kind: 'read'; readonly job: number; readonly read: ReadJob }
   | { readonly kind: 'aggregate'; readonly job: number; readonly aggregate: AggregateJob }

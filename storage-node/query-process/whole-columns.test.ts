@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { RowColumn } from './messages.ts'
+import type { RowColumn, Rows } from './messages.ts'
+import { packedRows, type SentRows } from './sent-rows.ts'
 import { WholeColumns } from './whole-columns.ts'
 
 /** Promise: a column is stored as INTEGER only if each of its values comes back as it was, to the last bit. */
@@ -10,17 +11,17 @@ const column = (...values: (number | null)[]): RowColumn => ({
   present: values.includes(null) ? Uint8Array.from(values, (value) => (value === null ? 0 : 1)) : null,
 })
 
-function isWhole(...batches: RowColumn[]): boolean {
+function isWhole(batches: readonly RowColumn[], sent: (rows: Rows) => SentRows): boolean {
   const columns = new WholeColumns([
     { name: 'series', type: 'series' },
+    { name: 'time', type: 'integer' },
     { name: 'f0', type: 'float' },
   ])
   for (const each of batches) {
     const rowCount = each.values.length
-    columns.note({
-      rowCount,
-      columns: [{ type: 'series', values: new Uint32Array(rowCount), present: null }, each],
-    })
+    const series: RowColumn = { type: 'series', values: new Uint32Array(rowCount), present: null }
+    const time: RowColumn = { type: 'integer', values: new BigInt64Array(rowCount), present: null }
+    columns.note(sent({ rowCount, columns: [series, time, each] }))
   }
   return columns.names.has('f0')
 }
@@ -39,5 +40,6 @@ test.each<[string, boolean, RowColumn[]]>([
   ['a fraction in the second of two', false, [column(1), column(0.1)]],
   ['nothing in the first of two', true, [column(null), column(1)]],
 ])('%s: %s', (_, expected, batches) => {
-  expect(isWhole(...batches)).toBe(expected)
+  expect(isWhole(batches, (rows) => rows)).toBe(expected)
+  expect(isWhole(batches, packedRows)).toBe(expected)
 })

@@ -1,4 +1,5 @@
-import type { NamedColumn, Rows } from './messages.ts'
+import type { NamedColumn } from './messages.ts'
+import { isNarrow, type SentRows } from './sent-rows.ts'
 
 /**
  * Finds out, as rows come, which float columns have only whole numbers that an INTEGER holds without loss. Minus zero is
@@ -16,14 +17,18 @@ export class WholeColumns {
     this.#hasValue = columns.map(() => false)
   }
 
-  note({ rowCount, columns }: Rows): void {
-    for (const [index, { type, values, present }] of columns.entries()) {
-      if (type !== 'float' || !this.#isWhole[index]) continue
+  note({ rowCount, columns }: SentRows): void {
+    for (const [index, column] of columns.entries()) {
+      if (column.type !== 'float' || !this.#isWhole[index]) continue
+      const { present } = column
+      if (isNarrow(column)) {
+        this.#hasValue[index] ||= rowCount > 0 && (present === null || present.includes(1))
+        continue
+      }
       for (let row = 0; row < rowCount; row++) {
         if (present && present[row] === 0) continue
         this.#hasValue[index] = true
-        const value = values[row]!
-        if ((value | 0) === value && (value !== 0 || 1 / value > 0)) continue
+        if (isWhole(column.values[row]!)) continue
         this.#isWhole[index] = false
         break
       }
@@ -35,3 +40,5 @@ export class WholeColumns {
     return new Set(whole.map(({ name }) => name))
   }
 }
+
+const isWhole = (value: number): boolean => (value | 0) === value && (value !== 0 || 1 / value > 0)

@@ -3,6 +3,7 @@ import { assert } from '../../common/errors.ts'
 import type { Database } from './database.ts'
 import type { NamedColumn, Rows } from './messages.ts'
 import { appendRows, duckdbTypes } from './rows.ts'
+import { unpackedRows, type SentRows } from './sent-rows.ts'
 import { copyToParquet, createTable, uniteTables } from './sql.ts'
 import { WholeColumns } from './whole-columns.ts'
 
@@ -65,8 +66,9 @@ export class WriteTask {
     return task
   }
 
-  async append(rows: Rows): Promise<void> {
-    this.#whole.note(rows)
+  async append(sent: SentRows): Promise<void> {
+    this.#whole.note(sent)
+    const rows = unpackedRows(sent)
     for (let from = 0; from < rows.rowCount;) {
       if (this.#room === 0) await this.#addTable()
       const end = Math.min(rows.rowCount, from + this.#room)
