@@ -1,16 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
-/** One project for each layer of tests; `scripts/test.ts` runs them in the order cheap to dear. */
+/**
+ * One project for each layer of tests; `scripts/test.ts` runs them in the order cheap to dear. Times here only end what
+ * hangs, on slow machines too: what a test promises of time it says itself.
+ */
 const layer = (name: string, include: string[], more: object = {}) => ({
-  test: { name, include, environment: 'node', ...more },
+  test: { name, include, environment: 'node', expect: { poll: { timeout: 20_000 } }, ...more },
 })
 
 export default defineConfig({
   test: {
     projects: [
-      layer('unit', [
-        '{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench}/**/*.test.ts',
-      ]),
+      layer(
+        'unit',
+        ['{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench}/**/*.test.ts'],
+        { testTimeout: 60_000, hookTimeout: 60_000 },
+      ),
       layer('tidy', ['test/tidy/**/*.test.ts']),
       layer('simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 1_800_000 }),
       layer('operator', ['test/operator/**/*.test.ts'], { testTimeout: 600_000, maxWorkers: 2 }),

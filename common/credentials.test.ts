@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { credentialsOf, tokensOf } from './credentials.ts'
 import { mintToken } from './token.ts'
+import { processorTime } from '../test/support/processor-time.ts'
 
 const token = mintToken('0123456789abcdef')
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
@@ -70,9 +71,9 @@ describe('a credential is found wherever an InfluxDB client puts one, and read o
 })
 
 test('a header of many spaces is read in time that grows with its length only', () => {
-  const startedMs = performance.now()
+  const costMs = processorTime()
   for (let round = 0; round < 100; round++)
     credentialsOf([`Token x${' '.repeat(31_500)}y`], new URLSearchParams())
   // A pattern that starts again at each space takes half a second for one such header.
-  expect(performance.now() - startedMs).toBeLessThan(1_000)
+  expect(costMs()).toBeLessThan(1_000)
 })

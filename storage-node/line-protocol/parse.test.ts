@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { BatchTable, ParsedBatch, Precision } from './batch.ts'
 import { parseLines } from './parse.ts'
 import { tagsOfKey } from './series-key.ts'
+import { processorTime } from '../../test/support/processor-time.ts'
 
 /** Promise: what InfluxDB 1.8 takes is taken with the same meaning, what it refuses is refused with the same text. */
 
@@ -296,9 +297,9 @@ describe('what a body may cost', () => {
     ['many exponents', `m v=1${'e-1'.repeat(length / 3)}`, /^invalid float$/],
     ['timestamp', `m v=1 ${nines}`, /^strconv.ParseInt: parsing "9{1024}…": value out of range$/],
   ])('a number of hundreds of thousands of digits takes no time: %s', (_, line, message) => {
-    const startedMs = performance.now()
+    const costMs = processorTime()
     const batch = parse(line)
-    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    expect(costMs()).toBeLessThan(1_000)
     expect(batch.errors[0]?.message).toMatch(message)
     expect(batch.errors[0]!.text.length).toBeLessThanOrEqual(1025)
     expect(batch.errors[0]!.text).toBe(`${line.slice(0, 1024)}…`)
@@ -315,10 +316,10 @@ describe('what a body may cost', () => {
   test('bad lines cost no more where a measurement has many fields', () => {
     const costMs = (fieldCount: number) => {
       const fields = Array.from({ length: fieldCount }, (_, index) => `f${index}=1`).join()
-      const startedMs = performance.now()
+      const parsedMs = processorTime()
       const batch = parse(`m ${fields} 1\n${'m f0=1,x\n'.repeat(200_000)}`)
       expect(batch).toMatchObject({ pointCount: 1, errorCount: 200_000 })
-      return performance.now() - startedMs
+      return parsedMs()
     }
     costMs(1)
     expect(costMs(4_000)).toBeLessThan(10 * costMs(1))
