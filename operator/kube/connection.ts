@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { Pool, type Dispatcher } from 'undici'
+import { errors, Pool, type Dispatcher } from 'undici'
 import { AppError } from '../../common/errors.ts'
 import { version } from '../../common/version.ts'
 import type { Fence } from './client.ts'
@@ -50,7 +50,16 @@ export class Connection {
   async send(request: WireRequest): Promise<WireAnswer> {
     const credentials = await this.#credentials.current()
     const { requests } = this.#poolsFor(credentials)
-    const answer = await this.#dispatch(requests, credentials, request, 30_000)
+    try {
+      return await this.#answer(requests, credentials, request)
+    } catch (error) {
+      if (request.signal.aborted || isTimeout(error)) this.#leave(requests, credentials)
+      throw error
+    }
+  }
+
+  async #answer(pool: Pool, credentials: Credentials, request: WireRequest): Promise<WireAnswer> {
+    const answer = await this.#dispatch(pool, credentials, request, 30_000)
     const chunks: Buffer[] = []
     let sizeBytes = 0
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
@@ -127,26 +136,42 @@ export class Connection {
     if (this.#closed) throw new AppError('unavailable', 'ERR_KUBE_CLOSED', 'the client was closed')
     if (this.#pools?.tlsFingerprint === credentials.tlsFingerprint) return this.#pools
     const old = this.#pools
-    const open = (connections: number | null) =>
-      new Pool(credentials.origin, {
-        connections,
-        allowH2: false,
-        pipelining: 1,
-        keepAliveTimeout: idleSocketMs,
-        keepAliveMaxTimeout: idleSocketMs,
-        connect: { ...credentials.tls, timeout: connectTimeoutMs, keepAlive: true },
-      })
     this.#pools = {
       tlsFingerprint: credentials.tlsFingerprint,
-      requests: open(requestSockets),
-      watches: open(null),
+      requests: openPool(credentials, requestSockets),
+      watches: openPool(credentials, null),
     }
     // What is under way on the old sockets ends by itself.
     void old?.requests.close()
     void old?.watches.close()
     return this.#pools
   }
+
+  /**
+   * A request got no answer in time. Where a line has fallen silent all sockets of its time have, and each would cost
+   * another such wait: the next request opens a new one. What is under way on the others ends by itself.
+   */
+  #leave(requests: Pool, credentials: Credentials): void {
+    if (this.#pools?.requests !== requests) return
+    this.#pools = { ...this.#pools, requests: openPool(credentials, requestSockets) }
+    void requests.close()
+  }
 }
+
+/** @param connections null for as many as there are requests */
+function openPool(credentials: Credentials, connections: number | null): Pool {
+  return new Pool(credentials.origin, {
+    connections,
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: idleSocketMs,
+    keepAliveMaxTimeout: idleSocketMs,
+    connect: { ...credentials.tls, timeout: connectTimeoutMs, keepAlive: true },
+  })
+}
+
+const isTimeout = (error: unknown): boolean =>
+  error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError
 
 /**
  * A body that asks the fence when the first byte is about to go to the socket, after all waiting for a socket and

@@ -75,6 +75,26 @@ describe('connections', () => {
     await Promise.all(hanging)
   })
 
+  test('after one that fell silent no other of its time is used', async () => {
+    const proxy = await CutProxy.open(server.kubeconfig)
+    const proxied = open({ kubeconfig: proxy.kubeconfig, attemptTimeoutMs: 2_000 })
+    const held: (() => void)[] = []
+    server.handler = (_request, response) => {
+      held.push(() => answer(response, 201, configMap()))
+      if (held.length === 8) for (const release of held) release()
+    }
+    // A creation is sent once, so that each failure is seen.
+    const createEight = () => Promise.all(Array.from({ length: 8 }, () => proxied.create(configMap())))
+    await createEight()
+    expect(server.connections).toBe(8)
+    proxy.silence()
+    server.handler = (_request, response) => answer(response, 201, configMap())
+    await expect(proxied.create(configMap())).rejects.toMatchObject({ code: 'ERR_KUBE_CONNECTION' })
+    expect(await createEight()).toHaveLength(8)
+    await proxied.close()
+    await proxy.close()
+  })
+
   test('a token that was replaced on disk is taken up at the first refusal', async () => {
     server.handler = ({ authorization }, response) =>
       authorization === 'Bearer second'
