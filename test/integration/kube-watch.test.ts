@@ -1,12 +1,12 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
 import { Reflector } from '../../operator/controller/reflector.ts'
 import type { KubeClient, WatchEvent } from '../../operator/kube/client.ts'
 import { openKubeClient } from '../../operator/kube/http-client.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { answer, KubeServer, status } from './kube-server.ts'
 
 // The promise: whatever a line can do, a watch ends with what was wrong, having told all that came before.
@@ -130,22 +130,30 @@ describe('watches', () => {
         line('MODIFIED', configMap({ metadata: { ...configMap().metadata, resourceVersion: version } })),
       )
     }
+    // The reflector's own time, so that nothing is silent only because this machine is slow.
+    const clock = new FakeClock()
+    const silenceMs = 90_000
     const reflector = new Reflector({
       resource: resources.configMaps,
       client,
-      clock: systemClock,
+      clock,
       log: silentLogger,
       registry: new Registry(),
       random: () => 0,
-      silenceMs: 300,
+      silenceMs,
     })
-    const nine = new Promise<void>((resolve) =>
-      reflector.onChange((_before, after) => {
-        if (after?.metadata.resourceVersion === '9') resolve()
-      }),
-    )
+    const versions: unknown[] = []
+    reflector.onChange((_before, after) => versions.push(after?.metadata.resourceVersion))
     await reflector.start()
-    await nine
+    await expect.poll(() => versions).toContain('8')
+    await clock.advance(silenceMs)
+    // Back-off, for as long as it takes.
+    await expect
+      .poll(async () => {
+        await clock.advance(250)
+        return versions
+      })
+      .toContain('9')
     await reflector.stop()
     expect(watched.slice(0, 2)).toEqual(['5', '8'])
     expect(server.received.filter(({ query }) => query.get('watch') === null)).toHaveLength(1)

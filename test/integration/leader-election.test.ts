@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../common/clock.ts'
+import { leaseMs, renewDeadlineMs, retryMs } from '../../operator/controller/leader-election.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { openKubeClient } from '../../operator/kube/http-client.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
@@ -41,7 +41,12 @@ describe.skipIf(kubeconfig === undefined)('leader election (KUBECONFIG names the
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     children.push(child)
-    return { child, leading: once(child.stdout, 'data'), ended: once(child, 'exit') }
+    let said = ''
+    child.stdout.on('data', (text: Buffer) => (said += text.toString()))
+    const says = async (line: string) => {
+      while (!said.split('\n').includes(line)) await once(child.stdout, 'data')
+    }
+    return { child, says, ended: once(child, 'exit') }
   }
 
   const journal = async () => {
@@ -54,17 +59,18 @@ describe.skipIf(kubeconfig === undefined)('leader election (KUBECONFIG names the
 
   test('a leader that was stopped for longer than its lease writes nothing when it goes on', async () => {
     const first = start('first')
-    await first.leading
+    await first.says('leading')
     await expect.poll(journal).toMatchObject({ writer: 'first' })
     const second = start('second')
-    await systemClock.sleep(3_000)
+    await second.says('candidate')
     first.child.kill('SIGSTOP')
     const stopped = await journal()
     const startMs = performance.now()
-    await second.leading
+    await second.says('leading')
     const waitedMs = performance.now() - startMs
-    expect(waitedMs).toBeGreaterThan(10_000)
-    expect(waitedMs).toBeLessThan(20_000)
+    expect(waitedMs).toBeGreaterThan(renewDeadlineMs)
+    // It saw the last renewal by its next look, and that the time was over by another; each look takes some time itself.
+    expect(waitedMs).toBeLessThan(leaseMs + 5 * retryMs)
     expect(stopped.writer).toBe('first')
     await expect.poll(journal).toMatchObject({ writer: 'second' })
 

@@ -6,7 +6,8 @@ import { resources } from '../../operator/kube/resource.ts'
 
 /*
  * A process that writes as fast as it can while it is the leader: node leader-process.ts <namespace> <identity>.
- * It says `leading` once it is, and ends with status 3 when it has lost the lease.
+ * It says `candidate` once it has seen the lease, `leading` once it is, and ends with status 3 when it has lost the
+ * lease.
  */
 const [namespace = '', identity = ''] = process.argv.slice(2)
 const log = createLogger('leader', { level: 'warn' })
@@ -26,6 +27,7 @@ const election = new LeaderElection({
   onLost: () => process.exit(3),
 })
 await election.start()
+process.stdout.write('candidate\n')
 await election.untilLeading()
 const fenced = client.with({ fence: election.fence })
 process.stdout.write('leading\n')
