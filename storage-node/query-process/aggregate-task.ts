@@ -31,14 +31,13 @@ export class AggregateTask {
     const all = { comparisons: [], beforeNs: read.minTimeNs }
     const rows = new JobRows({ ...read, seriesIds, matching: all }, () => this.#cancelled)
     let windows: SeriesWindows | null = null
-    for await (const { seriesId, run } of rows.runs(this.#store, false)) {
-      if (windows?.seriesId !== seriesId) {
-        if (windows) await this.#done(windows)
-        windows = emptyWindows(seriesId, aggregation.measures)
-      }
+    await rows.each(this.#store, ({ seriesId, run }) => {
+      const before = windows
+      if (windows?.seriesId !== seriesId) windows = emptyWindows(seriesId, aggregation.measures)
       addPoints(windows, aggregation, run)
       this.#rowCount += run.times.length
-    }
+      return before && before !== windows ? this.#done(before) : undefined
+    })
     if (windows) await this.#done(windows)
     await this.#send()
   }
@@ -47,11 +46,13 @@ export class AggregateTask {
     this.#cancelled = true
   }
 
-  async #done(windows: SeriesWindows): Promise<void> {
+  /** @returns what has to be waited for */
+  #done(windows: SeriesWindows): Promise<void> | undefined {
     this.#batch.push(windows)
     this.#values += windows.startsNs.length * windows.fields.length
     this.#textLength += textLength(windows)
-    if (this.#values >= maxValuesPerMessage || this.#textLength >= maxTextLength) await this.#send()
+    const isFull = this.#values >= maxValuesPerMessage || this.#textLength >= maxTextLength
+    return isFull ? this.#send() : undefined
   }
 
   async #send(): Promise<void> {

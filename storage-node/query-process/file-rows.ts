@@ -84,6 +84,27 @@ export class FileRows {
   }
 
   /**
+   * The points of a series within a span of time, as of `runs`, where nothing has to be waited for: they stand in one
+   * block, which is in memory, and nothing of the file is deleted.
+   * @returns null if there are none; undefined where `range` and `runs` have to say
+   */
+  runAtHand(seriesId: number, span: TimeSpan): Run | null | undefined {
+    const { minTimeNs, maxTimeNs, deleted } = this.#file
+    const range = rowsOfSeries(this.#directory, seriesId)
+    if (!range || span.maxTimeNs < minTimeNs || span.minTimeNs > maxTimeNs) return null
+    const index = Math.floor(range.from / this.#blockRows)
+    if (deleted.length > 0 || range.end > (index + 1) * this.#blockRows || !this.#isHeld(index))
+      return undefined
+    const first = index * this.#blockRows
+    const times = timesOf(this.#blocks[0]!)
+    const words = timeWords(times)
+    let [from, end] = [range.from - first, range.end - first]
+    if (span.minTimeNs > minTimeNs) from = firstNotBefore(words, from, end, span.minTimeNs)
+    if (span.maxTimeNs < maxTimeNs) end = firstNotBefore(words, from, end, span.maxTimeNs + 1n)
+    return from < end ? this.#view(from, end) : null
+  }
+
+  /**
    * Points of a range of `range`, by time: those that are not deleted and have one of the job's columns.
    * @param keep gives back what is needed of a run whose memory holds something else by the next one
    */
@@ -127,10 +148,19 @@ export class FileRows {
   }
 
   async #hold(index: number): Promise<void> {
-    if (index === this.#index) return
-    const known = this.#columns.map((column) => this.#store.known(this.#file, column, index))
-    this.#blocks = known.every((block) => block !== undefined) ? known : await this.#load(index)
+    if (this.#isHeld(index)) return
+    this.#blocks = await this.#load(index)
     this.#index = index
+  }
+
+  /** Whether a block is in memory, which it is from here on until another one is held. */
+  #isHeld(index: number): boolean {
+    if (index === this.#index) return true
+    const known = this.#columns.map((column) => this.#store.known(this.#file, column, index))
+    if (!known.every((block) => block !== undefined)) return false
+    this.#blocks = known
+    this.#index = index
+    return true
   }
 
   /** For a search. In a range of many blocks it looks at one time of each and may not need the block again. */

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SeriesRun } from '../engine/series-runs.ts'
 import { isDeleted, type DeletedArea } from '../engine/tombstones.ts'
 import { pack, type Block } from './block.ts'
 import type { Blocks, WantedColumn } from './block-store.ts'
@@ -146,23 +145,18 @@ async function found(
   files: ReadonlyMap<string, MadeFile>,
   job: ReadJob,
   maxCells: number,
-  areKept: boolean,
 ): Promise<string[]> {
   const rows: string[] = []
   const jobRows = new JobRows(job, () => false, maxCells)
-  const runs: SeriesRun[] = []
-  const add = ({ seriesId, run }: SeriesRun): void => {
+  await jobRows.each(new MemoryBlocks(files), ({ seriesId, run }) => {
     for (const [index, time] of run.times.entries()) {
       const values = run.columns.map((column) =>
         column === null || column.present?.[index] === 0 ? '-' : String(column.values[index]),
       )
       rows.push(`${seriesId} ${time} ${values.join(' ')}`)
     }
-  }
-  for await (const run of jobRows.runs(new MemoryBlocks(files), areKept))
-    if (areKept) runs.push(run)
-    else add(run)
-  for (const run of runs) add(run)
+    return undefined
+  })
   return rows
 }
 
@@ -184,9 +178,9 @@ describe('rows of a job', () => {
           [0, 6].map((value) => ({ column: 0, operator: '>' as const, value })),
         ),
         fc.bigInt({ min: -9n, max: 9n }),
-        async (files, series, columns, [minTime, maxTime], maxCells, areKept, comparisons, beforeNs) => {
+        async (files, series, columns, [minTime, maxTime], maxCells, areSorted, comparisons, beforeNs) => {
           // Those that are to be kept come in any order.
-          const seriesIds = areKept ? series : series.toSorted((a, b) => a - b)
+          const seriesIds = areSorted ? series.toSorted((a, b) => a - b) : series
           const made = new Map(files.map((each, index) => [`file ${index}`, each]))
           const job: ReadJob = {
             files: [...made].map(([path, { rows, deleted }], order) => ({
@@ -205,7 +199,7 @@ describe('rows of a job', () => {
             maxTimeNs: BigInt(maxTime),
             matching: { comparisons, beforeNs },
           }
-          expect(await found(made, job, maxCells, areKept)).toEqual(expected(files, job))
+          expect(await found(made, job, maxCells)).toEqual(expected(files, job))
         },
       ),
       { numRuns: 1_500 },

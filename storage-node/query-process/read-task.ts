@@ -28,14 +28,14 @@ export class ReadTask {
     )
     let batch = new Batch(read, capacity)
     const rows = new JobRows(read, () => this.#cancelled)
-    for await (const { seriesId, run } of rows.runs(this.#store, false)) {
+    await rows.each(this.#store, async ({ seriesId, run }) => {
       for (let from = 0; from < run.times.length;) {
         from += batch.add(seriesId, run, from)
         if (!batch.isFull) continue
         await this.#send(batch)
         batch = new Batch(read, capacity)
       }
-    }
+    })
     await this.#send(batch)
   }
 

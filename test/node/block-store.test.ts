@@ -81,12 +81,14 @@ const jobOf = (path: string, changes: Partial<ReadJob>): ReadJob => ({
 async function read(store: BlockStore, job: ReadJob): Promise<number> {
   let count = 0
   let wrong = 0
-  for await (const { run } of new JobRows(job, () => false).runs(store))
+  await new JobRows(job, () => false).each(store, ({ run }) => {
     for (const [index, time] of run.times.entries()) {
       count++
       for (const [place, { name }] of job.columns.entries())
         if (run.columns[place]?.values[index] !== valueAt(Number(name.slice(1)), Number(time))) wrong++
     }
+    return undefined
+  })
   expect(wrong).toBe(0)
   return count
 }
