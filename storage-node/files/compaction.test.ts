@@ -11,6 +11,7 @@ interface Shape {
   readonly rows?: number
   readonly measurement?: string
   readonly stringBytes?: number
+  readonly fields?: readonly number[]
 }
 
 function file({
@@ -20,6 +21,7 @@ function file({
   rows = 10,
   measurement = 'm',
   stringBytes = 0,
+  fields = [0],
 }: Shape): StoredFile {
   const entry = {
     name: `${position}-${from}-${measurement}`,
@@ -34,7 +36,7 @@ function file({
     maxSeries: 0,
     minTimeNs: String(from),
     maxTimeNs: String(to),
-    fields: [0],
+    fields,
     sizeBytes: 1,
     stringBytes,
     sha256: '',
@@ -106,6 +108,16 @@ describe('compaction', () => {
     expect(chosen(shapes.map((each) => file({ ...each, stringBytes: 3_000_000 })))).toBeNull()
     const mixed = shapes.map((each) => ({ ...each, stringBytes: each.position < 9 ? 9_000_000 : 1_000 }))
     expect(chosen(mixed.map(file))).toEqual([9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+  })
+
+  test('no more fields than one file may have', () => {
+    const shapes = positions(1, 20).map((each) => ({
+      ...each,
+      fields: Array.from({ length: 100 }, (_, k) => each.position * 100 + k),
+    }))
+    expect(chosen(shapes.map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    const wide = shapes.map(({ fields, ...each }) => ({ ...each, fields: [...fields, -1, -2] }))
+    expect(chosen(wide.map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
   test('a file of an older version says nothing of its strings: they are a few times what it takes on the disk', () => {

@@ -1,6 +1,6 @@
 import { touches, type Tombstone } from '../engine/tombstones.ts'
 import type { StoredFile } from './file-store.ts'
-import { maxStringBytesPerFile, stringBytesOf } from './manifest.ts'
+import { maxFieldsPerFile, maxStringBytesPerFile, stringBytesOf } from './manifest.ts'
 
 /** Files of one shard are made one when there are so many. */
 const minFiles = 8
@@ -64,25 +64,33 @@ function smallRuns(group: readonly StoredFile[], maxCells: number): StoredFile[]
 interface Load {
   readonly rows: number
   readonly cells: number
+  readonly fields: ReadonlySet<number>
   readonly stringBytes: number
 }
 
-const nothing: Load = { rows: 0, cells: 0, stringBytes: 0 }
+const nothing: Load = { rows: 0, cells: 0, fields: new Set(), stringBytes: 0 }
 
 const loadOf = ({ entry }: StoredFile): Load => ({
   rows: entry.rows,
   cells: entry.rows * entry.fields.length,
+  fields: new Set(entry.fields),
   stringBytes: stringBytesOf(entry),
 })
 
 const sum = (a: Load, b: Load): Load => ({
   rows: a.rows + b.rows,
   cells: a.cells + b.cells,
+  fields: [...b.fields].every((field) => a.fields.has(field))
+    ? a.fields
+    : new Set([...a.fields, ...b.fields]),
   stringBytes: a.stringBytes + b.stringBytes,
 })
 
-const fits = ({ rows, cells, stringBytes }: Load, maxCells: number): boolean =>
-  rows <= maxRows && cells <= maxCells && stringBytes <= maxStringBytesPerFile
+const fits = ({ rows, cells, fields, stringBytes }: Load, maxCells: number): boolean =>
+  rows <= maxRows &&
+  cells <= maxCells &&
+  fields.size <= maxFieldsPerFile &&
+  stringBytes <= maxStringBytesPerFile
 
 function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[]): boolean {
   const members = new Set(run)

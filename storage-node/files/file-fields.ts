@@ -63,12 +63,17 @@ export class RowContents {
   stringBytes(row: number): number {
     let bytes = textBytes(this.#commonTexts, row)
     if (!this.#hasRareTexts) return bytes
-    for (const field of this.rareFields(row)) {
-      const column = this.#table.column(field)
-      const value = column instanceof SparseCells ? column.cellAt(row) : null
-      if (typeof value === 'string') bytes += Buffer.byteLength(value)
-    }
+    for (const field of this.rareFields(row)) bytes += this.textBytesOf(field, row)
     return bytes
+  }
+
+  /** What one of them is; 0 where there is none. */
+  textBytesOf(field: number, row: number): number {
+    const column = this.#table.column(field)
+    if (!column) return 0
+    if (!(column instanceof SparseCells)) return textBytes(textColumns([column]), row)
+    const value = column.type === 'string' ? column.cellAt(row) : null
+    return typeof value === 'string' ? Buffer.byteLength(value) : 0
   }
 }
 

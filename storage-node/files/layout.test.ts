@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseLines } from '../line-protocol/parse.ts'
 import { TableBuffer } from '../buffer/table-buffer.ts'
-import { factsOf, fileColumns, fileRows, halved, planFiles } from './layout.ts'
+import { factsOf, fileColumns, fileRows, halved, planFiles, type PlannedFile } from './layout.ts'
 import { processorTime } from '../../test/support/processor-time.ts'
 
 const maxCells = 5_000_000
@@ -132,6 +132,54 @@ describe('planFiles', () => {
       expect(files.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(60_000)
       for (const { rows, fields } of files) expect(rows.length * (fields.length + 2)).toBeLessThan(33_000)
     }
+  })
+
+  const valuesOf = (table: TableBuffer, files: readonly PlannedFile[]): string[] =>
+    files.flatMap((planned) => {
+      const names = fileColumns(table, planned).map(({ name }) => name)
+      return [...fileRows(table, planned)].flatMap(({ rowCount, columns }) =>
+        Array.from({ length: rowCount }, (_, row) => row).flatMap((row) =>
+          names
+            .filter((__, k) => k > 1 && (columns[k]!.present?.[row] ?? 1) === 1)
+            .map((name) => `${String(columns[1]!.values[row])} ${name}`),
+        ),
+      )
+    })
+
+  test.each([
+    ['few rows have', 2_000, [7, 1_500], 2_000 + 2 * 2_499],
+    ['all rows have', 3, [0, 1, 2], 3 * 2_500],
+  ])('fields beyond those of one file, that %s, are in others, each value once', (_, rows, wide, count) => {
+    const table = bufferWithWide(rows, wide, 2_499)
+    const files = [...planFiles(table, 1_000_000n, maxCells)].filter((file) => file !== null)
+    expect(files.every(({ fields }) => fields.length <= 1_000)).toBe(true)
+    const values = valuesOf(table, files)
+    expect(values).toHaveLength(count)
+    expect(new Set(values).size).toBe(count)
+  })
+
+  test('strings of one point beyond those of one file are in others', () => {
+    const table = new TableBuffer()
+    const text = (name: string) => ({
+      name,
+      type: 'string' as const,
+      values: ['x'.repeat(7_000_000)],
+      present: null,
+    })
+    const columns = ['a', 'b', 'c', 'd', 'e'].map(text)
+    const times = new BigInt64Array(1)
+    const batch = {
+      measurement: 'm',
+      rowCount: 1,
+      series: [],
+      times,
+      seriesOfRow: new Uint32Array(1),
+      columns,
+    }
+    table.append(batch, new Uint32Array([0]), [0, 1, 2, 3, 4], null)
+    const files = [...planFiles(table, 1_000_000n, maxCells)].filter((file) => file !== null)
+    expect(files.map((file) => factsOf(table, file).stringBytes)).toEqual([14e6, 14e6, 7e6])
+    expect(valuesOf(table, files)).toEqual(['0 f0', '0 f1', '0 f2', '0 f3', '0 f4'])
   })
 
   test('a file that cannot be written is cut in two, between points', () => {

@@ -5,6 +5,7 @@ import type { TableBuffer } from '../buffer/table-buffer.ts'
 import { newVector } from '../buffer/vector.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { NamedColumn, RowColumn, Rows } from '../query-process/messages.ts'
+import { fieldParts } from './field-parts.ts'
 import { FileFields, RowContents } from './file-fields.ts'
 import { maxStringBytesPerFile } from './manifest.ts'
 
@@ -141,7 +142,7 @@ function* splitRows(
         stringBytes += bytes
         if ((end + 1) % rowsPerTurn === 0) yield null
       }
-    yield { rows: rows.subarray(from, end), fields: fields.sorted, stringBytes }
+    yield* fieldParts(contents, { rows: rows.subarray(from, end), fields: fields.sorted, stringBytes })
     from = end
   }
 }

@@ -81,6 +81,9 @@ export const stringBytesOf = ({
 /** A file may hold so many bytes of strings: a read has at least one file's in memory. */
 export const maxStringBytesPerFile = 16 * 1024 * 1024
 
+/** A file may have so many fields: each takes tens of kilobytes of the query process while the file is written, however few rows it has. */
+export const maxFieldsPerFile = 1_000
+
 export interface Manifest {
   readonly checkpoint: number
   /** The number that the next file takes for its name. */
