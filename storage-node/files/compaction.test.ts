@@ -36,7 +36,7 @@ function file({
     maxSeries: 0,
     minTimeNs: String(from),
     maxTimeNs: String(to),
-    fields,
+    fields: [...fields],
     sizeBytes: 1,
     stringBytes,
     sha256: '',
