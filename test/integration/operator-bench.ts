@@ -160,6 +160,15 @@ export class OperatorBench {
     return (this.nodes.of(organizationId)?.document?.tokens ?? []).map(({ hash }) => hash)
   }
 
+  /** How many writes the operator has made when it has made none for three seconds. */
+  async writesAtRest(): Promise<number> {
+    return eventually('the operator is at rest', 30_000, async () => {
+      const before = await this.operator.writes()
+      await systemClock.sleep(3_000)
+      return (await this.operator.writes()) === before && before
+    })
+  }
+
   /** A change that means nothing, so that the operator looks. */
   async touch(resource: Resource, namespace: string, name: string): Promise<void> {
     await this.server.send('PATCH', pathOf(resource, { namespace, name }), {

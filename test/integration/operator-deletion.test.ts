@@ -3,6 +3,7 @@ import { idOfUid } from '../../common/ids.ts'
 import { hashToken, parseToken } from '../../common/token.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
 import { OperatorBench, database, organization } from './operator-bench.ts'
+import { soonMs } from './operator-harness.ts'
 
 // The operator as a process with the chart's rights against a real API server, with the storage nodes' admin port
 // stood in for: every end that the contract names is reached.
@@ -52,8 +53,8 @@ describe.skipIf(kubeconfig === undefined)('deletion (KUBECONFIG names the cluste
       await bench.becomesReady(resources.databases, namespace, 'dropped')
       await bench.remove(resources.databases, namespace, 'metrics')
       await bench.remove(resources.databases, namespace, 'dropped')
-      await bench.isGone(resources.databases, namespace, 'metrics', 5_000)
-      await bench.isGone(resources.databases, namespace, 'dropped', 5_000)
+      await bench.isGone(resources.databases, namespace, 'metrics', soonMs)
+      await bench.isGone(resources.databases, namespace, 'dropped', soonMs)
       expect(bench.nodes.of(organizationId)?.document?.databases).toEqual([])
       expect(bench.nodes.of(organizationId)?.deleted).toEqual([idOfUid(dropped.metadata.uid!)])
     })

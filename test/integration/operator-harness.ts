@@ -206,6 +206,12 @@ export class OperatorHarness {
 }
 
 /**
+ * For what the operator does as soon as a watch tells of it: long enough for a machine that has others to serve, and
+ * minutes before it would look by itself.
+ */
+export const soonMs = 20_000
+
+/**
  * Calls `attempt` until it returns something that is neither undefined, null nor false.
  * @throws Error with `what` and the last failure once `timeoutMs` have passed
  */

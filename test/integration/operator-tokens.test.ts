@@ -4,7 +4,7 @@ import { idOfUid } from '../../common/ids.ts'
 import { hashToken, parseToken } from '../../common/token.ts'
 import { pathOf, resources } from '../../operator/kube/resource.ts'
 import { OperatorBench, condition, database, organization, statusOf, token } from './operator-bench.ts'
-import { eventually } from './operator-harness.ts'
+import { eventually, soonMs } from './operator-harness.ts'
 
 // The operator as a process with the chart's rights against a real API server, with the storage nodes' admin port
 // stood in for: who may come in, and from when to when.
@@ -61,8 +61,8 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
       expect(bench.hashesOn(organizationId)).toHaveLength(1)
       await bench.remove(resources.tokens, namespace, 'writer')
       await eventually('no node accepts it', 2_000, async () => bench.hashesOn(organizationId).length === 0)
-      await bench.isGone(resources.tokens, namespace, 'writer', 5_000)
-      await bench.isGone(resources.secrets, namespace, 'writer', 5_000)
+      await bench.isGone(resources.tokens, namespace, 'writer', soonMs)
+      await bench.isGone(resources.secrets, namespace, 'writer', soonMs)
     })
 
     test.each(['deleted', 'edited'])(
@@ -85,7 +85,7 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
           const string = await bench.tokenString(namespace)
           return string !== before && parseToken(string) && string
         })
-        await eventually('nodes accept the new string alone', 5_000, async () => {
+        await eventually('nodes accept the new string alone', soonMs, async () => {
           const hashes = bench.hashesOn(organizationId)
           return hashes.length === 1 && hashes[0] === hashToken(after)
         })
@@ -114,7 +114,7 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
       await bench.apply(token(namespace, { hash }, 'given-up'))
       await bench.becomesReady(resources.tokens, namespace, 'given-up')
       await bench.remove(resources.tokens, namespace, 'given-up')
-      await bench.isGone(resources.tokens, namespace, 'given-up', 5_000)
+      await bench.isGone(resources.tokens, namespace, 'given-up', soonMs)
       await bench.apply(token(namespace, { hash }, 'revived'))
       await bench.hasReason(resources.tokens, namespace, 'revived', 'Revoked')
       await bench.apply(token(namespace, {}, 'another'))
@@ -126,7 +126,8 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
 
     test('one that expires leaves the nodes by itself', async () => {
       const { namespace, organizationId } = await bench.newTenant()
-      await bench.apply(token(namespace, { expiresAfter: '4s' }, 'short'))
+      // It must have been ready before.
+      await bench.apply(token(namespace, { expiresAfter: '8s' }, 'short'))
       await bench.becomesReady(resources.tokens, namespace, 'short')
       expect(bench.hashesOn(organizationId)).toHaveLength(2)
       const ended = await bench.hasReason(resources.tokens, namespace, 'short', 'Expired')

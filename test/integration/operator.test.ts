@@ -5,7 +5,7 @@ import { hashToken, parseToken } from '../../common/token.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources } from '../../operator/kube/resource.ts'
 import { OperatorBench, condition, database, organization, statusOf, token } from './operator-bench.ts'
-import { eventually } from './operator-harness.ts'
+import { eventually, soonMs } from './operator-harness.ts'
 
 // The operator as a process with the chart's rights against a real API server, with the storage nodes' admin port
 // stood in for: what users apply becomes what the contract says, in any order, and stays so.
@@ -136,7 +136,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       const policy = { namespace: runtimeNamespace(organizationId), name: 'allow-direct' }
       expect(await bench.get(resources.networkPolicies, policy.namespace, policy.name)).not.toBeNull()
       await bench.apply(organization(namespace, { displayName: 'Acme' }))
-      await bench.isGone(resources.networkPolicies, policy.namespace, policy.name, 10_000)
+      await bench.isGone(resources.networkPolicies, policy.namespace, policy.name, soonMs)
     })
 
     test('what cannot be acted on is named, leaves what runs, and going back heals it', async () => {
@@ -168,7 +168,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
     test('what somebody else takes away or changes is put back', async () => {
       const { runtime } = await bench.newTenant()
       await bench.remove(resources.networkPolicies, runtime, 'default-deny')
-      const policy = await eventually('the policy is back', 5_000, () =>
+      const policy = await eventually('the policy is back', soonMs, () =>
         bench.get(resources.networkPolicies, runtime, 'default-deny'),
       )
       expect(policy['spec']).toMatchObject({ policyTypes: ['Ingress', 'Egress'] })
@@ -176,7 +176,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
         body: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } } },
         type: 'application/merge-patch+json',
       })
-      await eventually('the namespace is restricted again', 5_000, async () => {
+      await eventually('the namespace is restricted again', soonMs, async () => {
         const found = await bench.get(resources.namespaces, undefined, runtime)
         return found?.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted'
       })
@@ -190,7 +190,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
         metadata: { name: 'opens-all', namespace: runtime },
         spec: { podSelector: {}, ingress: [{}], policyTypes: ['Ingress'] },
       }
-      const goes = () => bench.isGone(resources.networkPolicies, runtime, 'opens-all', 5_000)
+      const goes = () => bench.isGone(resources.networkPolicies, runtime, 'opens-all', soonMs)
       await bench.apply(opensAll)
       await goes()
       await bench.apply(organization(namespace, { hibernation: 'Now' }))
@@ -198,7 +198,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       await bench.apply(opensAll)
       await goes()
       await bench.remove(resources.networkPolicies, runtime, 'default-deny')
-      await eventually('the policy is back', 5_000, () =>
+      await eventually('the policy is back', soonMs, () =>
         bench.get(resources.networkPolicies, runtime, 'default-deny'),
       )
     })
@@ -229,8 +229,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
   describe('a settled cluster', () => {
     test('has no writes besides the lease, idle, busy or with an operator that starts anew', async () => {
       await bench.newTenant()
-      await systemClock.sleep(3_000)
-      const before = await bench.operator.writes()
+      const before = await bench.writesAtRest()
       expect(before).toBeGreaterThan(10)
       await systemClock.sleep(20_000)
       expect(await bench.operator.writes()).toBe(before)
@@ -238,13 +237,13 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       await bench.operator.start()
       await systemClock.sleep(5_000)
       expect(await bench.operator.writes()).toBe(0)
-    }, 90_000)
+    })
 
     test('is whole again after the operator was killed in the middle of its work', async () => {
       const namespace = await bench.newNamespace()
       for (const object of [organization(namespace), database(namespace), token(namespace)])
         await bench.apply(object)
-      await eventually('the operator has begun', 5_000, () =>
+      await eventually('the operator has begun', soonMs, () =>
         bench.get(resources.roleBindings, namespace, 'holdfast-operator'),
       )
       await bench.operator.stop('SIGKILL')
@@ -252,6 +251,6 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       await bench.becomesReady(resources.organizations, namespace, 'acme', 40_000)
       const ready = await bench.becomesReady(resources.tokens, namespace, 'writer', 40_000)
       expect(statusOf(ready).tokens).toMatchObject([{ hash: hashToken(await bench.tokenString(namespace)) }])
-    }, 90_000)
+    })
   })
 })

@@ -6,6 +6,7 @@ import type { ApiServer } from './api-server.ts'
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
+  readonly status?: { readonly podIP?: string }
 }
 
 const pollMs = 150
@@ -69,9 +70,7 @@ export class StorageNodeStandIn {
       const key = keyOf(pod)
       const node = this.#nodes.get(key)
       if (!node && !this.holdBack) await this.#open(pod)
-      if (node && (pod as unknown as { status: { podIP?: string } }).status.podIP) {
-        await this.#report(pod, node)
-      }
+      if (node) await this.#report(pod, node)
     }
   }
 
@@ -96,23 +95,27 @@ export class StorageNodeStandIn {
     const address = `127.0.${10 + Math.floor(this.#addresses / 250)}.${(this.#addresses % 250) + 1}`
     await node.listen(address, 8087)
     this.#nodes.set(keyOf(pod), node)
-    await this.#setStatus(pod, address, false)
     this.#addressOf.set(keyOf(pod), address)
+    await this.#setStatus(pod, address, false)
   }
 
   readonly #addressOf = new Map<string, string>()
 
   async #report(pod: Pod, node: AdminServer): Promise<void> {
     const key = keyOf(pod)
-    if (node.document === null || this.#ready.has(key)) return
-    await this.#setStatus(pod, this.#addressOf.get(key) ?? '', true)
-    this.#ready.add(key)
+    const isReady = node.document !== null
+    // A status that was not taken is said again in the next round.
+    const isSaid = isReady ? this.#ready.has(key) : pod.status?.podIP !== undefined
+    if (isSaid) return
+    const isTaken = await this.#setStatus(pod, this.#addressOf.get(key) ?? '', isReady)
+    if (isReady && isTaken) this.#ready.add(key)
   }
 
-  async #setStatus(pod: Pod, address: string, ready: boolean): Promise<void> {
+  /** @returns whether the API server has taken it */
+  async #setStatus(pod: Pod, address: string, ready: boolean): Promise<boolean> {
     const status = ready ? 'True' : 'False'
     const since = new Date().toISOString()
-    await this.#server.setStatus(resources.pods, pod.metadata, {
+    const answer = await this.#server.setStatus(resources.pods, pod.metadata, {
       phase: 'Running',
       podIP: address,
       podIPs: [{ ip: address }],
@@ -132,6 +135,7 @@ export class StorageNodeStandIn {
         },
       ],
     })
+    return answer.status === 200
   }
 }
 
