@@ -251,10 +251,10 @@ describe('limits hold at the door and at the node', () => {
 
   test("requests of one token are limited, another's are not", async () => {
     const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_REQUESTS_PER_SECOND: '1' })
-    const statuses = []
-    for (let attempt = 0; attempt < 8; attempt++) statuses.push((await ask(other, a.token)).status)
-    expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200])
-    expect(statuses).toContain(429)
+    const status = async () => (await ask(other, a.token)).status
+    for (let attempt = 0; attempt < 5; attempt++) expect(await status()).toBe(200)
+    // At once, so that they come faster than one a second from any machine.
+    expect(await Promise.all(Array.from({ length: 20 }, status))).toContain(429)
     expect((await ask(other, b.token)).status).toBe(200)
     await other.stop()
   })
@@ -274,7 +274,8 @@ describe('limits hold at the door and at the node', () => {
     expect(known.closed).toBe(false)
     known.destroy()
     await other.stop()
-  }, 15_000)
+    // One that was let in is kept for 75 s.
+  }, 40_000)
 
   /** Pushes A's document with other limits for as long as `use` runs. */
   async function withLimits(
