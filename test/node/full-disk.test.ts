@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { messageOf } from '../../common/errors.ts'
 import { startStorageNode, untilReady, type NodeProcess } from '../support/storage-node.ts'
 import { makeVolume, type Volume } from '../support/volume.ts'
@@ -67,10 +67,11 @@ describe.skipIf(volume === null)(`a disk of ${sizeMebibytes} MiB${reason && `: $
   const data = join(volume?.path ?? '', 'data')
   const ballast = join(data, 'engine', 'ballast')
   const nodes: NodeProcess[] = []
-  afterAll(async () => {
-    for (const node of nodes) await node.kill()
-    await volume?.remove()
+  afterEach(async () => {
+    for (const node of nodes.splice(0)) await node.kill()
+    await disk.empty()
   })
+  afterAll(() => volume?.remove())
 
   test('full: writes are refused, queries and deletes are not, and it is back by itself', async () => {
     let node = await start(data)
@@ -92,8 +93,9 @@ describe.skipIf(volume === null)(`a disk of ${sizeMebibytes} MiB${reason && `: $
     const served = await ask(node, 'SELECT v FROM m WHERE v = 1')
     expect(served).toEqual({ values: [[1, 1]] })
 
-    await disk.fill(0)
+    // Filled while nothing runs: a node that gave up its ballast meanwhile would lose that to the filling as well.
     await node.kill()
+    await disk.fill(0)
     node = await start(data)
     nodes.push(node)
     expect(await ask(node, 'SELECT v FROM m WHERE v = 1')).toEqual(served)
