@@ -27,7 +27,7 @@ function reopened(catalog: Catalog, position: number): Catalog {
 test('a dropped series comes again as a new one; the measurement keeps its fields', () => {
   const catalog = catalogOf()
   catalog.dropSeries('m', isIn([0]), 5)
-  expect(catalog.series('m').map(({ id }) => id)).toEqual([1])
+  expect([...catalog.series('m')].map(({ id }) => id)).toEqual([1])
   expect(catalog.seriesId(key('a'))).toBeUndefined()
   expect([catalog.liveSeriesCount, catalog.seriesCount]).toEqual([2, 3])
   expect(catalog.addSeries(key('a'))).toBe(3)
@@ -36,7 +36,7 @@ test('a dropped series comes again as a new one; the measurement keeps its field
 
 test('series that were asked for before do not hide one that went and one that came', () => {
   const catalog = catalogOf()
-  const tags = () => catalog.series('m').map((series) => series.tags.get('t'))
+  const tags = () => [...catalog.series('m')].map((series) => series.tags.get('t'))
   expect(tags()).toEqual(['a', 'b'])
   catalog.addSeries(key('c'))
   expect(tags()).toEqual(['a', 'b', 'c'])

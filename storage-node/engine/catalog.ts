@@ -34,7 +34,7 @@ type ListedField = readonly [measurement: string, field: string, type: FieldType
 /** What stands in the place of a dropped series' key and of a dropped field's name: no key or name is empty. */
 const dropped = ''
 
-/** Of more series than this nothing is remembered: they would weigh more than what they save. */
+/** Of more series than this nothing is remembered, and no more than one made at a time: all of a million take more memory than a pod has. */
 const maxRememberedSeries = 10_000
 
 /**
@@ -182,15 +182,21 @@ export class Catalog {
   }
 
   /** Taking keys apart costs more than the rest of a small query, so it is done again only after a collection. */
-  series(measurement: string): readonly Series[] {
+  series(measurement: string): Iterable<Series> {
     const entry = this.#measurements.get(measurement)
     if (!entry) return []
     const ids = entry.seriesIds
     const known = entry.series?.deref()
     if (known?.length === ids.length) return known
-    const series = ids.map((id) => ({ id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }))
-    entry.series = ids.length > maxRememberedSeries ? null : new WeakRef(series)
+    const made = this.#seriesOf(measurement, ids)
+    if (ids.length > maxRememberedSeries) return made
+    const series = [...made]
+    entry.series = new WeakRef(series)
     return series
+  }
+
+  *#seriesOf(measurement: string, ids: readonly number[]): Generator<Series> {
+    for (const id of ids) yield { id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }
   }
 
   /** Ids, ascending: of a measurement, or of all. */

@@ -161,7 +161,7 @@ export class Engine implements Reader {
     return this.#find(databaseId)?.measurements(this.#store.files) ?? []
   }
 
-  series(databaseId: string, measurement: string): readonly Series[] {
+  series(databaseId: string, measurement: string): Iterable<Series> {
     return this.#find(databaseId)?.catalog.series(measurement) ?? []
   }
 

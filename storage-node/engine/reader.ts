@@ -86,8 +86,11 @@ export interface TimeRange {
 export interface Reader {
   /** Sorted by name; only measurements that hold points in some retention policy. */
   measurements(databaseId: string): readonly MeasurementSchema[]
-  /** Every series of a measurement that the index knows, in no particular order. */
-  series(databaseId: string, measurement: string): readonly Series[]
+  /**
+   * Every series of a measurement that the index knows, in no particular order. Of many each is made when it is asked
+   * for: whoever keeps them has to know for how many there is memory.
+   */
+  series(databaseId: string, measurement: string): Iterable<Series>
   /** Times between which all points of a measurement lie, inclusive; null for none. Not all need have points. */
   timeRange?(databaseId: string, retentionPolicy: string, measurement: string): TimeRange | null
   /**

@@ -53,7 +53,7 @@ function requestOf(engine: Engine, changes: Partial<AggregateRequest>): Aggregat
     databaseId,
     retentionPolicy: 'autogen',
     measurement: 'm',
-    seriesIds: engine.series(databaseId, 'm').map(({ id }) => id),
+    seriesIds: [...engine.series(databaseId, 'm')].map(({ id }) => id),
     minTimeNs: -(2n ** 63n) + 2n,
     maxTimeNs: 2n ** 63n - 2n,
     windowing: { durationNs: 0n, offsetNs: 0n },
@@ -116,7 +116,7 @@ describe('windows of an engine', () => {
       await expectSame(engine, {})
     }
     expect(engine.stats()).toMatchObject({ files: 4 })
-    const ids = engine.series(databaseId, 'm').map(({ id }) => id)
+    const ids = [...engine.series(databaseId, 'm')].map(({ id }) => id)
     for (let round = 0; round < 12; round++) {
       const fromS = BigInt(below(1_300))
       await expectSame(engine, {

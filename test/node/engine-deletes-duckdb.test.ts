@@ -24,8 +24,7 @@ const remove = (engine: Engine, tags: readonly number[] | null, times: Partial<D
     ...times,
     seriesIds:
       tags &&
-      engine
-        .series(databaseId, 'm')
+      [...engine.series(databaseId, 'm')]
         .filter((series) => tags.includes(Number(series.tags.get('t'))))
         .map(({ id }) => id),
   })
@@ -84,7 +83,7 @@ describe('deletes', () => {
     await engine.close()
     engine = await openEngine(folder.path)
     expect(await readAll(engine, { fields: ['v', 'i'] })).toEqual(['{t=0} 1 v=text,i=true'])
-    expect(engine.series(databaseId, 'm')).toHaveLength(1)
+    expect([...engine.series(databaseId, 'm')]).toHaveLength(1)
     await engine.close()
   })
 
@@ -108,7 +107,7 @@ describe('deletes', () => {
     const many = Array.from({ length: 20_010 }, (_, k) => `m,t=${k} v=1 ${k}`)
     await write(engine, many.join('\n'))
     await engine.flush()
-    const even = engine.series(databaseId, 'm').filter(({ id }) => id % 2 === 0)
+    const even = [...engine.series(databaseId, 'm')].filter(({ id }) => id % 2 === 0)
     const request = { databaseId, retentionPolicy: null, measurement: 'm', ...everyTimeNs }
     const times = { minTimeNs: 1n, maxTimeNs: 20_000n }
     const seriesIds = even.map(({ id }) => id)

@@ -121,7 +121,7 @@ class Run {
       this.#random(3) > 0 ? { minTimeNs: from, maxTimeNs: from + BigInt(this.#random(10)) } : everyTimeNs
     const ids = measurements
       .filter((each) => measurement === null || each === measurement)
-      .flatMap((each) => this.#engine.series(databaseId, each))
+      .flatMap((each) => [...this.#engine.series(databaseId, each)])
       .filter((series) => some?.includes(series.tags.get('t')!))
       .map(({ id }) => id)
     const { minTimeNs, maxTimeNs } = times

@@ -115,7 +115,7 @@ export class Life {
   async points(): Promise<string[]> {
     const points: string[] = []
     for (const databaseId of [kept, dropped]) {
-      const seriesIds = this.engine.series(databaseId, 'm').map(({ id }) => id)
+      const seriesIds = [...this.engine.series(databaseId, 'm')].map(({ id }) => id)
       for (const retentionPolicy of policies) {
         const blocks = this.engine.read({
           databaseId,

@@ -19,7 +19,7 @@ async function countOf(engine: Engine, length: number): Promise<number> {
     databaseId,
     retentionPolicy: 'autogen',
     measurement: 'm',
-    seriesIds: engine.series(databaseId, 'm').map(({ id }) => id),
+    seriesIds: [...engine.series(databaseId, 'm')].map(({ id }) => id),
     fields: ['s'],
     minTimeNs: 0n,
     maxTimeNs: 2n ** 62n,

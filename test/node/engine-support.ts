@@ -89,7 +89,7 @@ export interface Wanted {
 export async function readAll(engine: Engine, wanted: Wanted = {}): Promise<string[]> {
   const measurement = wanted.measurement ?? 'm'
   const fields = wanted.fields ?? ['v']
-  const series = new Map(engine.series(databaseId, measurement).map((each) => [each.id, each]))
+  const series = new Map([...engine.series(databaseId, measurement)].map((each) => [each.id, each]))
   const points: string[] = []
   const blocks = engine.read({
     databaseId,

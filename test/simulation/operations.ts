@@ -141,7 +141,7 @@ function deletePoints({ random, clock, model, measurements }: World): Action {
     effect: () => model.deletePoints(deletion),
     run: (engine) => {
       const series =
-        names && engine.series(databaseId, measurement!).filter((each) => names.has(seriesText(each)))
+        names && [...engine.series(databaseId, measurement!)].filter((each) => names.has(seriesText(each)))
       const seriesIds = series?.map(({ id }) => id) ?? null
       const { retentionPolicy } = deletion
       return engine.delete({ databaseId, retentionPolicy, measurement, seriesIds, minTimeNs, maxTimeNs })

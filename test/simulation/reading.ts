@@ -23,7 +23,9 @@ export async function checkPlace(engine: Engine, model: Model, place: Place, now
 
 async function readPlace(engine: Engine, place: Place): Promise<Given> {
   const { databaseId, measurement } = place
-  const series = new Map(engine.series(databaseId, measurement).map((each) => [each.id, seriesText(each)]))
+  const series = new Map(
+    [...engine.series(databaseId, measurement)].map((each) => [each.id, seriesText(each)]),
+  )
   const schema = engine.measurements(databaseId).find(({ name }) => name === measurement)
   const fields = [...(schema?.fields.keys() ?? [])]
   const given: Given = new Map()
@@ -81,7 +83,7 @@ export function checkCatalog(engine: Engine, model: Model, nowNs: bigint): void 
     const database = model.database(databaseId)!
     const schema = engine.measurements(databaseId).find(({ name }) => name === measurement)
     const fields = [...(schema?.fields ?? [])].map(([name, type]) => `${name} ${type}`)
-    const series = engine.series(databaseId, measurement).map(seriesText)
+    const series = [...engine.series(databaseId, measurement)].map(seriesText)
     const known = database.fields.get(measurement)!
     same(
       `fields of ${databaseId} ${measurement}`,

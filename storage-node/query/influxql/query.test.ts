@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../../common/errors.ts'
 import type { StatementResult } from '../result.ts'
+import type { Reader } from '../../engine/reader.ts'
 import { HeldBytes } from '../held-bytes.ts'
 import { contextOf } from '../testing/answer.ts'
 import { rowsOf } from '../table.ts'
@@ -113,6 +114,28 @@ describe('limits', () => {
       /^the query merges more points than there is memory for/,
     )
     expect([enough.usedBytes, little.usedBytes]).toEqual([0, 0])
+  })
+
+  test.each([
+    'SELECT v FROM cpu',
+    'SELECT count(v) FROM cpu GROUP BY host LIMIT 1',
+    "SELECT last(v) FROM cpu WHERE host != 'none'",
+    'SHOW SERIES',
+    "SHOW SERIES WHERE host != 'none'",
+  ])('of very many series no more are made than there is memory for: %s', async (text) => {
+    let made = 0
+    const many: Reader = {
+      measurements: () => reader.measurements().filter(({ name }) => name === 'cpu'),
+      *series(_databaseId, measurement) {
+        for (; made < 1_000_000; made++)
+          yield { id: made, measurement, tags: new Map([['host', `h${made}`]]) }
+      },
+      async *read() {},
+    }
+    const held = new HeldBytes(1_000_000)
+    expect(await errorOf(text, { reader: many, held })).toContain('more points than there is memory for')
+    expect(made).toBeLessThan(10_000)
+    expect(held.usedBytes).toBe(0)
   })
 
   test('what one query holds another cannot have', async () => {

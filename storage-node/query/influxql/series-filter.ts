@@ -2,6 +2,9 @@ import type { MeasurementSchema, Series } from '../../engine/reader.ts'
 import type { BinaryExpr, Expr, VarRef } from './ast.ts'
 import { reduce, reduceNothing } from './reduce.ts'
 
+/** About what a series takes while a statement has it in hand, whatever its tags are. */
+export const seriesBytes = 500
+
 /** What a condition means for one series: none of its points, or those that pass what is left of it (null: all). */
 export type SeriesFilter =
   | { readonly matches: false }

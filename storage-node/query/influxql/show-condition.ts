@@ -59,7 +59,7 @@ export function onlyComparisonsOf(expr: Expr | null, keep: (name: string) => boo
 /** Measurements and their series, for conditions that look at both. */
 export interface Inventory {
   readonly schemas: readonly MeasurementSchema[]
-  seriesOf(schema: MeasurementSchema): readonly Series[]
+  seriesOf(schema: MeasurementSchema): Iterable<Series>
 }
 
 /** The measurements for which a condition on tags and `_name` holds: one by one, then joined as sets. */
@@ -114,8 +114,12 @@ function measurementsComparing(expr: BinaryExpr, inventory: Inventory): readonly
   if (isSystemName(name)) return []
   // Any series decides; a measurement without the tag is never meant.
   return inventory.schemas.filter((schema) => {
-    const values = inventory.seriesOf(schema).flatMap((series) => series.tags.get(name) ?? [])
-    return values.length > 0 && values.some(test) !== negated
+    const values = new Set<string>()
+    for (const { tags } of inventory.seriesOf(schema)) {
+      const value = tags.get(name)
+      if (value !== undefined) values.add(value)
+    }
+    return values.size > 0 && [...values].some(test) !== negated
   })
 }
 

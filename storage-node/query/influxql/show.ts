@@ -11,7 +11,7 @@ import { reduceNothing } from './reduce.ts'
 import { compareText } from './scalar.ts'
 import { bindMeasurement, requireDatabase } from './schema.ts'
 import { seriesKey } from './series-key.ts'
-import { filterSeries } from './series-filter.ts'
+import { filterSeries, seriesBytes } from './series-filter.ts'
 import {
   both,
   isSystemName,
@@ -125,18 +125,37 @@ export function checkSources(
   return database ?? requireDatabase(context, statement.database)
 }
 
-/** The series for which a condition on tags holds, by measurement. */
-function seriesWhere(
+/** The series for which a condition on tags holds, in no particular order. */
+function* seriesWhere(
+  condition: Expr | null,
+  inventory: Inventory,
+  schema: MeasurementSchema,
+): Generator<Series> {
+  for (const series of inventory.seriesOf(schema))
+    if (filterSeries(condition, series, schema).matches) yield series
+}
+
+/** Those of several measurements, by their keys, each counted by `hold` as it comes. */
+function sortedSeriesWhere(
   condition: Expr | null,
   inventory: Inventory,
   schemas: readonly MeasurementSchema[],
+  hold: (bytes: number) => void,
 ): readonly Series[] {
-  return schemas.flatMap((schema) =>
-    inventory
-      .seriesOf(schema)
-      .filter((series) => filterSeries(condition, series, schema).matches)
-      .toSorted((a, b) => compareText(seriesKey(a), seriesKey(b))),
-  )
+  return schemas.flatMap((schema) => {
+    const found: { readonly series: Series; readonly key: string }[] = []
+    for (const series of seriesWhere(condition, inventory, schema)) {
+      hold(seriesBytes)
+      found.push({ series, key: seriesKey(series) })
+    }
+    return found.sort((a, b) => compareText(a.key, b.key)).map(({ series }) => series)
+  })
+}
+
+function countOfAll(items: Iterable<unknown>): number {
+  let count = 0
+  for (const _ of items) count++
+  return count
 }
 
 export async function showSeries(
@@ -149,20 +168,21 @@ export async function showSeries(
   if (!timed) checkTagCondition(statement.condition)
   const { condition, range } = splitCondition(statement.condition, { ...reduceNothing, nowNs: context.nowNs })
   const schemas = measurementsWhere(withSources(statement.sources, null), inventory)
-  const all = seriesWhere(condition, inventory, schemas)
-  const kept = timed
-    ? await withPoints(all, context, database, range.minNs ?? minTimeNs, range.maxNs ?? maxTimeNs)
-    : all
-  const rows = page([...new Set(kept.map(seriesKey))], statement)
-  return rows.length === 0
-    ? []
-    : [
-        table(
-          '',
-          ['key'],
-          rows.map((key) => [key]),
-        ),
-      ]
+  let heldBytes = 0
+  const hold = (bytes: number): void => {
+    context.held.take(bytes)
+    heldBytes += bytes
+  }
+  try {
+    const all = sortedSeriesWhere(condition, inventory, schemas, hold)
+    const kept = timed
+      ? await withPoints(all, context, database, range.minNs ?? minTimeNs, range.maxNs ?? maxTimeNs)
+      : all
+    const rows = page([...new Set(kept.map(seriesKey))], statement).map((key) => [key])
+    return rows.length === 0 ? [] : [table('', ['key'], rows)]
+  } finally {
+    context.held.give(heldBytes)
+  }
 }
 
 function checkTagCondition(expr: Expr | null): void {
@@ -269,11 +289,12 @@ function tagValues(
   schema: MeasurementSchema,
   inventory: Inventory,
 ): readonly string[] {
-  const values = inventory
-    .seriesOf(schema)
-    .filter((series) => filterSeries(filter, series, schema).matches)
-    .flatMap((series) => series.tags.get(key) ?? [])
-  return [...new Set(values)].sort(compareText)
+  const values = new Set<string>()
+  for (const { tags } of seriesWhere(filter, inventory, schema)) {
+    const value = tags.get(key)
+    if (value !== undefined) values.add(value)
+  }
+  return [...values].sort(compareText)
 }
 
 /** WITH KEY as a condition on `_tagKey`. */
@@ -343,13 +364,16 @@ export function showCardinality(
     throw statementError(`SHOW ${text} CARDINALITY doesn't support time in WHERE clause`)
   }
   const schemas = measurementsWhere(withSources(sources, null), inventory)
-  const series = (schema: MeasurementSchema): readonly Series[] => seriesWhere(condition, inventory, [schema])
+  const series = (schema: MeasurementSchema) => seriesWhere(condition, inventory, schema)
   if (!exact && plain && (of === 'series' || of === 'measurement')) {
-    const total = of === 'measurement' ? schemas.length : schemas.flatMap(series).length
+    const total =
+      of === 'measurement'
+        ? schemas.length
+        : schemas.reduce((sum, schema) => sum + countOfAll(series(schema)), 0)
     return [table('', ['cardinality estimation'], [[BigInt(total)]])]
   }
   if (of === 'measurement') {
-    const total = schemas.filter((schema) => series(schema).length > 0).length
+    const total = schemas.filter((schema) => series(schema).next().done === false).length
     return total === 0 ? [] : [table('', ['count'], [[BigInt(total)]])]
   }
   const counts = schemas.map(
@@ -361,21 +385,24 @@ export function showCardinality(
 function countOf(
   statement: Of<'show cardinality'>,
   schema: MeasurementSchema,
-  series: readonly Series[],
+  series: Iterable<Series>,
   context: QueryContext,
   database: QueryDatabase,
 ): number {
   switch (statement.of) {
     case 'field key':
-      return series.length === 0 ? 0 : schema.fields.size
-    case 'tag key':
-      return new Set(series.flatMap(({ tags }) => [...tags.keys()])).size
+      return countOfAll(series) === 0 ? 0 : schema.fields.size
+    case 'tag key': {
+      const keys = new Set<string>()
+      for (const { tags } of series) for (const key of tags.keys()) keys.add(key)
+      return keys.size
+    }
     case 'tag values': {
       const all = tagValuesByMeasurement(statement, statement.key!, context, database)
       const values = all.find((one) => one.schema.name === schema.name)?.values ?? []
       return new Set(values.map(([, value]) => value)).size
     }
     default:
-      return series.length
+      return countOfAll(series)
   }
 }

@@ -5,13 +5,11 @@ import type { MeasurementSchema, Reader } from '../../../engine/reader.ts'
 import type { Expr } from '../ast.ts'
 import type { RunOptions } from './options.ts'
 import { batchSize, rowsFor, type Holder } from './stream.ts'
+import { seriesBytes } from '../series-filter.ts'
 import { tagSetsOf, type TagSet } from './tag-sets.ts'
 
 /** What the series that are read depend on. */
 type TagSetsOf = readonly (string | MeasurementSchema | Expr | null | readonly string[] | boolean | number)[]
-
-/** About what a series that is read takes, whatever it has. */
-const seriesBytes = 500
 
 /** Points that all streams of a statement make at one time, each a batch. */
 const maxBatchPoints = 50_000
@@ -75,8 +73,14 @@ export class Environment implements Holder {
     const known = this.#tagSets
     if (known?.of.every((part, i) => part === of[i])) return known.sets
     const all = this.reader.series(databaseId, schema.name)
-    const sets = tagSetsOf(all, schema, { ...options, maxSeries: this.maxSeries })
-    this.hold(sets.reduce((sum, { series }) => sum + series.length, 0) * seriesBytes)
+    // Each counts as it comes: of a million of them there would be no memory to count them afterwards.
+    let matching = 0
+    const hold = () => {
+      this.hold(seriesBytes)
+      matching++
+    }
+    const sets = tagSetsOf(all, schema, { ...options, maxSeries: this.maxSeries, hold })
+    this.release((matching - sets.reduce((sum, { series }) => sum + series.length, 0)) * seriesBytes)
     this.#tagSets = { of, sets }
     return sets
   }

@@ -25,6 +25,8 @@ export interface TagSetOptions {
   readonly seriesLimit: number
   readonly seriesOffset: number
   readonly maxSeries: number
+  /** Called for each series that can match. @throws AppError too-large */
+  readonly hold: () => void
 }
 
 /**
@@ -33,7 +35,7 @@ export interface TagSetOptions {
  * @throws AppError too-large
  */
 export function tagSetsOf(
-  all: readonly Series[],
+  all: Iterable<Series>,
   schema: MeasurementSchema,
   options: TagSetOptions,
 ): readonly TagSet[] {
@@ -50,6 +52,7 @@ export function tagSetsOf(
         `max-select-series limit exceeded: (${count}/${options.maxSeries})`,
       )
     }
+    options.hold()
     const key = setKey(dimensions, series.tags)
     const set = sets.get(key) ?? []
     if (set.length === 0) sets.set(key, set)
