@@ -132,6 +132,13 @@ test('a line that is larger than a section', () => {
   expect(points).toHaveLength(3)
 })
 
+test('others have their turn between two looks at a line that is larger than a section', () => {
+  const body = Buffer.from(`a b="${'\n'.repeat(50_000)}`)
+  const batches = [...new LineParser(10, 1_000).parse([body], options)]
+  expect(batches.length).toBeGreaterThan(5)
+  expect(meaningOf(batches).errors).toMatchObject([{ line: 1 }])
+})
+
 test('an empty body has no points', () => {
   expect(meaningOf([...new LineParser(8).parse([], options)])).toEqual({
     points: [],

@@ -36,7 +36,8 @@ export class LineParser {
       firstLine += lines
       // A copy: the next batch of another body takes the place.
       carried = Buffer.from(text.bytes.subarray(consumedBytes, end))
-      if (consumedBytes > 0 || section.isLast) yield batch
+      // Also where it is empty, of a line that is not complete: the next look at it is longer.
+      yield batch
     } while (!rest.isEmpty || carried.length > 0)
   }
 

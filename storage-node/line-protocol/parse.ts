@@ -382,6 +382,7 @@ class SectionParser {
 /** 1, and one more for each newline inside quotes. */
 function linesIn(body: Uint8Array, from: number, end: number): number {
   let count = 1
-  for (let at = body.indexOf(newline, from); at >= 0 && at < end; at = body.indexOf(newline, at + 1)) count++
+  // Not by `indexOf`: of a string of megabytes of newlines each search would cost as much as a look at fifty bytes.
+  for (let at = from; at < end; at++) if (body[at] === newline) count++
   return count
 }
