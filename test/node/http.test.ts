@@ -196,17 +196,12 @@ describe('a node alone, without authentication, is what InfluxDB clients expect'
     multipart.append('q', new Blob(['SHOW DATABASES']), 'q.txt')
     const answer = await fetch(`http://127.0.0.1:${port}/query`, { method: 'POST', body: multipart })
     expect(await answer.text()).toContain('"databases"')
-  })
-
-  test.each([
-    ['413 where it is too long', 12_000_000, 413, 'Request Entity Too Large'],
-    ['400 where it has too many fields', 900_000, 400, 'a form of more than 1000 fields'],
-  ])('a form that would take minutes to read is %s', async (_, fields, status, message) => {
-    const answer = await call(port, '/query', {
-      body: gzipSync('a&'.repeat(fields)),
-      headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-encoding': 'gzip' },
-    })
-    expect(answer).toMatchObject({ status, text: expect.stringContaining(message) as string })
+    // One that would take minutes to read.
+    const packed = {
+      body: gzipSync('a&'.repeat(12_000_000)),
+      headers: { ...form, 'content-encoding': 'gzip' },
+    }
+    expect((await call(port, '/query', packed)).status).toBe(413)
   })
 
   test('a refusal comes before the body that waits for 100-continue, and otherwise it goes on', async () => {

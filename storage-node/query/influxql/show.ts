@@ -11,7 +11,7 @@ import { reduceNothing } from './reduce.ts'
 import { compareText } from './scalar.ts'
 import { bindMeasurement, requireDatabase } from './schema.ts'
 import { seriesKey } from './series-key.ts'
-import { filterSeries, seriesBytes } from './series-filter.ts'
+import { countOfAll, seriesWhere, sortedSeriesWhere } from './series-where.ts'
 import {
   both,
   isSystemName,
@@ -123,39 +123,6 @@ export function checkSources(
     database ??= requireDatabase(context, named.database)
   }
   return database ?? requireDatabase(context, statement.database)
-}
-
-/** The series for which a condition on tags holds, in no particular order. */
-function* seriesWhere(
-  condition: Expr | null,
-  inventory: Inventory,
-  schema: MeasurementSchema,
-): Generator<Series> {
-  for (const series of inventory.seriesOf(schema))
-    if (filterSeries(condition, series, schema).matches) yield series
-}
-
-/** Those of several measurements, by their keys, each counted by `hold` as it comes. */
-function sortedSeriesWhere(
-  condition: Expr | null,
-  inventory: Inventory,
-  schemas: readonly MeasurementSchema[],
-  hold: (bytes: number) => void,
-): readonly Series[] {
-  return schemas.flatMap((schema) => {
-    const found: { readonly series: Series; readonly key: string }[] = []
-    for (const series of seriesWhere(condition, inventory, schema)) {
-      hold(seriesBytes)
-      found.push({ series, key: seriesKey(series) })
-    }
-    return found.sort((a, b) => compareText(a.key, b.key)).map(({ series }) => series)
-  })
-}
-
-function countOfAll(items: Iterable<unknown>): number {
-  let count = 0
-  for (const _ of items) count++
-  return count
 }
 
 export async function showSeries(
