@@ -13,7 +13,7 @@ export interface RowSelection {
 }
 
 /** What follows the work on so many rows is a turn for others. */
-const rowsPerTurn = 65_536
+const rowsPerTurn = 16_384
 
 /** Rows of one buffer grouped by series; rows of a series in the order of time, then of arrival. */
 export class SortedRows {

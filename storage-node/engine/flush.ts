@@ -138,7 +138,7 @@ async function writeFile(
   const columns = fileColumns(table, planned)
   await queryProcess.writeParquet(temporaryPath, key, columns, fileRows(table, planned))
   const adopted = await store.adopt(name, temporaryPath)
-  const facts = factsOf(table, planned)
+  const facts = await inTurns(factsOf(table, planned))
   return {
     ...place,
     ...facts,
@@ -150,6 +150,14 @@ async function writeFile(
     maxTimeNs: String(facts.maxTimeNs),
     fields: [...planned.fields],
     sealedKey: store.sealKey(name, key),
+  }
+}
+
+async function inTurns<T>(work: Generator<null, T>): Promise<T> {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+    await setImmediate()
   }
 }
 

@@ -41,6 +41,10 @@ export class RowContents {
     this.#hasRareTexts = rare.some(({ cells }) => cells.type === 'string')
     this.differ = rare.length > 0 || this.hasTexts
     this.#starts = new Uint32Array(table.rowCount + 1)
+    if (rare.length === 0) {
+      this.#rare = new Uint32Array(0)
+      return
+    }
     for (const { cells } of rare) for (const row of cells.rows) this.#starts[row + 1]!++
     for (let row = 0; row < table.rowCount; row++) this.#starts[row + 1]! += this.#starts[row]!
     this.#rare = new Uint32Array(this.#starts.at(-1)!)

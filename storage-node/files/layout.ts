@@ -17,9 +17,9 @@ const maxBytesPerFile = 48 * 1024 * 1024
 const maxShardsPerBuffer = 32
 /** A batch goes to the query process as one message. */
 const maxRowsPerBatch = 16_384
-const maxCellsPerBatch = 262_144
+const maxCellsPerBatch = 65_536
 export const maxStringBytesPerBatch = 4 * 1024 * 1024
-const rowsPerTurn = 65_536
+const rowsPerTurn = 16_384
 
 export interface PlannedFile {
   /** In the order of series, time, arrival. */
@@ -230,22 +230,24 @@ export interface FileFacts {
   readonly stringBytes: number
 }
 
-export function factsOf(table: TableBuffer, file: PlannedFile): FileFacts {
+/** Some milliseconds of work after the other: `null` is a turn for others. */
+export function* factsOf(table: TableBuffer, { rows, stringBytes }: PlannedFile): Generator<null, FileFacts> {
   const { series, times } = table
-  const { rows, stringBytes } = file
+  const words = timeWords(times)
   let count = 0
   let seriesCount = 0
-  const words = timeWords(times)
   let first = rows[0]!
   let last = first
   for (let k = 0; k < rows.length; k++) {
     const row = rows[k]!
-    const previous = rows[k - 1] ?? row
+    const previous = k === 0 ? row : rows[k - 1]!
     const isNewSeries = k === 0 || series[previous] !== series[row]
     if (isNewSeries) seriesCount++
     if (isNewSeries || compareTimes(words, previous, row) !== 0) count++
-    if (compareTimes(words, row, first) < 0) first = row
-    if (compareTimes(words, row, last) > 0) last = row
+    if (isNewSeries && compareTimes(words, row, first) < 0) first = row
+    const isLastOfSeries = k === rows.length - 1 || series[rows[k + 1]!] !== series[row]
+    if (isLastOfSeries && compareTimes(words, row, last) > 0) last = row
+    if ((k + 1) % rowsPerTurn === 0) yield null
   }
   return {
     rows: count,
