@@ -15,6 +15,7 @@ import { Compactor } from './compactor.ts'
 import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { flushFailed, frozenDatabase, writeFreeze, type Freeze } from './flush.ts'
+import { InOrder } from './in-order.ts'
 import type { PreparedRows } from './kept-rows.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
@@ -56,7 +57,8 @@ export class Engine implements Reader {
   #log!: Log
   #attachments = new Attachments([], null)
   #freeze: Freeze | null = null
-  #flushing: Promise<void> | null = null
+  readonly #manifestWork = new InOrder()
+  /** A flush in the background waits for its turn. */
   #flushWanted = false
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
@@ -221,7 +223,10 @@ export class Engine implements Reader {
   /** Puts all that is buffered into files; of a read-only engine it stays in the log. */
   flush(): Promise<void> {
     // A flush that is under way may have frozen the buffers before the caller's points came.
-    return this.#alone(async () => (this.#damage.isEmpty ? this.#flushOnce() : undefined))
+    return this.#alone(async () => {
+      this.#flushWanted = false
+      if (this.#damage.isEmpty) await this.#flushOnce()
+    })
   }
 
   /**
@@ -241,14 +246,8 @@ export class Engine implements Reader {
   }
 
   /** Flushes and compactions come one after the other: each builds on the manifest that the one before made. */
-  async #alone(work: () => Promise<void>): Promise<void> {
-    while (this.#flushing) await this.#flushing.catch(() => undefined)
-    this.#flushing = work().finally(() => {
-      this.#flushing = null
-      if (this.#flushWanted) this.#flushInBackground()
-      this.#flushWanted = false
-    })
-    await this.#flushing
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#manifestWork.run(work)
   }
 
   stats = (): EngineStats => {
@@ -320,10 +319,11 @@ export class Engine implements Reader {
     return tablesOf(this.#databases).reduce((sum, table) => sum + table.bytes, 0)
   }
 
-  /** After a flush or compaction that is under way, if there is one: writers may wait for it. */
+  /** After what is under way or waits, if there is any: writers may wait for it, but so do compactions. */
   #flushInBackground(): void {
-    if (this.#flushing) this.#flushWanted = true
-    else if (!this.#stopped.signal.aborted) void this.#tryToFlush()
+    if (this.#flushWanted || this.#stopped.signal.aborted) return
+    this.#flushWanted = true
+    void this.#tryToFlush()
   }
 
   /** What fails is tried again by the upkeep. */
