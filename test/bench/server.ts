@@ -54,6 +54,8 @@ export interface Server {
   lastWords(): Promise<string>
   send(method: 'GET' | 'POST', path: string, body?: string): Promise<string>
   createDatabase(name: string): Promise<void>
+  /** Nothing where there are no databases. */
+  dropDatabase(name: string): Promise<void>
   diskBytes(): Promise<number>
   logBytes(): Promise<number>
   /** Ends the program and starts it again over the same data. */
@@ -95,6 +97,9 @@ async function start(
   })
   const send = (method: 'GET' | 'POST', path: string, body?: string) =>
     sendTo(url, method, path, headers, body)
+  const databaseStatement = async (q: string): Promise<void> => {
+    if (kind.createsDatabases) await send('POST', `/query?${new URLSearchParams({ q }).toString()}`)
+  }
   return {
     kind,
     url,
@@ -107,10 +112,8 @@ async function start(
     lastWords,
     alive: () => child.exitCode === null && child.signalCode === null,
     send,
-    async createDatabase(name) {
-      const query = new URLSearchParams({ q: `CREATE DATABASE ${name}` })
-      if (kind.createsDatabases) await send('POST', `/query?${query.toString()}`)
-    },
+    createDatabase: (name) => databaseStatement(`CREATE DATABASE ${name}`),
+    dropDatabase: (name) => databaseStatement(`DROP DATABASE ${name}`),
     diskBytes: () => folderBytes(join(folder, kind.dataFolder), kind.reserve),
     logBytes: async () => (kind.logFolder === null ? 0 : folderBytes(join(folder, kind.logFolder), null)),
     async restart(signal, other = settings) {
