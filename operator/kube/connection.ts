@@ -40,6 +40,8 @@ interface Pools {
 export class Connection {
   readonly #credentials: CredentialSource
   #pools: Pools | undefined
+  /** Get no new requests. */
+  readonly #retired = new Set<Pool>()
   #closed = false
 
   constructor(credentials: CredentialSource) {
@@ -97,7 +99,8 @@ export class Connection {
     const pools = this.#pools
     this.#pools = undefined
     const reason = new AppError('unavailable', 'ERR_KUBE_CLOSED', 'the client was closed')
-    await Promise.all([pools?.requests.destroy(reason), pools?.watches.destroy(reason)])
+    const retired = [...this.#retired].map((pool) => pool.destroy(reason))
+    await Promise.all([pools?.requests.destroy(reason), pools?.watches.destroy(reason), ...retired])
   }
 
   async #dispatch(
@@ -141,9 +144,7 @@ export class Connection {
       requests: openPool(credentials, requestSockets),
       watches: openPool(credentials, null),
     }
-    // What is under way on the old sockets ends by itself.
-    void old?.requests.close()
-    void old?.watches.close()
+    if (old) for (const pool of [old.requests, old.watches]) this.#retire(pool)
     return this.#pools
   }
 
@@ -154,7 +155,16 @@ export class Connection {
   #leave(requests: Pool, credentials: Credentials): void {
     if (this.#pools?.requests !== requests) return
     this.#pools = { ...this.#pools, requests: openPool(credentials, requestSockets) }
-    void requests.close()
+    this.#retire(requests)
+  }
+
+  /** What is under way on its sockets ends by itself. */
+  #retire(pool: Pool): void {
+    this.#retired.add(pool)
+    void pool
+      .close()
+      .catch(() => undefined)
+      .finally(() => this.#retired.delete(pool))
   }
 }
 

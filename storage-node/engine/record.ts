@@ -1,8 +1,8 @@
 import { AppError, unreachable } from '../../common/errors.ts'
 import { copyCell, newVector, type Vector } from '../buffer/vector.ts'
+import { narrowed, widened, type Numbers, type WholeNumbers } from '../buffer/whole-numbers.ts'
 import type { BatchColumn, BatchSeries, BatchTable, FieldType, FieldValues } from '../line-protocol/batch.ts'
 import type { Tombstone } from './tombstones.ts'
-import { narrowed, widened, type Numbers, type WholeNumbers } from '../buffer/whole-numbers.ts'
 
 /**
  * What a log record says. All that the outcome depends on and that the log does not hold already is in it, so that

@@ -113,11 +113,39 @@ describe('compaction', () => {
   test('no more fields than one file may have', () => {
     const shapes = positions(1, 20).map((each) => ({
       ...each,
-      fields: Array.from({ length: 100 }, (_, k) => each.position * 100 + k),
+      fields: Array.from({ length: 100 }, (_, k) => (each.position - 1) * 100 + k),
     }))
     expect(chosen(shapes.map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     const wide = shapes.map(({ fields, ...each }) => ({ ...each, fields: [...fields, -1, -2] }))
     expect(chosen(wide.map(file))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
+  const range = (from: number, end: number) => Array.from({ length: end - from }, (_, k) => from + k)
+
+  test('points of more fields than one file may have: the parts of many flushes become one, each with its like', () => {
+    const files = positions(1, 9).flatMap((each) => [
+      file({ ...each, fields: range(0, 1_000) }),
+      file({ ...each, fields: range(1_000, 1_500) }),
+    ])
+    const ready = (first: number) => (each: StoredFile) => each.entry.fields[0] === first
+    expect(chosen(files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(chosen(files, ready(1_000))).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    // A file that has one of their fields, and lies between them, forbids it as ever.
+    expect(chosen([...files, file({ position: 4, fields: [5, 1_200] })], ready(1_000))).toBeNull()
+  })
+
+  test('one flush of wide points does not keep narrow files around it from becoming one', () => {
+    const narrow = [...positions(1, 6), ...positions(6, 40)].map(file)
+    const wide = [range(0, 1_000), range(1_000, 1_100)].map((fields) => file({ position: 5, fields }))
+    expect(chosen([...narrow, ...wide])?.length).toBeGreaterThan(8)
+  })
+
+  test('no more cells than fit into memory, where a field of few rows is one of the new file', () => {
+    const files = positions(1, 20).map((each) =>
+      file({ ...each, ...(each.position === 1 ? { fields: range(0, 500) } : { rows: 50_000 }) }),
+    )
+    // Ten rows with 500 fields would give 500 to the 400,000 rows of the others.
+    expect(chosen(files)?.[0]).toBe(2)
   })
 
   test('a file of an older version says nothing of its strings: they are a few times what it takes on the disk', () => {

@@ -11,8 +11,8 @@ const largeStringBytes = maxStringBytesPerFile / 2
 const maxRows = 1_000_000
 
 /**
- * Chooses files to make one of: neighbours in position among the files of one measurement whose times overlap, for a
- * merge of others would put an older value above a newer one.
+ * Chooses files to make one of: neighbours in position among the files of one measurement whose times overlap and that
+ * have a field in common, for a merge of others would put an older value above a newer one.
  * @param ready those of all files that may be chosen
  * @param maxCells rows times fields of the new file
  */
@@ -24,10 +24,12 @@ export function chooseCompaction(
 ): readonly StoredFile[] | null {
   const shards = new Map<string, StoredFile[]>()
   for (const file of ready) {
-    const { databaseId, retentionPolicy, measurement } = file.entry
+    const { databaseId, retentionPolicy, measurement, fields } = file.entry
     const durationNs = shardDurationNs(databaseId, retentionPolicy)
     const shard = file.minTimeNs / durationNs
-    const key = JSON.stringify([databaseId, retentionPolicy, measurement, String(shard)])
+    // Of points with more fields than a file may have, one flush makes several files: like goes with like.
+    const part = Math.floor((fields[0] ?? 0) / maxFieldsPerFile)
+    const key = JSON.stringify([databaseId, retentionPolicy, measurement, String(shard), part])
     const group = shards.get(key)
     if (group) group.push(file)
     else shards.set(key, [file])
@@ -63,37 +65,35 @@ function smallRuns(group: readonly StoredFile[], maxCells: number): StoredFile[]
 /** What files take in memory while they become one. */
 interface Load {
   readonly rows: number
-  readonly cells: number
   readonly fields: ReadonlySet<number>
   readonly stringBytes: number
 }
 
-const nothing: Load = { rows: 0, cells: 0, fields: new Set(), stringBytes: 0 }
+const nothing: Load = { rows: 0, fields: new Set(), stringBytes: 0 }
 
 const loadOf = ({ entry }: StoredFile): Load => ({
   rows: entry.rows,
-  cells: entry.rows * entry.fields.length,
   fields: new Set(entry.fields),
   stringBytes: stringBytesOf(entry),
 })
 
 const sum = (a: Load, b: Load): Load => ({
   rows: a.rows + b.rows,
-  cells: a.cells + b.cells,
   fields: [...b.fields].every((field) => a.fields.has(field))
     ? a.fields
     : new Set([...a.fields, ...b.fields]),
   stringBytes: a.stringBytes + b.stringBytes,
 })
 
-const fits = ({ rows, cells, fields, stringBytes }: Load, maxCells: number): boolean =>
+const fits = ({ rows, fields, stringBytes }: Load, maxCells: number): boolean =>
   rows <= maxRows &&
-  cells <= maxCells &&
+  rows * fields.size <= maxCells &&
   fields.size <= maxFieldsPerFile &&
   stringBytes <= maxStringBytesPerFile
 
 function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[]): boolean {
   const members = new Set(run)
+  const fields = new Set(run.flatMap(({ entry }) => entry.fields))
   const first = run[0]!
   const lowest = first.entry.lastPosition
   const highest = run.at(-1)!.entry.lastPosition
@@ -106,7 +106,8 @@ function areNeighbours(run: readonly StoredFile[], files: readonly StoredFile[])
       file.entry.lastPosition >= lowest &&
       file.entry.lastPosition <= highest &&
       file.minTimeNs <= maxTimeNs &&
-      file.maxTimeNs >= minTimeNs,
+      file.maxTimeNs >= minTimeNs &&
+      file.entry.fields.some((field) => fields.has(field)),
   )
 }
 

@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts'
 export const maxBodyBytes = 25_000_000
 
 /** What is decompressed in one go: with the library's 16 KiB most of the time goes into the going to and fro. */
-const gunzipBytes = { least: 16_384, most: 1_048_576 }
+const gunzipBytes = { least: 16_384, most: 2_097_152 }
 /** Deflate makes no more of a byte (RFC 1951: 258 bytes of two bits). */
 const maxInflation = 1_032
 /** The last four bytes of a member are its decompressed size, modulo 2^32 (RFC 1952, section 2.3.1). */

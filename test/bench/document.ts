@@ -20,7 +20,7 @@ Data: hosts with ten tags and ten gauges that walk between 0 and 100, every 10 s
 generator of our own. "Against" is made such that above ×1 is better for Holdfast.
 
 A part of it, to the terminal alone: \`npm run bench -- --only ingest,queries,latency,size,startup --peers influxdb,victoriametrics|none --rounds 1
---rows 200000 --writers 1,4,16\`; with \`--memory-mib 256\` no server gets more memory, and what the kernel had to kill is counted.
+--rows 300000 --writers 1,4,16\`; with \`--memory-mib 256\` no server gets more memory, and what the kernel had to kill is counted.
 
 ${tables.map((table) => markdown(table, kinds)).join('\n')}`
 }

@@ -30,7 +30,7 @@ const schema = z.object({
     .transform(list)
     .pipe(z.array(z.enum(peers))),
   rounds: z.coerce.number().int().min(1).max(50).default(5),
-  rows: z.coerce.number().int().min(5_000).max(5_000_000).default(200_000),
+  rows: z.coerce.number().int().min(5_000).max(5_000_000).default(300_000),
   writers: z
     .string()
     .default('1,4,16')

@@ -45,13 +45,16 @@ const contentType = (request: IncomingMessage): string =>
  * @throws AppError invalid when the body is no such form
  */
 export async function readForm(request: IncomingMessage, body: Buffer): Promise<URLSearchParams> {
-  if (contentType(request) === 'application/x-www-form-urlencoded') {
-    if (hasMoreThan(body, 0x26, formLimits.fields))
-      throw new AppError('invalid', 'ERR_QUERY_FORM', `a form of more than ${formLimits.fields} fields`)
-    return new URLSearchParams(body.toString('utf8'))
-  }
+  const type = request.headers['content-type'] ?? ''
+  const isPlain = contentType(request) === 'application/x-www-form-urlencoded'
+  // One stands between two fields of the one form; around all fields of the other.
+  const [separator, most] = isPlain
+    ? (['&', formLimits.fields - 1] as const)
+    : ([`--${boundaryOf(type)}`, formLimits.fields + 1] as const)
+  if (hasMoreThan(body, separator, most))
+    throw new AppError('invalid', 'ERR_QUERY_FORM', `a form of more than ${formLimits.fields} fields`)
+  if (isPlain) return new URLSearchParams(body.toString('utf8'))
   try {
-    const type = request.headers['content-type'] ?? ''
     const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData()
     const fields = new URLSearchParams()
     for (const [name, value] of form)
@@ -62,9 +65,12 @@ export async function readForm(request: IncomingMessage, body: Buffer): Promise<
   }
 }
 
-function hasMoreThan(bytes: Buffer, byte: number, limit: number): boolean {
+/** What separates the fields of a multipart form (RFC 2046, section 5.1.1). */
+const boundaryOf = (type: string): string => /boundary="?([^";]+)/i.exec(type)?.[1] ?? ''
+
+function hasMoreThan(bytes: Buffer, separator: string, limit: number): boolean {
   let count = 0
-  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1))
+  for (let at = bytes.indexOf(separator); at >= 0; at = bytes.indexOf(separator, at + separator.length))
     if (++count > limit) return true
   return false
 }

@@ -358,7 +358,7 @@ function countOf(
 ): number {
   switch (statement.of) {
     case 'field key':
-      return countOfAll(series) === 0 ? 0 : schema.fields.size
+      return series[Symbol.iterator]().next().done ? 0 : schema.fields.size
     case 'tag key': {
       const keys = new Set<string>()
       for (const { tags } of series) for (const key of tags.keys()) keys.add(key)
