@@ -4,6 +4,7 @@ import { AppError } from '../../common/errors.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { areaOf, simplified } from './deleted-areas.ts'
+import { InOrder } from './in-order.ts'
 import { prepareRows, remainder, type PreparedRows } from './kept-rows.ts'
 import type { DeleteRecord } from './record.ts'
 import { allTables, type Buffers, type StoredDatabase } from './stored-database.ts'
@@ -63,49 +64,55 @@ type Append = (record: DeleteRecord, prepared: PreparedRows) => Promise<unknown>
 /** A delete of more than this part of what may be copied is prepared; of less it takes no time. */
 const smallPart = 1 / 16
 
-/** Deletes on their way into the log, within what a manifest may hold and what a read of one file may have to leave out. */
-export class PendingDeletes {
-  readonly #clock: Pick<Clock, 'monotonicMs'>
-  readonly #store: Pick<FileStore, 'tombstones' | 'files'>
-  readonly #maxCopiedBytes: number
-  readonly #waiting = new Set<DeleteRecord>()
-  /** One at a time has a copy of what it leaves. */
-  #turn: Promise<unknown> = Promise.resolve()
+interface DeleteBounds {
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly store: Pick<FileStore, 'tombstones' | 'files'>
+  /** What may be copied of the buffers beside them. */
+  readonly maxCopiedBytes: number
+}
 
-  /** @param maxCopiedBytes what may be copied of the buffers beside them */
-  constructor(
-    clock: Pick<Clock, 'monotonicMs'>,
-    store: Pick<FileStore, 'tombstones' | 'files'>,
-    maxCopiedBytes: number,
-  ) {
-    this.#clock = clock
-    this.#store = store
-    this.#maxCopiedBytes = maxCopiedBytes
+/**
+ * Deletes on their way into the log, within what a manifest may hold and what a read of one file may have to leave out.
+ * One after the other: each is measured beside those before it, and the numbers by which it names series are those of
+ * the database as it is when the log takes it.
+ */
+export class Deletes {
+  readonly #bounds: DeleteBounds
+  readonly #append: Append
+  readonly #order = new InOrder()
+
+  constructor(bounds: DeleteBounds, append: Append) {
+    this.#bounds = bounds
+    this.#append = append
   }
 
-  /** @throws AppError unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room */
-  async add(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<void> {
-    const { tombstones, files } = this.#store
-    const others = [...tombstones, ...[...this.#waiting].map(asTombstone)]
-    if (others.length >= maxTombstones || runsIn([...others, record]) > maxRuns) throw tooMany()
-    this.#waiting.add(record)
-    try {
-      if (await overloadsFile(files, others, asTombstone(record))) throw tooMany()
-      const bytes = bufferedTables(database, record).reduce((sum, table) => sum + table.bytes, 0)
-      if (bytes <= smallPart * this.#maxCopiedBytes) await append(record, new Map())
-      else await this.#appendPrepared(database, record, append)
-    } finally {
-      this.#waiting.delete(record)
-    }
-  }
+  /** For what deletes a database as a whole, of which numbers mean something else when it comes again. */
+  readonly inOrder = <T>(work: () => Promise<T>): Promise<T> => this.#order.run(work)
 
-  #appendPrepared(database: StoredDatabase, record: DeleteRecord, append: Append): Promise<unknown> {
-    const done = this.#turn.then(async () => {
-      const bounds = { clock: this.#clock, maxBytes: this.#maxCopiedBytes }
-      return append(record, await prepareRows(bufferedTables(database, record), record, bounds))
+  /**
+   * @param find the database as it is by then, if it is
+   * @throws AppError too-large, ERR_DELETE_SERIES; unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room
+   */
+  add(request: DeleteRequest, find: () => StoredDatabase | undefined): Promise<void> {
+    const known = find()
+    return this.#order.run(async () => {
+      const database = find()
+      if (!database || (database !== known && request.seriesIds)) return
+      const record = deleteRecord(database, request)
+      if (record) await this.#put(database, record)
     })
-    this.#turn = done.catch(() => undefined)
-    return done
+  }
+
+  async #put(database: StoredDatabase, record: DeleteRecord): Promise<void> {
+    const { clock, store, maxCopiedBytes } = this.#bounds
+    const { tombstones, files } = store
+    if (tombstones.length >= maxTombstones || runsIn([...tombstones, record]) > maxRuns) throw tooMany()
+    if (await overloadsFile(files, tombstones, asTombstone(record))) throw tooMany()
+    const tables = bufferedTables(database, record)
+    const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
+    const isSmall = bytes <= smallPart * maxCopiedBytes
+    const bounds = { clock, maxBytes: maxCopiedBytes }
+    await this.#append(record, isSmall ? new Map() : await prepareRows(tables, record, bounds))
   }
 }
 

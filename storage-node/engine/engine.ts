@@ -12,7 +12,7 @@ import { applyWrite } from './apply.ts'
 import { Attachments, cutoffNs, type EngineLimits } from './attachments.ts'
 import { Ballast } from './ballast.ts'
 import { Compactor } from './compactor.ts'
-import { applyDelete, deleteRecord, PendingDeletes, type DeleteRequest } from './delete.ts'
+import { applyDelete, Deletes, type DeleteRequest } from './delete.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { flushFailed, frozenDatabase, writeFreeze, type Freeze } from './flush.ts'
 import { InOrder } from './in-order.ts'
@@ -49,7 +49,6 @@ export class Engine implements Reader {
   readonly #damage: DamageList
   readonly #compactor: Compactor
   readonly #scrub: Scrub
-  readonly #deletes: PendingDeletes
   readonly #room: Room
   readonly #databases: Map<string, StoredDatabase>
   readonly #shares: ReturnType<typeof shares>
@@ -57,8 +56,9 @@ export class Engine implements Reader {
   #log!: Log
   #attachments = new Attachments([], null)
   #freeze: Freeze | null = null
+  /** Flushes and compactions: each builds on the manifest that the one before made. */
   readonly #manifestWork = new InOrder()
-  /** A flush in the background waits for its turn. */
+  readonly #deletes: Deletes
   #flushWanted = false
   #oldestUnflushedMs: number | null = null
   #upkeep: Promise<void> = Promise.resolve()
@@ -96,9 +96,15 @@ export class Engine implements Reader {
       clock: options.clock,
       log: options.log,
     })
-    this.#deletes = new PendingDeletes(options.clock, store, this.#shares.flushBytes)
-    const alone = (work: () => Promise<void>) => this.#alone(work)
-    this.#compactor = new Compactor(options, store, this.#queryProcess, this.#diskGuard, alone)
+    const bounds = { clock: options.clock, store, maxCopiedBytes: this.#shares.flushBytes }
+    this.#deletes = new Deletes(bounds, (record, prepared) => this.#append(record, prepared))
+    this.#compactor = new Compactor(
+      options,
+      store,
+      this.#queryProcess,
+      this.#diskGuard,
+      this.#manifestWork.run,
+    )
     this.#scrub = new Scrub({ options, keyring, store, damage, segments: () => this.#log.sealed })
   }
 
@@ -191,16 +197,14 @@ export class Engine implements Reader {
   async delete(request: DeleteRequest): Promise<void> {
     this.#attachments.policy(request.databaseId, request.retentionPolicy)
     this.#damage.requireNone()
-    const database = this.#databases.get(request.databaseId)
-    const record = database && deleteRecord(database, request)
-    if (record) await this.#deletes.add(database, record, (each, prepared) => this.#append(each, prepared))
+    await this.#deletes.add(request, () => this.#databases.get(request.databaseId))
   }
 
   /** Deletes all data of a database, attached or not; durable when it resolves. */
   async deleteDatabase(databaseId: string): Promise<void> {
     if (!this.#databases.has(databaseId)) return
     this.#damage.requireNone()
-    await this.#append({ kind: 'delete-database', databaseId })
+    await this.#deletes.inOrder(() => this.#append({ kind: 'delete-database', databaseId }))
     await this.flush()
   }
 
@@ -223,7 +227,7 @@ export class Engine implements Reader {
   /** Puts all that is buffered into files; of a read-only engine it stays in the log. */
   flush(): Promise<void> {
     // A flush that is under way may have frozen the buffers before the caller's points came.
-    return this.#alone(async () => {
+    return this.#manifestWork.run(async () => {
       this.#flushWanted = false
       if (this.#damage.isEmpty) await this.#flushOnce()
     })
@@ -235,7 +239,7 @@ export class Engine implements Reader {
    * @throws AppError unavailable: ERR_READ_ONLY, ERR_FLUSH, ERR_DISK_FULL, ERR_LOG_FAILED
    */
   useDataKey(dataKey: Uint8Array): Promise<void> {
-    return this.#alone(async () => {
+    return this.#manifestWork.run(async () => {
       this.#damage.requireNone()
       this.#keyring.use(dataKey)
       this.#store.noteKeyChange()
@@ -243,11 +247,6 @@ export class Engine implements Reader {
       await this.#flushOnce()
       this.#keyring.settle()
     })
-  }
-
-  /** Flushes and compactions come one after the other: each builds on the manifest that the one before made. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#manifestWork.run(work)
   }
 
   stats = (): EngineStats => {

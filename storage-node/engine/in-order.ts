@@ -3,7 +3,7 @@ export class InOrder {
   #last: Promise<unknown> = Promise.resolve()
 
   /** @throws what the work throws, which is no matter of what comes after it */
-  run<T>(work: () => Promise<T>): Promise<T> {
+  readonly run = <T>(work: () => Promise<T>): Promise<T> => {
     const done = this.#last.then(work)
     this.#last = done.catch(() => undefined)
     return done

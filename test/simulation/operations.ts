@@ -135,6 +135,7 @@ function deletePoints({ random, clock, model, measurements }: World): Action {
   }
   const [minTimeNs, maxTimeNs] = deletion.timesNs ?? [everyTimeNs.minTimeNs, everyTimeNs.maxTimeNs]
   const names = chosen && new Set(chosen.map(([name]) => name))
+  const database = model.database(databaseId)
   const held = model.holds(deletion)
   return {
     words: `delete points of ${databaseId} ${deletion.retentionPolicy} ${measurement} ${chosen?.length}`,
@@ -147,7 +148,10 @@ function deletePoints({ random, clock, model, measurements }: World): Action {
       return engine.delete({ databaseId, retentionPolicy, measurement, seriesIds, minTimeNs, maxTimeNs })
     },
     check: (_, { position }) => {
-      if (held && position === null) throw new Error('nothing was deleted')
+      if (!held || position !== null) return
+      // The database or these series may have been deleted meanwhile.
+      if (model.database(databaseId) === database && model.holds(deletion))
+        throw new Error('nothing was deleted')
     },
   }
 }
