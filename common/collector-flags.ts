@@ -10,6 +10,9 @@ function markLate(): void {
   // Percent of that room: from the first on it marks beside other work, from the second on before it.
   setFlagsFromString('--incremental-marking-soft-trigger=70')
   setFlagsFromString('--incremental-marking-hard-trigger=90')
+  // Buffers outside the heap count as part of that room. Otherwise each 64 MB of them is a collection of the whole heap,
+  // however little of it is garbage: several a second where bodies and columns come and go. Later V8s know nothing else.
+  setFlagsFromString('--external-memory-accounted-in-global-limit')
 }
 
 /**
