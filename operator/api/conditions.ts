@@ -43,6 +43,16 @@ export const reasons = {
     of: ['Ready', 'Reconciling'],
     meaning: 'The volume of a storage node is not bound; the message names the claim and its storage class.',
   },
+  VolumeGrowing: {
+    of: ['Reconciling'],
+    meaning:
+      'The volumes are growing to spec.storage.size while the organization is served; status.storage.growth says how far it is.',
+  },
+  VolumeGrowthRefused: {
+    of: ['Stalled'],
+    meaning:
+      'The volumes cannot grow to spec.storage.size: the message has the words of the API server or of the storage. The organization is served with the size that it had; the old size in spec.storage.size ends this.',
+  },
   AwaitingConfirmation: {
     of: ['Ready', 'Reconciling'],
     meaning: 'The nodes have not all confirmed the state document that holds this object.',

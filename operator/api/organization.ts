@@ -184,6 +184,24 @@ const encryptionStatus = z.object({
     .describe('The change of the key that is under way.'),
 })
 
+const storageStatus = z.object({
+  size: quantity().optional().describe('Size that every volume has at least.'),
+  replicas: z.int().min(0).max(3).optional().describe('Storage nodes that have a volume.'),
+  growth: z
+    .object({
+      size: quantity().describe('Size that the volumes are growing to.'),
+      step: z
+        .enum(['Claiming', 'Refused', 'Resizing', 'Recreating'])
+        .describe(
+          'Claiming: the claims are told the new size. Refused: the API server does not take it, and is asked again each minute. Resizing: the storage grows the volumes. Recreating: the StatefulSet is replaced by one whose claim template has the new size, under the pods that run.',
+        ),
+      startedAt: z.iso.datetime().describe('When the growth to this size began.'),
+      message: z.string().max(4096).optional().describe('What it waits for.'),
+    })
+    .optional()
+    .describe('The growth of the volumes that is under way.'),
+})
+
 export const organizationStatusSchema = z.object({
   ...commonStatus,
   organizationId: id()
@@ -191,13 +209,7 @@ export const organizationStatusSchema = z.object({
     .describe('Id of the organization: in its tokens, its namespace and its address.'),
   runtimeNamespace: namespaceName().optional().describe('Namespace that holds the storage nodes.'),
   version: z.string().max(63).optional().describe('Version of the storage node in force.'),
-  storage: z
-    .object({
-      size: quantity().optional().describe('Size of the smallest volume.'),
-      replicas: z.int().min(0).max(3).optional().describe('Storage nodes asked for.'),
-    })
-    .optional()
-    .describe('What the volumes are.'),
+  storage: storageStatus.optional().describe('What the volumes are, and what they are becoming.'),
   stateDigest: z
     .string()
     .max(64)
@@ -218,6 +230,7 @@ export const organizationSchema = z.object({
 export type Organization = z.infer<typeof organizationSchema>
 export type OrganizationSpec = z.infer<typeof organizationSpecSchema>
 export type OrganizationStatus = z.infer<typeof organizationStatusSchema>
+export type StorageStatus = z.infer<typeof storageStatus>
 export type EncryptionStatus = z.infer<typeof encryptionStatus>
 export type AccessPeer = z.infer<typeof accessPeer>
 

@@ -42,18 +42,6 @@ describe('Organization', () => {
     expect(found[0]!.message).toContain(path)
   })
 
-  test('a volume that would have to grow is named, with the size to go back to', () => {
-    const found = unsupportedInOrganization(
-      organization({ storage: { size: '20Gi' } }, { storage: { size: '10Gi' } }),
-    )
-    expect(found).toEqual([
-      {
-        path: 'spec.storage.size',
-        message: 'spec.storage.size is not supported yet: growing a volume; go back to 10Gi',
-      },
-    ])
-  })
-
   test('what is supported passes', () => {
     const spec = {
       displayName: 'M',

@@ -2,7 +2,6 @@ import type { Violation } from './cel.ts'
 import { databaseSchema, type DatabaseSpec } from './database.ts'
 import { group, version } from './fields.ts'
 import { organizationSchema, type Organization } from './organization.ts'
-import { compareQuantities } from './quantity.ts'
 import { tokenSchema, type TokenSpec } from './token.ts'
 
 /**
@@ -47,16 +46,9 @@ export const unsupportedInDatabase = (spec: DatabaseSpec): readonly Violation[] 
 export const unsupportedInToken = (spec: TokenSpec): readonly Violation[] =>
   listUnsupported(tokenChecks(spec))
 
-export function organizationChecks({ spec, status }: Organization): readonly Check[] {
+export function organizationChecks({ spec }: Organization): readonly Check[] {
   const { storage, authentication, encryption, limits } = spec
-  const grows =
-    status?.storage?.size !== undefined && compareQuantities(storage.size, status.storage.size) > 0
   return [
-    [
-      'spec.storage.size',
-      grows,
-      `growing a volume; go back to ${status?.storage?.size ?? 'the size it was made with'}`,
-    ],
     ['spec.storage.replicas', storage.replicas !== 1, 'set it to 1'],
     ['spec.authentication.oidc', authentication.oidc !== null, leaveOut],
     ['spec.authentication.jwtSharedSecretRef', authentication.jwtSharedSecretRef !== null, leaveOut],

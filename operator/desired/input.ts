@@ -25,6 +25,8 @@ export interface DesiredInput {
   /** The operator's key for owner records. */
   readonly ownerKey: Uint8Array
   readonly existing: ExistingStorageNodes | null
+  /** The largest size that a claim asks for already, null for none: it is never taken back. */
+  readonly claimed: string | null
 }
 
 /** @throws AppError not-found, ERR_CLASS_UNKNOWN; `platformProblem` says it before */

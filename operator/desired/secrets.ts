@@ -4,7 +4,7 @@ import { tokenSecretName, type Token } from '../api/token.ts'
 import type { Platform } from '../api/platform.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { annotationKeys, organizationLabels } from '../naming/labels.ts'
-import { dataKeyField, lastGoodField, secretNames } from '../naming/names.ts'
+import { dataKeyField, lastGoodField, secretNames, setAsideField } from '../naming/names.ts'
 
 /** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
 const base64 = (value: string | Uint8Array): string => Buffer.from(value).toString('base64')
@@ -72,6 +72,11 @@ export function withDataKeys(secret: KubeObject, { keys, since }: StoredDataKeys
 /** @param packed the specs that could be acted on last, as reconcile/last-good.ts packs them */
 export function lastGoodSecret(organizationId: string, packed: Uint8Array): KubeObject {
   return runtimeSecret(organizationId, secretNames.lastGood, 'Opaque', { [lastGoodField]: base64(packed) })
+}
+
+/** @param text what of the StatefulSet must outlive it, as reconcile/set-aside.ts writes it */
+export function setAsideSecret(organizationId: string, text: string): KubeObject {
+  return runtimeSecret(organizationId, secretNames.setAside, 'Opaque', { [setAsideField]: base64(text) })
 }
 
 function runtimeSecret(

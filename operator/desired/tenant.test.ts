@@ -24,6 +24,7 @@ function input(spec: object = {}, existing: ExistingStorageNodes | null = null):
     platform,
     ownerKey: Buffer.alloc(32, 7),
     existing,
+    claimed: null,
   }
 }
 

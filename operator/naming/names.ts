@@ -10,9 +10,12 @@ export const secretNames = {
   storageNodeTls: 'storage-node-tls',
   /** The data key, under the key `data-key`. */
   dataKey: 'data-key',
+  /** What of a StatefulSet must outlive it while it is replaced; see reconcile/set-aside.ts. */
+  setAside: 'storage-node-set-aside',
 } as const
 export const dataKeyField = 'data-key'
 export const lastGoodField = 'forms'
+export const setAsideField = 'storage-nodes'
 
 export const volumeClaim = 'data'
 

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
+import { quantityPattern } from '../api/fields.ts'
 import type { KubeObject } from '../kube/object.ts'
 
 /** A storage node's pod, as far as a pass cares. */
@@ -20,12 +21,20 @@ export interface StatefulSetView {
   readonly replicas: number
   /** The StatefulSet controller has seen the newest spec and every pod is made after it. */
   readonly rolledOut: boolean
+  /** The StatefulSet controller has seen the newest spec. */
+  readonly isSeen: boolean
 }
 
 export interface ClaimView {
   readonly name: string
   readonly bound: boolean
   readonly storageClass: string | null
+  readonly uid: string
+  /** Size that was asked for, and the size that there is; null for what is not known. */
+  readonly requested: string | null
+  readonly capacity: string | null
+  /** What the storage says of the volume's growth, null for nothing. */
+  readonly growth: { readonly message: string; readonly isInfeasible: boolean } | null
 }
 
 /** What there is in an organization's runtime namespace. */
@@ -95,11 +104,23 @@ const statefulSetSchema = z.object({
     .optional(),
 })
 
+const sizes = z.object({ storage: z.string().optional() })
+
 const claimSchema = z.object({
-  spec: z.object({ storageClassName: z.string().optional() }).optional(),
+  spec: z
+    .object({
+      storageClassName: z.string().optional(),
+      resources: z.object({ requests: sizes.optional() }).optional(),
+    })
+    .optional(),
   status: z
     .object({
       phase: z.string().optional(),
+      capacity: sizes.optional(),
+      allocatedResourceStatuses: sizes.optional(),
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() }))
+        .optional(),
     })
     .optional(),
 })
@@ -128,13 +149,13 @@ export function statefulSetView(object: KubeObject): StatefulSetView {
   const read = statefulSetSchema.safeParse(object).data
   const replicas = read?.spec.replicas ?? 0
   const status = read?.status
+  const isSeen =
+    status?.observedGeneration === read?.metadata.generation && status?.updateRevision !== undefined
   return {
     object,
     replicas,
-    rolledOut:
-      status?.observedGeneration === read?.metadata.generation &&
-      status?.updateRevision !== undefined &&
-      status.updatedReplicas >= replicas,
+    isSeen,
+    rolledOut: isSeen && (status?.updatedReplicas ?? 0) >= replicas,
   }
 }
 
@@ -144,5 +165,24 @@ export function claimView(object: KubeObject): ClaimView {
     name: object.metadata.name,
     bound: read?.status?.phase === 'Bound',
     storageClass: read?.spec?.storageClassName ?? null,
+    uid: object.metadata.uid ?? '',
+    requested: quantityOrNull(read?.spec?.resources?.requests?.storage),
+    capacity: quantityOrNull(read?.status?.capacity?.storage),
+    growth: growthOf(read?.status),
   }
 }
+
+/** Newest first of what the resizer and the kubelet say as a claim grows. */
+const growthConditions = ['NodeResizeError', 'ControllerResizeError', 'FileSystemResizePending', 'Resizing']
+
+function growthOf(status: z.infer<typeof claimSchema>['status']): ClaimView['growth'] {
+  const said = growthConditions
+    .map((wanted) => status?.conditions?.find(({ type, status: is }) => type === wanted && is === 'True'))
+    .find((condition) => condition !== undefined)
+  if (!said) return null
+  const isInfeasible = status?.allocatedResourceStatuses?.storage?.endsWith('Infeasible') ?? false
+  return { message: [said.type, said.message].filter(Boolean).join(': '), isInfeasible }
+}
+
+const quantityOrNull = (text: string | undefined): string | null =>
+  text !== undefined && quantityPattern.test(text) ? text : null

@@ -92,6 +92,8 @@ export async function leaveInForce(
     digest: null,
     integrity: null,
     encryption: null,
+    // It goes on when there is something in force again.
+    growth: organization.status?.storage?.growth ?? null,
   })
   const { name } = organization.metadata
   const message = `Organization ${name} is not ready; its conditions say why`

@@ -3,6 +3,7 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import { organizationRules, violations } from '../api/cel.ts'
 import { organizationSpecSchema, type Organization } from '../api/organization.ts'
 import { classNamed, platformProblem } from '../api/platform.ts'
+import { compareQuantities } from '../api/quantity.ts'
 import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
@@ -10,9 +11,11 @@ import { tenantRoleBinding } from '../desired/role-binding.ts'
 import { isPassing } from '../kube/errors.ts'
 import { networkPolicies } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
+import type { ClaimView } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { noForms, recallGoodForms, type GoodForms } from './last-good.ts'
 import type { Pass } from './pass.ts'
+import { recallSetAside } from './set-aside.ts'
 import { claimRuntime, ensureTenantBinding, settleBounds, settleRuntime } from './runtime.ts'
 
 /** What an organization runs in, as far as a pass could make it. */
@@ -40,18 +43,21 @@ export async function makeRuntime(
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
     await ensureTenantBinding(pass, tenantRoleBinding(organization.metadata.namespace, pass.platform))
-    const { namespace, statefulSet } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    const { namespace, statefulSet, claims } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     // An Organization that never could be acted on has nothing to look after.
     if (problem && !namespace) return made
-    const input: DesiredInput = {
+    const seen: DesiredInput = {
       organization,
       organizationId,
       platform: pass.platform,
       ownerKey: pass.authority.operatorKey,
       existing: existingStorageNodes(statefulSet?.object ?? null),
+      claimed: largestRequest(claims),
     }
-    const conflict = await claimRuntime(pass, input)
+    const conflict = await claimRuntime(pass, seen)
     if (conflict) return { ...made, hold: conflict }
+    const isReplaced = !statefulSet && claims.length > 0
+    const input = isReplaced ? { ...seen, existing: await recallSetAside(pass, organizationId) } : seen
     const forms = await recallGoodForms(pass, organizationId)
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
@@ -65,6 +71,14 @@ export async function makeRuntime(
     if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
     return { ...made, hold: problem ?? progressing('ApiRefused', error.message), refused: error }
   }
+}
+
+function largestRequest(claims: readonly ClaimView[]): string | null {
+  const asked = claims.flatMap(({ requested }) => requested ?? [])
+  return asked.reduce<string | null>(
+    (most, size) => (most === null || compareQuantities(size, most) > 0 ? size : most),
+    null,
+  )
 }
 
 /** What runs is made and repaired from the form in force. */

@@ -169,10 +169,11 @@ async function dropData(
   runtime: Runtime,
   reports: readonly PodReport[],
 ): Promise<string | null> {
-  if (database?.spec.deletionPolicy !== 'Delete' || !runtime.statefulSet) return null
+  // A node that does not run holds data too, and so does a volume whose StatefulSet is being replaced.
+  const volumes = Math.max(runtime.statefulSet?.replicas ?? 0, runtime.claims.length)
+  if (database?.spec.deletionPolicy !== 'Delete' || volumes === 0) return null
   const confirmed = reports.filter(({ result }) => result === 'confirmed')
-  // A node that does not run holds data too.
-  if (confirmed.length < runtime.statefulSet.replicas) return 'waiting for every storage node to run'
+  if (confirmed.length < volumes) return 'waiting for every storage node to run'
   const databaseId = idOfUid(database.metadata.uid)
   for (const { pod } of confirmed) {
     try {

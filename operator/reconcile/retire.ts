@@ -49,16 +49,27 @@ async function stopRuntime(pass: Pass, name: string, namespace: KubeObject): Pro
     namespace: name,
     labelSelector: `${labelKeys.component}=${storageNode}`,
   })
-  if (pods.items.length > 0)
+  if (pods.items.length > 0) {
+    await stopOrphans(pass, pods.items)
     return { done: false, message: `${pods.items.length} storage nodes are stopping` }
+  }
   await deleteIfThere(pass, 'secrets', name, secretNames.storageNodeTls)
   await deleteIfThere(pass, 'secrets', name, secretNames.lastGood)
+  await deleteIfThere(pass, 'secrets', name, secretNames.setAside)
   if (namespace.metadata.annotations?.[retainedAnnotation] === undefined) {
     const annotations = { [retainedAnnotation]: pass.now.toISOString() }
     pass.caches.namespaces.observe(await pass.client.patchMetadata(namespace, { annotations }))
     pass.log.info({ namespace: name }, 'runtime namespace retained')
   }
   return { done: true }
+}
+
+/** Pods that a StatefulSet left behind, as one does that is being replaced: nothing else would end them. */
+async function stopOrphans(pass: Pass, pods: readonly KubeObject[]): Promise<void> {
+  for (const pod of pods) {
+    const { ownerReferences = [], deletionTimestamp } = pod.metadata
+    if (ownerReferences.length === 0 && deletionTimestamp === undefined) await pass.client.delete(pod)
+  }
 }
 
 async function deleteIfThere(

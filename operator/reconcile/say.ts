@@ -1,7 +1,7 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
 import { databaseName, type Database } from '../api/database.ts'
-import type { EncryptionStatus } from '../api/organization.ts'
+import type { EncryptionStatus, StorageStatus } from '../api/organization.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { isPaused } from '../naming/labels.ts'
@@ -10,6 +10,7 @@ import { databaseStatus } from '../status/database.ts'
 import type { Integrity } from '../status/integrity.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { progressing, ready, type Standing } from '../status/standing.ts'
+import { storageStatus } from '../status/storage.ts'
 import { tokenStatus } from '../status/token.ts'
 import { eachInTime } from './each.ts'
 import { living, membersWait } from './members.ts'
@@ -100,6 +101,7 @@ export async function sayOrganization(
   settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing'> & {
     readonly integrity: Integrity | null
     readonly encryption: EncryptionStatus | null
+    readonly growth: NonNullable<StorageStatus['growth']> | null
     /** What every node that serves has confirmed, null for nothing new. */
     readonly digest: string | null
   },
@@ -113,7 +115,7 @@ export async function sayOrganization(
     organizationId,
     runtimeNamespace: runtime.namespace ? runtimeNamespace(organizationId) : null,
     version: nodes?.version ?? previous?.version ?? null,
-    storage: nodes ? { size: nodes.claim.size, replicas: runtime.statefulSet?.replicas ?? 0 } : null,
+    storage: storageStatus(previous?.storage, nodes, runtime, settled.growth),
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     integrity: settled.integrity,
     encryption: settled.encryption,

@@ -7,7 +7,9 @@ import type { Observed } from '../observe/observed.ts'
 import type { PodReport } from '../observe/runtime.ts'
 import { damageStanding, integrityOf } from '../status/integrity.ts'
 import { stalled, type Standing } from '../status/standing.ts'
-import { everyNodeConfirmed, storageNodesStanding } from '../status/storage-nodes.ts'
+import { growingStanding } from '../status/storage.ts'
+import { everyNodeConfirmed } from '../status/storage-nodes.ts'
+import { growVolumes } from './grow-volumes.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
@@ -70,18 +72,14 @@ export async function settleOrganization(
   if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined
   const integrity = integrityOf(runtime, reports)
-  const dataKey = await rotateDataKey({
-    pass,
-    organization: served ?? organization,
-    organizationId,
-    runtime,
-    reports,
-  })
+  const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
+  const dataKey = await rotateDataKey(scene)
+  const { growth, lookAgainMs } = await growVolumes(scene)
   const standing =
     hold ??
     damageStanding(integrity) ??
     unreadableStanding(observed) ??
-    storageNodesStanding(runtime, reports, wasReady)
+    growingStanding(scene, wasReady, growth)
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
@@ -94,6 +92,7 @@ export async function settleOrganization(
     standing,
     integrity,
     encryption: dataKey.encryption,
+    growth,
     confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused
@@ -107,7 +106,7 @@ export async function settleOrganization(
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
   const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
-  const sooner = [dataKey.lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
+  const sooner = [dataKey.lookAgainMs ?? lookMs, lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
 }
 

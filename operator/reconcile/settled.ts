@@ -1,4 +1,4 @@
-import type { EncryptionStatus, Organization } from '../api/organization.ts'
+import type { EncryptionStatus, Organization, StorageStatus } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import type { Integrity } from '../status/integrity.ts'
 import type { Standing } from '../status/standing.ts'
@@ -20,6 +20,8 @@ export interface Settled {
   readonly integrity: Integrity
   /** null for nothing new. */
   readonly encryption: EncryptionStatus | null
+  /** The growth of the volumes that is under way, null for none. */
+  readonly growth: NonNullable<StorageStatus['growth']> | null
   /** Every node that serves has confirmed the document. */
   readonly confirmed: boolean
 }

@@ -1,5 +1,10 @@
 import type { Condition } from '../api/conditions.ts'
-import type { EncryptionStatus, Organization, OrganizationStatus } from '../api/organization.ts'
+import type {
+  EncryptionStatus,
+  Organization,
+  OrganizationStatus,
+  StorageStatus,
+} from '../api/organization.ts'
 import { integrityStatement, type Integrity } from './integrity.ts'
 import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
 
@@ -10,7 +15,8 @@ export interface OrganizationFacts {
   readonly runtimeNamespace: string | null
   /** Version of the storage node that the StatefulSet runs, null until there is one. */
   readonly version: string | null
-  readonly storage: { readonly size: string | null; readonly replicas: number } | null
+  /** null until there are volumes. */
+  readonly storage: StorageStatus | null
   /** The digest that every storage node confirmed last, null while there is none. */
   readonly stateDigest: string | null
   /** null when nobody was asked. */
@@ -47,7 +53,7 @@ export function organizationStatus(
     organizationId: facts.organizationId,
     ...(facts.runtimeNamespace === null ? {} : { runtimeNamespace: facts.runtimeNamespace }),
     ...(facts.version === null ? {} : { version: facts.version }),
-    ...(facts.storage === null ? {} : { storage: storageOf(facts.storage) }),
+    ...(facts.storage === null ? {} : { storage: facts.storage }),
     ...(facts.stateDigest === null ? {} : { stateDigest: facts.stateDigest }),
     ...(encryption === undefined ? {} : { encryption }),
   }
@@ -60,8 +66,4 @@ export function pausedStatus<Status extends { conditions: Condition[] }>(
 ): Status | { conditions: Condition[] } {
   const conditions = [...pausedConditions(status?.conditions ?? [], now)]
   return status ? { ...status, conditions } : { conditions }
-}
-
-function storageOf(storage: { readonly size: string | null; readonly replicas: number }) {
-  return { ...(storage.size === null ? {} : { size: storage.size }), replicas: storage.replicas }
 }

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Condition } from '../api/conditions.ts'
-import { conditionsOf, pausedConditions, progressing, ready, stalled, statementsOf } from './standing.ts'
+import {
+  conditionsOf,
+  pausedConditions,
+  progressing,
+  ready,
+  stalled,
+  statementsOf,
+  whileServing,
+} from './standing.ts'
 
 const now = new Date('2026-11-22T12:00:00.789Z')
 const long = 'x'.repeat(5_000)
@@ -21,6 +29,15 @@ describe('conditions are kept to the letter of kstatus', () => {
       expect(condition).toMatchObject({ observedGeneration: 3, lastTransitionTime: '2026-11-22T12:00:00Z' })
       expect(condition.reason).toMatch(/^[A-Za-z]+$/)
     }
+  })
+
+  test('what is wanted besides takes nothing from Ready', () => {
+    const refused = whileServing(stalled('VolumeGrowthRefused', 'no'), '1 of 1 storage nodes ready')
+    expect(statementsOf(refused)).toEqual([
+      { type: 'Ready', status: 'True', reason: 'Ready', message: '1 of 1 storage nodes ready' },
+      { type: 'Reconciling', status: 'False', reason: 'Settled', message: '' },
+      { type: 'Stalled', status: 'True', reason: 'VolumeGrowthRefused', message: 'no' },
+    ])
   })
 
   test('a time stands for a change of status, not of words', () => {

@@ -6,9 +6,16 @@ export type Standing =
   /** It does what its spec says. */
   | { readonly state: 'ready'; readonly message: string }
   /** On the way: the operator goes on by itself. */
-  | { readonly state: 'progressing'; readonly reason: Reason; readonly message: string }
+  | (Unsettled & { readonly state: 'progressing' })
   /** Only a change from outside can help. */
-  | { readonly state: 'stalled'; readonly reason: Reason; readonly message: string }
+  | (Unsettled & { readonly state: 'stalled' })
+
+interface Unsettled {
+  readonly reason: Reason
+  readonly message: string
+  /** What is wanted besides takes nothing from those whom it serves: what Ready says then. */
+  readonly serves?: string
+}
 
 export const ready = (message: string): Standing => ({ state: 'ready', message })
 export const progressing = (reason: Reason, message: string): Standing => ({
@@ -28,6 +35,11 @@ export interface Statement {
 
 const messageLimit = 4_096
 
+/** The same, of an object that does all that it did. Whoever waits for the change waits for Reconciling to be False. */
+export function whileServing(standing: Standing, serves: string): Standing {
+  return standing.state === 'ready' ? standing : { ...standing, serves }
+}
+
 /** Ready, Reconciling and Stalled to the letter of kstatus: at most one of the latter two is ever True. */
 export function statementsOf(standing: Standing): readonly Statement[] {
   const settled = { status: 'False', reason: 'Settled', message: '' } as const
@@ -40,19 +52,25 @@ export function statementsOf(standing: Standing): readonly Statement[] {
       ]
     case 'progressing':
       return [
-        { type: 'Ready', status: 'False', reason: standing.reason, message: standing.message },
+        readiness(standing),
         { type: 'Reconciling', status: 'True', reason: standing.reason, message: standing.message },
         { type: 'Stalled', ...settled },
       ]
     case 'stalled':
       return [
-        { type: 'Ready', status: 'False', reason: standing.reason, message: standing.message },
+        readiness(standing),
         { type: 'Reconciling', ...settled },
         { type: 'Stalled', status: 'True', reason: standing.reason, message: standing.message },
       ]
     default:
       return unreachable(standing)
   }
+}
+
+function readiness({ serves, reason, message }: Unsettled): Statement {
+  return serves === undefined
+    ? { type: 'Ready', status: 'False', reason, message }
+    : { type: 'Ready', status: 'True', reason: 'Ready', message: serves }
 }
 
 /**

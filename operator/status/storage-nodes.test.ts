@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
+import type { ClaimView, PodReport, PodView, Runtime } from '../observe/runtime.ts'
 import { everyNodeConfirmed, nowhereElse, storageNodesStanding } from './storage-nodes.ts'
 
 const pod = (more: Partial<PodView> = {}): PodView => ({
@@ -15,18 +15,28 @@ const pod = (more: Partial<PodView> = {}): PodView => ({
 const confirmed = (of: PodView): PodReport => ({ result: 'confirmed', pod: of })
 const silent = (of: PodView): PodReport => ({ result: 'unreachable', pod: of, message: 'refused' })
 
+const claim: ClaimView = {
+  name: 'data-storage-node-0',
+  uid: 'c',
+  bound: true,
+  storageClass: 'fast',
+  requested: '10Gi',
+  capacity: '10Gi',
+  growth: null,
+}
 const runtime = (pods: readonly PodView[], more: Partial<Runtime> = {}): Runtime => ({
   namespace: undefined,
   statefulSet: {
     object: { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'storage-node' } },
     replicas: 1,
     rolledOut: true,
+    isSeen: true,
   },
   pods,
-  claims: [{ name: 'data-storage-node-0', bound: true, storageClass: 'fast' }],
+  claims: [claim],
   ...more,
 })
-const unbound = [{ name: 'data-storage-node-0', bound: false, storageClass: null }]
+const unbound = [{ ...claim, bound: false, storageClass: null }]
 const starting = pod({ running: false, ready: false })
 
 describe('what is told is the first thing that is not as it should be', () => {

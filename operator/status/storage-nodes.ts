@@ -1,4 +1,4 @@
-import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
+import type { PodReport, PodView, Runtime, StatefulSetView } from '../observe/runtime.ts'
 import { progressing, ready, stalled, type Standing } from './standing.ts'
 
 /**
@@ -6,7 +6,9 @@ import { progressing, ready, stalled, type Standing } from './standing.ts'
  * serve. The first thing that is not as it should be is told.
  */
 export function storageNodesStanding(
-  runtime: Runtime,
+  runtime: Pick<Runtime, 'pods' | 'claims'> & {
+    readonly statefulSet: Pick<StatefulSetView, 'replicas' | 'rolledOut'> | null
+  },
   reports: readonly PodReport[],
   wasReady: boolean,
 ): Standing {

@@ -279,6 +279,7 @@ describe.skipIf(kubeconfig === undefined)(
         }),
         ownerKey: Buffer.alloc(32, 1),
         existing: null,
+        claimed: null,
       }
       const tlsText = { certificate: 'c', privateKey: 'k', authority: 'a' }
       const secrets = [

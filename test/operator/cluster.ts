@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../common/errors.ts'
 import { storedDataKeys } from '../../operator/desired/secrets.ts'
-import type { KubeObject } from '../../operator/kube/object.ts'
+import type { KubeObject, OwnerReference } from '../../operator/kube/object.ts'
 import { resourceOf, resources, type Resource } from '../../operator/kube/resource.ts'
 import { storageNodeLabels } from '../../operator/naming/labels.ts'
 import { roleBinding, secretNames, storageNode, volumeClaim } from '../../operator/naming/names.ts'
@@ -20,6 +20,8 @@ export class Cluster {
   readonly kube: MemoryKube
   readonly nodes: FakeNodes
   readonly clock = new FakeClock()
+  /** What becomes of a claim that asks for more. */
+  growth: 'works' | 'refused' | 'infeasible' = 'works'
   readonly #generations: Map<string, number>
   #bookmarkedMs = 0
 
@@ -60,6 +62,7 @@ export class Cluster {
   /** One round of everybody but the operator. */
   async tick(): Promise<void> {
     await this.#runPods()
+    await this.#resizeVolumes()
     await this.#collectGarbage()
     await this.#emptyNamespaces()
     for (const { metadata } of this.all(resources.pods)) {
@@ -78,23 +81,53 @@ export class Cluster {
       const name = `${storageNode}-0`
       const pod = this.get(resources.pods, name, within)
       const labels = storageNodeLabels(within.slice('holdfast-'.length))
-      if (!pod) {
+      if (set.metadata.deletionTimestamp !== undefined) {
+        await this.#letGo(set, pod)
+      } else if (!pod) {
         if (this.#isGoing(within)) continue
         const claim = `${volumeClaim}-${name}`
         if (!this.get(resources.persistentVolumeClaims, claim, within)) {
           this.nodes.wipe()
-          await this.kube.create({ ...claimOf(claim, within), status: { phase: 'Bound' } })
+          await this.kube.create(claimOf(claim, within, templateSize(set)))
         }
-        const metadata = { name, namespace: within, labels }
+        const metadata = { name, namespace: within, labels, ownerReferences: [ownerOf(set)] }
         await this.kube.create({ apiVersion: 'v1', kind: 'Pod', metadata, status: podStatus(false) })
+        await this.kube.patchStatus(set, { readyReplicas: 0, updatedReplicas: 1, updateRevision: 'a' })
+      } else if (pod.metadata.ownerReferences?.length === 0) {
+        await this.kube.replace({ ...pod, metadata: { ...pod.metadata, ownerReferences: [ownerOf(set)] } })
         await this.kube.patchStatus(set, { readyReplicas: 0, updatedReplicas: 1, updateRevision: 'a' })
       } else if (this.nodes.document) {
         await this.kube.patchStatus(pod, podStatus(true))
         await this.kube.patchStatus(set, { readyReplicas: 1, updatedReplicas: 1, updateRevision: 'a' })
       }
     }
-    for (const pod of this.all(resources.pods)) {
-      if (!this.get(resources.statefulSets, storageNode, pod.metadata.namespace)) await this.kube.delete(pod)
+  }
+
+  /** The garbage collector, where what was owned is to stay. */
+  async #letGo(set: KubeObject, pod: KubeObject | undefined): Promise<void> {
+    if (pod) await this.kube.replace({ ...pod, metadata: { ...pod.metadata, ownerReferences: [] } })
+    const finalizers = set.metadata.finalizers?.filter((name) => name !== 'orphan') ?? []
+    await this.kube.patchMetadata(set, { finalizers })
+  }
+
+  /** The storage takes a claim's new size, then the kubelet the volume's. */
+  async #resizeVolumes(): Promise<void> {
+    for (const claim of this.all(resources.persistentVolumeClaims)) {
+      const { spec, status } = claim as unknown as Claim
+      const { storage } = spec.resources.requests
+      if (status.capacity.storage === storage) continue
+      if (this.growth === 'infeasible') {
+        const conditions = [{ type: 'ControllerResizeError', status: 'True', message: 'the pool is full' }]
+        const allocatedResourceStatuses = { storage: 'ControllerResizeInfeasible' }
+        await this.kube.patchStatus(claim, { ...status, conditions, allocatedResourceStatuses })
+        continue
+      }
+      const pending = [{ type: 'FileSystemResizePending', status: 'True' }]
+      const isPending = status.conditions !== undefined
+      await this.kube.patchStatus(
+        claim,
+        isPending ? { phase: 'Bound', capacity: { storage } } : { ...status, conditions: pending },
+      )
     }
   }
 
@@ -141,6 +174,8 @@ export class Cluster {
 
   #admit(verb: 'create' | 'update' | 'delete', object: KubeObject): void {
     const { namespace } = object.metadata
+    if (verb === 'update' && object.kind === 'PersistentVolumeClaim' && this.growth === 'refused')
+      throw new AppError('forbidden', 'ERR_KUBE_FORBIDDEN', 'the storage class must support resize')
     if (verb !== 'create' || !resourceOf(object).namespaced || namespace === undefined) return
     const found = this.get(resources.namespaces, namespace)
     if (!found) throw new AppError('not-found', 'ERR_KUBE_NOT_FOUND', `namespace ${namespace} not found`)
@@ -155,10 +190,29 @@ export class Cluster {
   }
 }
 
-const claimOf = (name: string, namespace: string): KubeObject => ({
+interface Claim {
+  readonly spec: { readonly resources: { readonly requests: { readonly storage: string } } }
+  readonly status: { readonly capacity: { readonly storage: string }; readonly conditions?: unknown }
+}
+
+const claimOf = (name: string, namespace: string, size: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'PersistentVolumeClaim',
   metadata: { name, namespace, labels: storageNodeLabels(namespace.slice('holdfast-'.length)) },
+  spec: { storageClassName: 'fast', resources: { requests: { storage: size } } },
+  status: { phase: 'Bound', capacity: { storage: size } },
+})
+
+function templateSize(set: KubeObject): string {
+  const { volumeClaimTemplates } = set['spec'] as { readonly volumeClaimTemplates: readonly [Claim] }
+  return volumeClaimTemplates[0].spec.resources.requests.storage
+}
+
+const ownerOf = ({ apiVersion, kind, metadata }: KubeObject): OwnerReference => ({
+  apiVersion,
+  kind,
+  name: metadata.name,
+  uid: metadata.uid!,
 })
 
 const podStatus = (isReady: boolean) => ({

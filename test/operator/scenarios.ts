@@ -89,6 +89,7 @@ export const scenarioNames = [
   'data key rotation',
   'delete token',
   'delete database',
+  'grow the volume',
   'delete organization, Retain',
   'delete organization, Delete',
 ] as const
@@ -127,6 +128,12 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'delete database',
       from: settled,
       act: (cluster) => removeObject(cluster, databases, 'metrics', team),
+    },
+    {
+      name: 'grow the volume',
+      from: settled,
+      act: (cluster) =>
+        editObject(cluster, organizations, 'acme', { storage: { size: '20Gi', replicas: 1 } }),
     },
     {
       name: 'delete organization, Retain',

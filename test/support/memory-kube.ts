@@ -5,6 +5,7 @@ import type {
   KubeList,
   ListOptions,
   MetadataPatch,
+  PropagationPolicy,
   Scope,
   WatchEvent,
   WatchOptions,
@@ -115,7 +116,7 @@ export class MemoryKube implements KubeClient {
     return this.#store('ADDED', this.world.prepare(object))
   }
 
-  /** Takes top-level fields as they are given and metadata's key by key. */
+  /** Takes top-level fields as they are given and metadata's key by key, and of a claim's spec what is named. */
   async apply(object: KubeObject): Promise<KubeObject> {
     await this.#enterWrite('apply', object)
     const known = this.#known(object)
@@ -123,9 +124,11 @@ export class MemoryKube implements KubeClient {
     if (!known) return this.#add(object)
     this.#precondition(known, object)
     const { metadata } = known
+    const isClaim = object.kind === 'PersistentVolumeClaim'
     const merged = {
       ...known,
       ...object,
+      ...(isClaim && { spec: { ...(known['spec'] as object), ...(object['spec'] as object) } }),
       metadata: {
         ...metadata,
         ...object.metadata,
@@ -176,7 +179,11 @@ export class MemoryKube implements KubeClient {
     return this.#store('MODIFIED', object)
   }
 
-  async delete(target: KubeObject, options: { readonly unchanged?: boolean } = {}): Promise<void> {
+  /** With propagation Orphan the object stays until its garbage collector has let go of what it owns. */
+  async delete(
+    target: KubeObject,
+    options: { readonly unchanged?: boolean; readonly propagationPolicy?: PropagationPolicy } = {},
+  ): Promise<void> {
     await this.#enterWrite('delete', target)
     const known = this.#known(target)
     if (!known) return
@@ -190,11 +197,13 @@ export class MemoryKube implements KubeClient {
       },
     })
     this.world.admit('delete', known)
-    if ((known.metadata.finalizers?.length ?? 0) === 0) this.#store('DELETED', known)
+    const orphan = options.propagationPolicy === 'Orphan' ? ['orphan'] : []
+    const finalizers = [...(known.metadata.finalizers ?? []), ...orphan]
+    if (finalizers.length === 0) this.#store('DELETED', known)
     else if (known.metadata.deletionTimestamp === undefined)
       this.#store('MODIFIED', {
         ...known,
-        metadata: { ...known.metadata, deletionTimestamp: this.world.now() },
+        metadata: { ...known.metadata, finalizers, deletionTimestamp: this.world.now() },
       })
   }
 
