@@ -53,7 +53,9 @@ export function askedText({ verb, resource, namespace, name }: Asked): string {
  */
 export function answerError(statusCode: number, body: unknown, asked: Asked): AppError {
   const status = parseStatus(body)
-  const [kind, code] = byStatus[statusCode] ?? [statusCode >= 500 ? 'unavailable' : 'internal', 'ERR_KUBE']
+  // A policy that finds no parameter says 422, as if something were wrong with what was sent.
+  const meant = statusCode === 422 && policyThatRefused(status) !== null ? 403 : statusCode
+  const [kind, code] = byStatus[meant] ?? [statusCode >= 500 ? 'unavailable' : 'internal', 'ERR_KUBE']
   const specific =
     status.reason === 'AlreadyExists'
       ? 'ERR_KUBE_ALREADY_EXISTS'
@@ -96,7 +98,14 @@ const codeOf = (error: Error): string =>
 function explain(status: Status, asked: Asked): string {
   const reason = status.reason ?? 'no reason given'
   if (asked.resource !== 'secrets') return status.message ?? reason
+  const policy = policyThatRefused(status)
+  if (policy !== null) return `${reason} by ValidatingAdmissionPolicy ${policy}`
   return status.fields.length > 0 ? `${reason} (${status.fields.join(', ')})` : reason
+}
+
+/** The name of the admission policy that refused, null if it was not one. */
+function policyThatRefused({ message = '' }: Status): string | null {
+  return / is forbidden: ValidatingAdmissionPolicy '([-.a-z0-9]{1,253})' /.exec(message)?.[1] ?? null
 }
 
 function parseStatus(body: unknown): Status {

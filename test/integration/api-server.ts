@@ -48,13 +48,19 @@ export class ApiServer {
   async send(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
-    options: { readonly body?: unknown; readonly type?: string; readonly accept?: string } = {},
+    options: {
+      readonly body?: unknown
+      readonly type?: string
+      readonly accept?: string
+      readonly headers?: Readonly<Record<string, string>>
+    } = {},
   ): Promise<Answer> {
     const answer = await this.#pool.request({
       method,
       path: this.#prefix + path,
       headers: {
         ...this.#headers,
+        ...options.headers,
         accept: options.accept ?? 'application/json',
         ...(options.body !== undefined && { 'content-type': options.type ?? 'application/json' }),
       },

@@ -3,23 +3,27 @@ import { createWriteStream } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse, parseAllDocuments, stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { systemClock } from '../../common/clock.ts'
 import { idOfUid } from '../../common/ids.ts'
+import { ensureTools } from '../../local-kubernetes/tools.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
-import type { ApiServer } from './api-server.ts'
+import { renderChart, requiredValues } from '../support/chart.ts'
+import { ApiServer } from './api-server.ts'
 
 const root = join(import.meta.dirname, '../..')
 const serviceAccount = 'holdfast-operator'
 
-/** An operator as a process of this machine, with the rights that the chart gives it and no others. */
+/** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
 export class OperatorHarness {
   readonly namespace: string
   readonly #server: ApiServer
   readonly #folder: string
   readonly #metricsPort: number
   installationId = ''
+  /** Paths of what is of no namespace and this test's alone. */
+  readonly #clusterWide: string[] = []
   #process: ChildProcess | null = null
   #exited: Promise<unknown> = Promise.resolve()
 
@@ -39,6 +43,11 @@ export class OperatorHarness {
     return harness
   }
 
+  /** How the operator's own account calls the API server. */
+  get kubeconfig(): string {
+    return join(this.#folder, 'kubeconfig')
+  }
+
   /** Where the operator writes its log. */
   get logFile(): string {
     return join(this.#folder, 'operator.log')
@@ -55,7 +64,7 @@ export class OperatorHarness {
         HOLDFAST_NAMESPACE: this.namespace,
         HOLDFAST_POD_NAME: 'operator',
         HOLDFAST_PLATFORM_FILE: join(this.#folder, 'platform.yaml'),
-        HOLDFAST_KUBECONFIG: join(this.#folder, 'kubeconfig'),
+        HOLDFAST_KUBECONFIG: this.kubeconfig,
         HOLDFAST_METRICS_LISTEN: `127.0.0.1:${this.#metricsPort}`,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -99,9 +108,7 @@ export class OperatorHarness {
 
   async close(): Promise<void> {
     await this.stop()
-    for (const kind of ['clusterroles', 'clusterrolebindings']) {
-      await this.#server.send('DELETE', `/apis/rbac.authorization.k8s.io/v1/${kind}/${this.namespace}`)
-    }
+    for (const path of this.#clusterWide.toReversed()) await this.#server.send('DELETE', path)
     await this.#server.send('DELETE', pathOf(resources.namespaces, { name: this.namespace }))
     await rm(this.#folder, { recursive: true, force: true })
   }
@@ -121,47 +128,73 @@ export class OperatorHarness {
     })
     this.installationId = idOfUid((made.body['metadata'] as { uid: string }).uid)
     await this.#grantRights()
-    await writeFile(join(this.#folder, 'kubeconfig'), await this.#kubeconfig(kubeconfig), { mode: 0o600 })
+    await writeFile(this.kubeconfig, await this.#kubeconfig(kubeconfig), { mode: 0o600 })
+    await this.#untilFenced()
     await writeFile(join(this.#folder, 'platform.yaml'), stringify(this.#platform()))
   }
 
-  /** The rights in the chart, under names of this test where they are the operator's alone. */
+  /** The rights and policies in the chart, under names of this test where they are of no namespace and speak of this account. */
   async #grantRights(): Promise<void> {
+    await ensureTools((line) => console.log(line))
     await this.#server.apply({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: serviceAccount, namespace: this.namespace },
     })
-    const template = await readFile(join(root, 'charts/holdfast/templates/rbac.yaml'), 'utf8')
-    const plain = template
-      .replaceAll(/\{\{ *\.Release\.Namespace *(\| *quote *)?\}\}/g, this.namespace)
-      // What is there for a value that is not set.
-      .replaceAll(/^ *\{\{- with [^]*?\{\{- end \}\}$\n/gm, '')
-      .replaceAll(/^ *\{\{-?.*\}\}$\n/gm, '')
-      .replaceAll(/^( *labels:) *\{\{.*$/gm, '$1 {}')
-    for (const document of parseAllDocuments(plain)) {
-      const object = document.toJS() as KubeObject
-      if (!object?.kind?.includes('Role')) continue
-      await this.#applyRole(object)
+    for (const object of await renderChart<KubeObject | null>(requiredValues, this.namespace)) {
+      if (object && /Role|^ValidatingAdmissionPolicy/.test(object.kind)) await this.#applyRight(object)
     }
   }
 
-  async #applyRole(object: KubeObject): Promise<void> {
-    const isOurs = object.kind.startsWith('Cluster') && object.metadata.name === serviceAccount
-    const name = isOurs ? this.namespace : object.metadata.name
-    const roleRef = object['roleRef'] as { kind: string } | undefined
-    const plural = `${object.kind.toLowerCase()}s`
-    const inNamespace = object.metadata.namespace ? `namespaces/${object.metadata.namespace}/` : ''
-    const path = `/apis/rbac.authorization.k8s.io/v1/${inNamespace}${plural}/${name}`
+  async #applyRight(object: KubeObject): Promise<void> {
+    const { namespace } = object.metadata
+    const isOurs = namespace === undefined && object.metadata.name.startsWith(serviceAccount)
+    const renamed = (name: string) => (isOurs ? name.replace(serviceAccount, this.namespace) : name)
+    const name = renamed(object.metadata.name)
+    const plural = object.kind.endsWith('y') ? object.kind.replace(/y$/, 'ies') : `${object.kind}s`
+    const inNamespace = namespace === undefined ? '' : `namespaces/${namespace}/`
+    const path = `/apis/${object.apiVersion}/${inNamespace}${plural.toLowerCase()}/${name}`
+    const roleRef = object['roleRef'] as { name: string } | undefined
+    const spec = object['spec'] as { policyName?: string } | undefined
     const answer = await this.#server.send('PATCH', `${path}?fieldManager=test&force=true`, {
       type: 'application/apply-patch+yaml',
       body: {
         ...object,
         metadata: { ...object.metadata, name },
-        ...(isOurs && roleRef && { roleRef: { ...roleRef, name } }),
+        ...(roleRef && { roleRef: { ...roleRef, name: renamed(roleRef.name) } }),
+        ...(spec?.policyName && { spec: { ...spec, policyName: renamed(spec.policyName) } }),
       },
     })
     if (answer.status >= 300) throw new Error(`${object.kind} ${name}: ${answer.body.message}`)
+    if (isOurs) this.#clusterWide.push(path)
+  }
+
+  /** Policies come into force a second or so after they were made. */
+  async #untilFenced(): Promise<void> {
+    const account = await ApiServer.open(this.kubeconfig)
+    const namespace = 'default'
+    const refused: readonly KubeObject[] = [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'evil' } },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: serviceAccount, namespace },
+        roleRef: {
+          apiGroup: 'rbac.authorization.k8s.io',
+          kind: 'ClusterRole',
+          name: 'holdfast-tenant-secrets',
+        },
+        subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace: this.namespace }],
+      },
+    ]
+    for (const object of refused) {
+      await eventually(`${object.kind} is fenced`, 30_000, async () => {
+        const { body } = await account.apply(object, { dryRun: true })
+        if (body.message?.includes(`ValidatingAdmissionPolicy '${this.namespace}`)) return true
+        throw new Error(JSON.stringify(body))
+      })
+    }
+    await account.close()
   }
 
   async #kubeconfig(adminFile: string): Promise<string> {

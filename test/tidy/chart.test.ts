@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
 import { parseGatewayConfig } from '../../gateway/config.ts'
-import { ensureTools, findTools } from '../../local-kubernetes/tools.ts'
+import { ensureTools } from '../../local-kubernetes/tools.ts'
 import {
   authoritySecretName,
   gatewayIdentitySecretName,
@@ -11,7 +9,7 @@ import {
 } from '../../operator/authority/authority.ts'
 import { readConfig } from '../../operator/config.ts'
 import { parsePlatformFile } from '../../operator/platform-file.ts'
-import { run } from '../../scripts/run.ts'
+import { renderChart, requiredValues as required } from '../support/chart.ts'
 
 // What Helm lets through, operator and gateway start with; what they would die of, Helm refuses and names.
 
@@ -22,14 +20,19 @@ interface Rendered {
   readonly rules: readonly Rule[]
   readonly spec: {
     readonly ingress: unknown
+    readonly matchConstraints: { readonly excludeResourceRules: readonly Resources[] }
     readonly template: {
       readonly spec: { readonly containers: readonly [{ readonly env: readonly Variable[] }] }
     }
   }
 }
 
-interface Rule {
+interface Resources {
+  readonly apiGroups: readonly string[]
   readonly resources: readonly string[]
+}
+
+interface Rule extends Resources {
   readonly resourceNames?: readonly string[]
   readonly verbs: readonly string[]
 }
@@ -39,21 +42,8 @@ interface Variable {
   readonly value?: string
 }
 
-const chart = join(import.meta.dirname, '../../charts/holdfast')
-const required = [
-  'image.repository=registry.example.com/holdfast',
-  String.raw`storageNode.images.0\.1\.0=registry.example.com/node:1`,
-]
-
-async function render(
-  settings: readonly string[],
-  namespace = 'holdfast-system',
-): Promise<readonly Rendered[]> {
-  const sets = settings.flatMap((setting) => ['--set', setting])
-  const args = ['template', 'holdfast', chart, '--namespace', namespace, ...sets]
-  const text = await run(findTools().helm, args, { timeoutMs: 60_000 })
-  return parseAllDocuments(text).map((document) => document.toJS() as Rendered)
-}
+const render = (settings: readonly string[], namespace = 'holdfast-system') =>
+  renderChart<Rendered>(settings, namespace)
 
 function named(objects: readonly Rendered[], kind: string, name: string): Rendered {
   const found = objects.find((object) => object?.kind === kind && object.metadata.name === name)
@@ -202,6 +192,31 @@ describe('rights are as small as the work allows', () => {
       verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)),
     )
     expect(written.flatMap(({ resources }) => resources)).toEqual(writes)
+  })
+
+  test('what the operator may write outside of runtime namespaces, its fence speaks of', async () => {
+    const objects = await render(required)
+    const { matchConstraints, ...fence } = named(
+      objects,
+      'ValidatingAdmissionPolicy',
+      'holdfast-operator',
+    ).spec
+    const leftOut = matchConstraints.excludeResourceRules.flatMap(({ apiGroups, resources }) =>
+      apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`)),
+    )
+    const written = ['ClusterRole', 'Role']
+      .flatMap((kind) => named(objects, kind, 'holdfast-operator').rules)
+      .filter(({ verbs }) => verbs.some((verb) => ['create', 'update', 'patch', 'delete'].includes(verb)))
+      .flatMap(({ apiGroups, resources }) =>
+        apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`)),
+      )
+      // A status is left out whatever it is of; of finalizers there is no address.
+      .map((what) => what.replace(/\w+\/status$/, '*/status'))
+      .filter((what) => !what.endsWith('/finalizers'))
+    expect(written.length).toBeGreaterThan(5)
+    const text = JSON.stringify(fence)
+    const forgotten = written.filter((what) => !leftOut.includes(what) && !text.includes(`'${what}'`))
+    expect(forgotten, 'rights that templates/fence.yaml would refuse').toEqual([])
   })
 
   test('metrics are open to whom the platform names, and to nobody else', async () => {

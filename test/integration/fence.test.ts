@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pathOf, resources } from '../../operator/kube/resource.ts'
+import { ApiServer, type Answer } from './api-server.ts'
+import type { Call, FenceCase, Scene } from './fence-calls.ts'
+import { objectCases } from './fence-object-cases.ts'
+import { rightsCases } from './fence-rights-cases.ts'
+import { OperatorBench } from './operator-bench.ts'
+import { eventually } from './operator-harness.ts'
+
+// Somebody with a token of the operator's own account reads no Secret but of the tenants' namespaces and its own, and
+// touches no namespace but those that it made: by the chart's rights and its admission policies, on a real API server
+// where the operator is at work. Beside each attempt the like of it that its work needs is allowed.
+
+const kubeconfig = process.env['KUBECONFIG']
+const fenceCases = [...rightsCases, ...objectCases]
+const rbac = '/apis/rbac.authorization.k8s.io/v1'
+
+describe.skipIf(kubeconfig === undefined)(
+  'a stolen token of the operator (KUBECONFIG names the cluster)',
+  () => {
+    let bench: OperatorBench
+    let account: ApiServer
+    let scene: Scene
+    const adminBinding = `fence-test-${process.pid}`
+
+    beforeAll(async () => {
+      bench = await OperatorBench.open(kubeconfig!)
+      account = await ApiServer.open(bench.operator.kubeconfig)
+      const { namespace: tenant, runtime } = await bench.newTenant()
+      const foreign = await bench.newNamespace()
+      const unmarked = `holdfast-${randomBytes(8).toString('hex')}`
+      bench.namespaces.push(unmarked, runtime)
+      await bench.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: unmarked } })
+      for (const namespace of [tenant, foreign])
+        await bench.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'theirs', namespace } })
+      await bench.apply({
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'theirs', namespace: tenant },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+        subjects: [],
+      })
+      const own = bench.operator.namespace
+      scene = {
+        own,
+        tenant,
+        runtime,
+        foreign,
+        unmarked,
+        tokenSecret: (await bench.get(resources.secrets, tenant, 'writer'))!,
+        ownSecret: (await bench.get(resources.secrets, own, 'holdfast-ca'))!,
+      }
+    })
+
+    afterAll(async () => {
+      await bench.server.send('DELETE', `${rbac}/clusterrolebindings/${adminBinding}`)
+      await account.close()
+      await bench.close()
+    })
+
+    const send = ({ method, path, ...options }: Call): Promise<Answer> => account.send(method, path, options)
+
+    /** Everything but that it is stored. */
+    const rehearse = (call: Call): Promise<Answer> =>
+      call.method === 'GET'
+        ? send(call)
+        : send({ ...call, path: `${call.path}${call.path.includes('?') ? '&' : '?'}dryRun=All` })
+
+    async function tryOut({ attempt, control }: FenceCase): Promise<string> {
+      const allowed = await rehearse(control(scene))
+      expect(allowed.body.message, 'control').toBeUndefined()
+      const { status, body } = await send(attempt(scene))
+      const message = body.message ?? ''
+      const policy = /ValidatingAdmissionPolicy '([^']*)'/.exec(message)?.[1]
+      if (policy === scene.own) return `fence ${status}`
+      if (policy === `${scene.own}-tenants`) return `tenants ${status}`
+      // What may not be bound is told in other words than what may not be done at all.
+      const hasNoRight = /^(.* is forbidden: )?[Uu]ser "([^"]*)".* (cannot|is attempting to grant) /s.exec(
+        message,
+      )
+      return hasNoRight?.[2] === `system:serviceaccount:${scene.own}:holdfast-operator`
+        ? `rights ${status}`
+        : `${status} ${message}`
+    }
+
+    const statusOf = { fence: 403, rights: 403, tenants: 422 } as const
+
+    test.each(fenceCases)('cannot $what', async (fenceCase) => {
+      expect(await tryOut(fenceCase)).toBe(`${fenceCase.refusedBy} ${statusOf[fenceCase.refusedBy]}`)
+    })
+
+    describe('where somebody has made the account an administrator of the cluster', () => {
+      beforeAll(async () => {
+        const made = await bench.server.send('POST', `${rbac}/clusterrolebindings`, {
+          body: {
+            metadata: { name: adminBinding },
+            roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+            subjects: [{ kind: 'ServiceAccount', name: 'holdfast-operator', namespace: scene.own }],
+          },
+        })
+        if (made.status !== 201) throw new Error(made.body.message)
+        await eventually('the right is known', 20_000, async () => {
+          const { status } = await account.send(
+            'GET',
+            pathOf(resources.secrets, { namespace: scene.foreign }),
+          )
+          return status === 200
+        })
+      })
+
+      test.each(fenceCases.filter(({ isRightsAlone }) => !isRightsAlone))(
+        'it still cannot $what',
+        async (fenceCase) => {
+          const refusedBy = fenceCase.refusedBy === 'tenants' ? 'tenants' : 'fence'
+          expect(await tryOut(fenceCase)).toBe(`${refusedBy} ${statusOf[refusedBy]}`)
+        },
+      )
+    })
+
+    test('nothing of what was tried has left a trace', async () => {
+      for (const name of ['evil', 'holdfast-feedfacefeedface'])
+        expect(await bench.get(resources.namespaces, undefined, name)).toBeNull()
+      expect(await bench.get(resources.roleBindings, scene.foreign, 'holdfast-operator')).toBeNull()
+      expect(await bench.get(resources.secrets, scene.tenant, 'theirs')).not.toBeNull()
+      const organization = await bench.get(resources.organizations, scene.tenant, 'acme')
+      expect(organization).toMatchObject({ spec: { deletionPolicy: 'Retain' } })
+    })
+  },
+)
