@@ -89,3 +89,19 @@ test('dictionaries say what was there at their position, also after what was dro
   expect([again.liveSeriesCount, again.seriesCount, again.fieldCount]).toEqual([1, 3, 2])
   expect(again.addField('n', 'v', 'float').number).toBe(1)
 })
+
+test('of series that go and come while they are gone through, none is made of nothing and none is new', () => {
+  const catalog = new Catalog()
+  const count = 10_002
+  for (let n = 0; n < count; n++) catalog.addSeries(key(`${n}`))
+  const ids: number[] = []
+  for (const { id, tags } of catalog.series('m')) {
+    expect(tags.get('t')).toBe(`${id}`)
+    ids.push(id)
+    if (id !== 5) continue
+    catalog.dropSeries('m', (each) => each > 7 && each < count - 1, 5)
+    catalog.settle(5)
+    catalog.addSeries(key('new'))
+  }
+  expect(ids).toEqual([0, 1, 2, 3, 4, 5, 6, 7, count - 1])
+})

@@ -195,8 +195,14 @@ export class Catalog {
     return series
   }
 
+  /** Whoever asks may take turns: series that come meanwhile are not among them, and of those that go some are. */
   *#seriesOf(measurement: string, ids: readonly number[]): Generator<Series> {
-    for (const id of ids) yield { id, measurement, tags: new Map(tagsOfKey(this.#keys[id]!)) }
+    const { length } = ids
+    for (let index = 0; index < length; index++) {
+      const id = ids[index]!
+      const key = this.#keys[id]!
+      if (key !== dropped) yield { id, measurement, tags: new Map(tagsOfKey(key)) }
+    }
   }
 
   /** Ids, ascending: of a measurement, or of all. */

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../common/clock.ts'
-import { AppError } from '../../common/errors.ts'
+import { AppError, assert } from '../../common/errors.ts'
 import type { TableBuffer } from '../buffer/table-buffer.ts'
 import type { FileStore, StoredFile } from '../files/file-store.ts'
 import { areaOf, simplified } from './deleted-areas.ts'
@@ -19,6 +19,8 @@ export interface DeleteRequest {
   readonly measurement: string | null
   /** null is every series, also those that the caller has not heard of. */
   readonly seriesIds: readonly number[] | null
+  /** With ids: what `Reader.generation` was before they were looked for. They mean nothing in another one. */
+  readonly generation?: symbol | null
   /** Inclusive, nanoseconds; so is the other. */
   readonly minTimeNs: bigint
   readonly maxTimeNs: bigint
@@ -90,14 +92,15 @@ export class Deletes {
   readonly inOrder = <T>(work: () => Promise<T>): Promise<T> => this.#order.run(work)
 
   /**
-   * @param find the database as it is by then, if it is
+   * @param find the database as it is by then, if it is: of one that came again since the series were looked for nothing goes
    * @throws AppError too-large, ERR_DELETE_SERIES; unavailable, ERR_TOO_MANY_DELETES, until a compaction has made room
    */
   add(request: DeleteRequest, find: () => StoredDatabase | undefined): Promise<void> {
-    const known = find()
+    const { seriesIds, generation } = request
+    assert(seriesIds === null || generation !== undefined, 'ids of series belong to a generation')
     return this.#order.run(async () => {
       const database = find()
-      if (!database || (database !== known && request.seriesIds)) return
+      if (!database || (seriesIds && generation !== database.generation)) return
       const record = deleteRecord(database, request)
       if (record) await this.#put(database, record)
     })

@@ -20,7 +20,7 @@ import type { PreparedRows } from './kept-rows.ts'
 import type { EngineOptions, EngineStats } from './options.ts'
 import type { WriteOutcome, WriteRequest } from './outcome.ts'
 import { aggregatePoints, readPoints, timeRangeOf, type Readable } from './open-read.ts'
-import type { Block, MeasurementSchema, Reader, ReadRequest, Series } from './reader.ts'
+import type { Block, Reader, ReadRequest } from './reader.ts'
 import { decodeLogRecord, encodeLogRecord, type LogRecord, type WriteRecord } from './record.ts'
 import { requireReplayRoom } from './replay-room.ts'
 import { dropExpired, RetentionClock } from './retention.ts'
@@ -165,13 +165,13 @@ export class Engine implements Reader {
     return { accepted: outcome.accepted, problems: [...invalid, ...outcome.problems] }
   }
 
-  measurements(databaseId: string): readonly MeasurementSchema[] {
-    return this.#find(databaseId)?.measurements(this.#store.files) ?? []
-  }
+  readonly measurements: Reader['measurements'] = (databaseId) =>
+    this.#find(databaseId)?.measurements(this.#store.files) ?? []
 
-  series(databaseId: string, measurement: string): Iterable<Series> {
-    return this.#find(databaseId)?.catalog.series(measurement) ?? []
-  }
+  readonly series: Reader['series'] = (databaseId, measurement) =>
+    this.#find(databaseId)?.catalog.series(measurement) ?? []
+
+  readonly generation: Reader['generation'] = (databaseId) => this.#find(databaseId)?.generation ?? null
 
   readonly timeRange: NonNullable<Reader['timeRange']> = (...place) => timeRangeOf(this.#readable, ...place)
 

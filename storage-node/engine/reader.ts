@@ -88,9 +88,11 @@ export interface Reader {
   measurements(databaseId: string): readonly MeasurementSchema[]
   /**
    * Every series of a measurement that the index knows, in no particular order. Of many each is made when it is asked
-   * for: whoever keeps them has to know for how many there is memory.
+   * for: whoever keeps them has to know for how many there is memory, and may take turns between them.
    */
   series(databaseId: string, measurement: string): Iterable<Series>
+  /** What ids of series belong to: after the database is deleted it is another one, and ids begin anew. Null for none. */
+  generation(databaseId: string): symbol | null
   /** Times between which all points of a measurement lie, inclusive; null for none. Not all need have points. */
   timeRange?(databaseId: string, retentionPolicy: string, measurement: string): TimeRange | null
   /**

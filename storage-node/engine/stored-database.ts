@@ -10,6 +10,8 @@ export type Buffers = Map<string, Map<string, TableBuffer>>
 export class StoredDatabase {
   readonly id: string
   readonly catalog: Catalog
+  /** Another one each time that the database comes again, and its series' numbers begin anew. */
+  readonly generation = Symbol('generation')
   /** Points after the last freeze. */
   active: Buffers = new Map()
   /** Points on their way into files; nothing is added to them. */

@@ -24,6 +24,7 @@ const block: Block = {
 
 const engine = (blocks: readonly Block[]): Reader => ({
   measurements: () => [],
+  generation: () => null,
   series: () => [],
   read: async function* () {
     yield* blocks

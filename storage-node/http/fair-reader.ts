@@ -17,6 +17,7 @@ export function fairReader(
 ): Reader {
   return {
     measurements: (databaseId) => reader.measurements(databaseId),
+    generation: (databaseId) => reader.generation(databaseId),
     series: (databaseId, measurement) => reader.series(databaseId, measurement),
     read: async function* (request) {
       await mayRead(request.signal)

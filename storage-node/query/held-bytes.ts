@@ -32,3 +32,24 @@ export class HeldBytes {
     this.#usedBytes -= bytes
   }
 }
+
+/** What one statement holds of it, all of which is given back at its end. */
+export class Holding {
+  readonly #held: HeldBytes
+  #bytes = 0
+
+  constructor(held: HeldBytes) {
+    this.#held = held
+  }
+
+  /** @param bytes negative where they are given back. @throws AppError too-large */
+  readonly hold = (bytes: number): void => {
+    this.#held.take(bytes)
+    this.#bytes += bytes
+  }
+
+  close(): void {
+    this.#held.give(this.#bytes)
+    this.#bytes = 0
+  }
+}

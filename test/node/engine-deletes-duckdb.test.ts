@@ -22,6 +22,7 @@ const remove = (engine: Engine, tags: readonly number[] | null, times: Partial<D
     measurement: 'm',
     ...everyTimeNs,
     ...times,
+    generation: engine.generation(databaseId),
     seriesIds:
       tags &&
       [...engine.series(databaseId, 'm')]
@@ -108,7 +109,8 @@ describe('deletes', () => {
     await write(engine, many.join('\n'))
     await engine.flush()
     const even = [...engine.series(databaseId, 'm')].filter(({ id }) => id % 2 === 0)
-    const request = { databaseId, retentionPolicy: null, measurement: 'm', ...everyTimeNs }
+    const generation = engine.generation(databaseId)
+    const request = { databaseId, generation, retentionPolicy: null, measurement: 'm', ...everyTimeNs }
     const times = { minTimeNs: 1n, maxTimeNs: 20_000n }
     const seriesIds = even.map(({ id }) => id)
     await expect(engine.delete({ ...request, ...times, seriesIds })).rejects.toMatchObject({
@@ -137,7 +139,8 @@ describe('deletes', () => {
     const many = Array.from({ length: 2_000 }, (_, k) => `m,t=${k % 500} v=1 ${k}`)
     await write(engine, many.join('\n'))
     await engine.flush()
-    const request = { databaseId, retentionPolicy: null, measurement: 'm' }
+    const generation = engine.generation(databaseId)
+    const request = { databaseId, generation, retentionPolicy: null, measurement: 'm' }
     // Of one span of time, or next to each other: as one.
     for (let id = 0; id < 300; id += 3)
       await engine.delete({ ...request, seriesIds: [id], minTimeNs: 0n, maxTimeNs: 499n })

@@ -130,6 +130,7 @@ class Run {
       retentionPolicy: policy,
       measurement,
       seriesIds: some && ids,
+      generation: this.#engine.generation(databaseId),
       minTimeNs,
       maxTimeNs,
     })

@@ -55,6 +55,7 @@ const deleteSeries = (life: Life, tag: '0' | '1', policy: 'autogen' | null) =>
         databaseId: kept,
         retentionPolicy: policy,
         measurement: 'm',
+        generation: life.engine.generation(kept),
         seriesIds: [...life.engine.series(kept, 'm')]
           .filter(({ tags }) => tags.get('t') === tag)
           .map(({ id }) => id),

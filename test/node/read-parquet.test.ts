@@ -88,7 +88,8 @@ test('the documented script reads all files of a folder, with the names of their
 
   // Of what was deleted since, files still hold all.
   const again = await openEngine(dataFolder, { dataKey })
-  const request = { databaseId, retentionPolicy: null, measurement: 'm', seriesIds: [0, 2] }
+  const generation = again.generation(databaseId)
+  const request = { databaseId, generation, retentionPolicy: null, measurement: 'm', seriesIds: [0, 2] }
   await again.delete({ ...request, ...everyTimeNs })
   await again.delete({ ...request, measurement: null, seriesIds: null, minTimeNs: 0n, maxTimeNs: 100n })
   await again.flush()

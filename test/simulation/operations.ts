@@ -137,15 +137,20 @@ function deletePoints({ random, clock, model, measurements }: World): Action {
   const names = chosen && new Set(chosen.map(([name]) => name))
   const database = model.database(databaseId)
   const held = model.holds(deletion)
+  const turns = random.below(30)
   return {
     words: `delete points of ${databaseId} ${deletion.retentionPolicy} ${measurement} ${chosen?.length}`,
     effect: () => model.deletePoints(deletion),
-    run: (engine) => {
+    run: async (engine) => {
+      const generation = engine.generation(databaseId)
       const series =
         names && [...engine.series(databaseId, measurement!)].filter((each) => names.has(seriesText(each)))
       const seriesIds = series?.map(({ id }) => id) ?? null
       const { retentionPolicy } = deletion
-      return engine.delete({ databaseId, retentionPolicy, measurement, seriesIds, minTimeNs, maxTimeNs })
+      const of = { databaseId, generation, retentionPolicy, measurement, seriesIds }
+      // As many series are looked for in turns, much may happen before it is known which they are.
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      return engine.delete({ ...of, minTimeNs, maxTimeNs })
     },
     check: (_, { position }) => {
       if (!held || position !== null) return

@@ -1,6 +1,7 @@
 import { AppError } from '../../../common/errors.ts'
 import type { Expr } from '../../query/influxql/ast.ts'
 import { deleteRequestOf, type Deletion } from '../../query/influxql/delete.ts'
+import { turnsOf } from '../../query/influxql/in-turns.ts'
 import { parseTimeLiteral } from '../../query/influxql/time-literal.ts'
 import { formatTime, maxTimeNs, minTimeNs } from '../../query/time.ts'
 import { requireWrite } from '../access.ts'
@@ -51,7 +52,8 @@ export async function deleteV2(parts: NodeParts, exchange: AuthenticatedExchange
   // To find the series is as much work as for a query.
   const slot = parts.slots.take(document.limits.concurrentQueries)
   try {
-    const request = await deleteRequestOf(deletion, engine)
+    const turns = turnsOf({ endTurn: parts.turns.end, signal: exchange.clientGone })
+    const request = await deleteRequestOf(deletion, engine, turns)
     if (request) await engine.delete(request)
   } finally {
     slot.release()

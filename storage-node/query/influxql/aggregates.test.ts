@@ -87,6 +87,7 @@ const statement = fc
 /** The same points, one by one and always all of them. */
 const pointByPoint = (reader: MemoryReader): Reader => ({
   measurements: () => reader.measurements(),
+  generation: () => reader.generation(),
   series: (databaseId, measurement) => reader.series(databaseId, measurement),
   read: (request) => reader.read(request),
 })

@@ -42,10 +42,9 @@ describe('what is asked for', () => {
     ['DELETE FROM /^[no]$/', null, [2, 3, 4], first, last],
     ['DELETE FROM m WHERE t =~ /a|b/', 'm', [0, 1], first, last],
   ])('%s', async (text, measurement, seriesIds, minTimeNs, maxTimeNs) => {
-    expect(await run(text)).toEqual([
-      [{ databaseId, retentionPolicy: null, measurement, seriesIds, minTimeNs, maxTimeNs }],
-      [null],
-    ])
+    const request = { databaseId, retentionPolicy: null, measurement, seriesIds, minTimeNs, maxTimeNs }
+    const named = { ...request, generation: reader.generation() }
+    expect(await run(text)).toEqual([[seriesIds === null ? request : named], [null]])
   })
 })
 

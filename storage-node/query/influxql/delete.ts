@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import type { DeleteRequest } from '../../engine/delete.ts'
-import type { Reader } from '../../engine/reader.ts'
+import type { MeasurementSchema, Reader, Series } from '../../engine/reader.ts'
 import { everyTimeNs } from '../../engine/tombstones.ts'
 import type { DeleteStatement, Expr, Source } from './ast.ts'
 import { hasTime, splitCondition, statementError, type TimeRange } from './condition.ts'
 import type { QueryContext } from './context.ts'
+import { inSteps, turnsOf, type GiveTurn } from './in-turns.ts'
 import { reduceNothing } from './reduce.ts'
 import { filterSeries } from './series-filter.ts'
 
@@ -39,6 +39,7 @@ export async function runDelete(statement: DeleteStatement, context: QueryContex
   const request = await deleteRequestOf(
     { databaseId, retentionPolicy: null, sources: statement.sources, condition, range },
     context.reader,
+    turnsOf(context),
   )
   if (request) await deletions.delete(request)
 }
@@ -48,7 +49,11 @@ export async function runDelete(statement: DeleteStatement, context: QueryContex
  * @returns null where there is nothing to delete
  * @throws AppError invalid for a condition that is not about tags
  */
-export async function deleteRequestOf(deletion: Deletion, reader: Reader): Promise<DeleteRequest | null> {
+export async function deleteRequestOf(
+  deletion: Deletion,
+  reader: Reader,
+  giveTurn: GiveTurn,
+): Promise<DeleteRequest | null> {
   const { databaseId, retentionPolicy, sources, condition, range } = deletion
   const minTimeNs = range.minNs ?? everyTimeNs.minTimeNs
   const maxTimeNs = range.maxNs ?? everyTimeNs.maxTimeNs
@@ -58,23 +63,25 @@ export async function deleteRequestOf(deletion: Deletion, reader: Reader): Promi
   if (condition === null && (sources.length === 0 || only !== null))
     return { ...of, measurement: only, seriesIds: null }
   requireComparisons(condition)
+  const generation = reader.generation(databaseId)
   const found: { readonly measurement: string; readonly ids: readonly number[] }[] = []
   for (const schema of reader.measurements(databaseId)) {
     if (sources.length > 0 && !sources.some((source) => names(source, schema.name))) continue
-    // Others have their turn, however many series there are.
-    await setImmediate()
     const ids: number[] = []
-    for (const series of reader.series(databaseId, schema.name)) {
-      const filter = filterSeries(condition, series, schema)
-      if (filter.matches && filter.rest !== null)
-        throw statementError('fields not supported in WHERE clause during deletion')
-      if (filter.matches) ids.push(series.id)
-    }
+    for await (const some of inSteps(reader.series(databaseId, schema.name), giveTurn))
+      for (const series of some) if (isMeant(series, condition, schema)) ids.push(series.id)
     if (ids.length > 0) found.push({ measurement: schema.name, ids })
   }
   if (found.length === 0) return null
   const measurement = found.length === 1 ? found[0]!.measurement : null
-  return { ...of, measurement, seriesIds: found.flatMap(({ ids }) => ids) }
+  return { ...of, measurement, seriesIds: found.flatMap(({ ids }) => ids), generation }
+}
+
+function isMeant(series: Series, condition: Expr | null, schema: MeasurementSchema): boolean {
+  const filter = filterSeries(condition, series, schema)
+  if (filter.matches && filter.rest !== null)
+    throw statementError('fields not supported in WHERE clause during deletion')
+  return filter.matches
 }
 
 /** The one measurement that is named, and not by a regular expression. */

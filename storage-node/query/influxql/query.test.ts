@@ -126,6 +126,7 @@ describe('limits', () => {
     let made = 0
     const many: Reader = {
       measurements: () => reader.measurements().filter(({ name }) => name === 'cpu'),
+      generation: () => reader.generation(),
       *series(_databaseId, measurement) {
         for (; made < 1_000_000; made++)
           yield { id: made, measurement, tags: new Map([['host', `h${made}`]]) }

@@ -12,7 +12,10 @@ import { resolveSelect } from './resolve.ts'
 import { emitSelect } from './run/emit.ts'
 import { bindMeasurement, requireDatabase } from './schema.ts'
 import * as show from './show.ts'
+import { showCardinality } from './show-cardinality.ts'
 import { isSystemName } from './show-condition.ts'
+import { showSeries } from './show-series.ts'
+import { showTagKeys, showTagValues } from './show-tags.ts'
 
 export { needsOf } from './needs.ts'
 export { parseQuery } from './parser.ts'
@@ -83,13 +86,13 @@ async function* runStatement(
     case 'explain':
       throw unsupported('EXPLAIN')
     case 'show tag keys':
-      yield* oneBySeries(statementId, show.showTagKeys(statement, context))
+      yield* oneBySeries(statementId, await showTagKeys(statement, context))
       return
     case 'show tag values':
-      yield* oneBySeries(statementId, show.showTagValues(statement, context))
+      yield* oneBySeries(statementId, await showTagValues(statement, context))
       return
     case 'show field keys':
-      yield* linked(statementId, show.showFieldKeys(statement, context), context.chunkSize)
+      yield* linked(statementId, await show.showFieldKeys(statement, context), context.chunkSize)
       return
     case 'show databases':
       yield success(statementId, show.showDatabases(context))
@@ -98,13 +101,13 @@ async function* runStatement(
       yield success(statementId, show.showRetentionPolicies(statement, context))
       return
     case 'show measurements':
-      yield success(statementId, show.showMeasurements(statement, context))
+      yield success(statementId, await show.showMeasurements(statement, context))
       return
     case 'show series':
-      yield* linked(statementId, await show.showSeries(statement, context), context.chunkSize)
+      yield* linked(statementId, await showSeries(statement, context), context.chunkSize)
       return
     case 'show cardinality':
-      yield* linked(statementId, show.showCardinality(statement, context), context.chunkSize)
+      yield* linked(statementId, await showCardinality(statement, context), context.chunkSize)
       return
     // As in InfluxDB 1.8, of these only DELETE says nothing of GET.
     case 'delete':

@@ -1,39 +1,27 @@
 import type { MeasurementSchema, Series } from '../../engine/reader.ts'
 import type { Expr } from './ast.ts'
-import { compareText } from './scalar.ts'
-import { filterSeries, seriesBytes } from './series-filter.ts'
-import { seriesKey } from './series-key.ts'
+import { filterSeries } from './series-filter.ts'
 import type { Inventory } from './show-condition.ts'
 
-/** The series for which a condition on tags holds, in no particular order. */
-export function* seriesWhere(
+/** The series for which a condition on tags holds, some at a time, in no particular order. */
+export async function* seriesWhere(
   condition: Expr | null,
   inventory: Inventory,
   schema: MeasurementSchema,
-): Generator<Series> {
-  for (const series of inventory.seriesOf(schema))
-    if (filterSeries(condition, series, schema).matches) yield series
+): AsyncGenerator<readonly Series[], void, undefined> {
+  for await (const some of inventory.seriesOf(schema)) {
+    const found = some.filter((series) => filterSeries(condition, series, schema).matches)
+    if (found.length > 0) yield found
+  }
 }
 
-/** Those of several measurements, by their keys, each counted by `hold` as it comes. */
-export function sortedSeriesWhere(
-  condition: Expr | null,
-  inventory: Inventory,
-  schemas: readonly MeasurementSchema[],
-  hold: (bytes: number) => void,
-): readonly Series[] {
-  return schemas.flatMap((schema) => {
-    const found: { readonly series: Series; readonly key: string }[] = []
-    for (const series of seriesWhere(condition, inventory, schema)) {
-      hold(seriesBytes)
-      found.push({ series, key: seriesKey(series) })
-    }
-    return found.sort((a, b) => compareText(a.key, b.key)).map(({ series }) => series)
-  })
-}
-
-export function countOfAll(items: Iterable<unknown>): number {
+export async function countOfAll(all: AsyncIterable<readonly unknown[]>): Promise<number> {
   let count = 0
-  for (const _ of items) count++
+  for await (const some of all) count += some.length
   return count
+}
+
+export async function isEmpty(all: AsyncIterable<readonly unknown[]>): Promise<boolean> {
+  for await (const _ of all) return false
+  return true
 }

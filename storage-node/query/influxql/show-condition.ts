@@ -1,6 +1,7 @@
 import type { MeasurementSchema, Series } from '../../engine/reader.ts'
 import type { BinaryExpr, Expr, Source } from './ast.ts'
 import { statementError } from './condition.ts'
+import type { GiveTurn } from './in-turns.ts'
 import { Regex } from './regex.ts'
 import { rewrite } from './walk.ts'
 
@@ -59,19 +60,24 @@ export function onlyComparisonsOf(expr: Expr | null, keep: (name: string) => boo
 /** Measurements and their series, for conditions that look at both. */
 export interface Inventory {
   readonly schemas: readonly MeasurementSchema[]
-  seriesOf(schema: MeasurementSchema): Iterable<Series>
+  /** Some at a time, with a turn for others between: there may be very many. */
+  seriesOf(schema: MeasurementSchema): AsyncGenerator<readonly Series[], void, undefined>
+  readonly giveTurn: GiveTurn
 }
 
 /** The measurements for which a condition on tags and `_name` holds: one by one, then joined as sets. */
-export function measurementsWhere(expr: Expr | null, inventory: Inventory): readonly MeasurementSchema[] {
+export async function measurementsWhere(
+  expr: Expr | null,
+  inventory: Inventory,
+): Promise<readonly MeasurementSchema[]> {
   if (expr === null) return inventory.schemas
   switch (expr.kind) {
     case 'paren':
       return measurementsWhere(expr.inner, inventory)
     case 'binary': {
       if (expr.operator !== 'AND' && expr.operator !== 'OR') return measurementsComparing(expr, inventory)
-      const left = new Set(measurementsWhere(expr.left, inventory))
-      const right = new Set(measurementsWhere(expr.right, inventory))
+      const left = new Set(await measurementsWhere(expr.left, inventory))
+      const right = new Set(await measurementsWhere(expr.right, inventory))
       return inventory.schemas.filter((schema) =>
         expr.operator === 'AND'
           ? left.has(schema) && right.has(schema)
@@ -108,19 +114,35 @@ function valueOf(expr: BinaryExpr): Regex | string {
   throw statementError(`right side of '${expr.operator}' must be a tag value string`)
 }
 
-function measurementsComparing(expr: BinaryExpr, inventory: Inventory): readonly MeasurementSchema[] {
+async function measurementsComparing(
+  expr: BinaryExpr,
+  inventory: Inventory,
+): Promise<readonly MeasurementSchema[]> {
   const { name, test, negated } = equalityOf(expr, 'invalid tag comparison operator')
   if (name === '_name') return inventory.schemas.filter((schema) => test(schema.name) !== negated)
   if (isSystemName(name)) return []
   // Any series decides; a measurement without the tag is never meant.
-  return inventory.schemas.filter((schema) => {
-    const values = new Set<string>()
-    for (const { tags } of inventory.seriesOf(schema)) {
+  const meant: MeasurementSchema[] = []
+  for (const schema of inventory.schemas) {
+    if (!schema.tagKeys.includes(name)) continue
+    if ((await hasTagThat(test, name, schema, inventory)) !== negated) meant.push(schema)
+  }
+  return meant
+}
+
+async function hasTagThat(
+  test: (text: string) => boolean,
+  name: string,
+  schema: MeasurementSchema,
+  inventory: Inventory,
+): Promise<boolean> {
+  for await (const some of inventory.seriesOf(schema)) {
+    for (const { tags } of some) {
       const value = tags.get(name)
-      if (value !== undefined) values.add(value)
+      if (value !== undefined && test(value)) return true
     }
-    return values.size > 0 && [...values].some(test) !== negated
-  })
+  }
+  return false
 }
 
 /** The tag keys that a condition on `_tagKey` names; null where it says nothing of them. */

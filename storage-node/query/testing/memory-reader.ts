@@ -30,6 +30,7 @@ export class MemoryReader implements Reader {
   readonly #series: StoredSeries[] = []
   readonly #fields = new Map<string, Map<string, FieldType>>()
   readonly #blockSize: number
+  readonly #generation = Symbol('generation')
 
   constructor(lineProtocol: string, blockSize = 7) {
     this.#blockSize = blockSize
@@ -62,6 +63,10 @@ export class MemoryReader implements Reader {
 
   series(_databaseId: string, measurement: string): readonly Series[] {
     return this.#series.filter((series) => series.measurement === measurement)
+  }
+
+  generation(): symbol {
+    return this.#generation
   }
 
   timeRange(_databaseId: string, _retentionPolicy: string, measurement: string): TimeRange | null {

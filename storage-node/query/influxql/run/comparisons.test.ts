@@ -84,6 +84,7 @@ const condition = fc
 
 const leavingOutNothing = (reader: MemoryReader): Reader => ({
   measurements: () => reader.measurements(),
+  generation: () => reader.generation(),
   series: (...measurement) => reader.series(...measurement),
   read: ({ matching: _ignored, ...request }) => reader.read(request),
 })

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest'
+import type { Reader } from '../../engine/reader.ts'
+import { HeldBytes } from '../held-bytes.ts'
+import { rowsOf } from '../table.ts'
+import { contextOf } from '../testing/answer.ts'
+import type { QueryContext } from './context.ts'
+import { parseQuery, runQuery } from './query.ts'
+
+/**
+ * Promise: however many series a measurement has, others have their turn while they are gone through, and no more of
+ * them are in memory than the answer has to have.
+ */
+
+/** In no order: 7,919 has no factor in common with any count of a test. */
+const hostOf = (id: number, count: number): string => `h${String((id * 7_919) % count).padStart(7, '0')}`
+
+/** @param onSeries told of each series that is made */
+function readerOf(count: number, onSeries: () => void = () => undefined): Reader {
+  return {
+    measurements: () =>
+      ['m', 'n'].map((name) => ({ name, tagKeys: ['host', 'part'], fields: new Map([['v', 'float']]) })),
+    generation: () => null,
+    *series(_databaseId, measurement) {
+      for (let id = 0; id < (measurement === 'm' ? count : 2); id++) {
+        onSeries()
+        const tags = [
+          ['host', hostOf(id, count)] as const,
+          ...(id % 3 > 0 ? [['part', `p${id % 3}`] as const] : []),
+        ]
+        yield { id, measurement, tags: new Map(tags) }
+      }
+    },
+    async *read({ seriesIds }) {
+      const times = new BigInt64Array(1)
+      for (const seriesId of seriesIds) if (seriesId % 2 === 0) yield { seriesId, times, columns: [null] }
+    },
+  }
+}
+
+async function rowsFor(
+  text: string,
+  changes: Partial<QueryContext>,
+): Promise<readonly (readonly unknown[])[]> {
+  const rows: (readonly unknown[])[] = []
+  const context = contextOf(readerOf(0), { chunkSize: 1_000_000, ...changes })
+  for await (const { series, error } of runQuery(parseQuery(text, {}), context)) {
+    if (error !== null) throw new Error(error)
+    rows.push(...series.flatMap(rowsOf))
+  }
+  return rows
+}
+
+describe('others have their turn', () => {
+  const count = 20_000
+  const step = 256
+
+  test.each<[string, unknown]>([
+    ['SHOW SERIES CARDINALITY', [[20_002n]]],
+    ["SHOW SERIES EXACT CARDINALITY WHERE part = 'p1'", [[6_667n], [1n]]],
+    ['SHOW TAG KEY CARDINALITY FROM n', [[2n]]],
+    ["SHOW FIELD KEY EXACT CARDINALITY FROM m WHERE host = 'none'", []],
+    ["SHOW MEASUREMENT EXACT CARDINALITY WHERE host = 'h0000000'", [[2n]]],
+    ["SHOW MEASUREMENTS WHERE host = 'none'", []],
+    ["SHOW TAG KEYS FROM m WHERE part = 'none'", []],
+    [
+      'SHOW TAG VALUES FROM m WITH KEY = part',
+      [
+        ['part', 'p1'],
+        ['part', 'p2'],
+      ],
+    ],
+    ['SHOW TAG VALUES EXACT CARDINALITY FROM m WITH KEY IN (host, part)', [[20_002n]]],
+    ['SHOW SERIES FROM m LIMIT 1', [['m,host=h0000000']]],
+    ["DELETE FROM m WHERE host = 'none'", []],
+  ])('%s', async (text, expected) => {
+    let made = 0
+    let sinceTurn = 0
+    let most = 0
+    const reader = readerOf(count, () => {
+      made++
+      most = Math.max(most, ++sinceTurn)
+    })
+    const endTurn = () => {
+      sinceTurn = 0
+      return null
+    }
+    expect(await rowsFor(text, { reader, endTurn })).toEqual(expected)
+    expect(made).toBeGreaterThan(1)
+    expect(most).toBeLessThanOrEqual(step)
+  })
+
+  test('and while the answer is sorted', async () => {
+    let turns = 0
+    const endTurn = () => {
+      turns++
+      return null
+    }
+    await rowsFor('SHOW TAG VALUES FROM m WITH KEY = host', { reader: readerOf(count), endTurn })
+    // Once for each step of series, and of texts in each of the seven rounds in which 256 grow to all.
+    expect(turns).toBeGreaterThan((8 * count) / step)
+  })
+
+  test('and an abandoned statement ends at the next one', async () => {
+    const stop = new AbortController()
+    let made = 0
+    const reader = readerOf(count, () => {
+      if (++made === 1_000) stop.abort(new Error('the client went away'))
+    })
+    const endTurn = () => Promise.resolve()
+    await expect(
+      rowsFor("DELETE FROM m WHERE host = 'none'", { reader, endTurn, signal: stop.signal }),
+    ).rejects.toThrow('went away')
+    expect(made).toBeLessThan(1_000 + 2 * step)
+  })
+})
+
+test('tag keys are looked for no longer than until all are found', async () => {
+  let made = 0
+  const reader = readerOf(20_000, () => made++)
+  const text =
+    "SHOW TAG KEYS FROM m WHERE host =~ /./; SHOW TAG KEY CARDINALITY FROM m; SHOW MEASUREMENTS WHERE part = 'p1'"
+  expect(await rowsFor(text, { reader })).toEqual([['host'], ['part'], [2n], ['m'], ['n']])
+  expect(made).toBeLessThan(1_000)
+})
+
+describe('SHOW SERIES keeps a page', () => {
+  const count = 60_000
+  const held = () => new HeldBytes(500_000)
+  const key = (place: number): string[] => {
+    const id = Number(placeToId.get(place))
+    return [`m,host=${hostOf(id, count)}${id % 3 > 0 ? `,part=p${id % 3}` : ''}`]
+  }
+  const placeToId = new Map(Array.from({ length: count }, (_, id) => [(id * 7_919) % count, id]))
+
+  test.each<[string, readonly (readonly string[])[]]>([
+    ['SHOW SERIES LIMIT 2', [key(0), key(1)]],
+    ['SHOW SERIES FROM m LIMIT 2 OFFSET 1000', [key(1_000), key(1_001)]],
+    ['SHOW SERIES LIMIT 2 OFFSET 57000', [key(57_000), key(57_001)]],
+    ['SHOW SERIES OFFSET 59999', [key(59_999), ['n,host=h0000000'], ['n,host=h0007919,part=p1']]],
+    ['SHOW SERIES LIMIT 5 OFFSET 60001', [['n,host=h0007919,part=p1']]],
+    ['SHOW SERIES OFFSET 60002', []],
+    ["SHOW SERIES FROM m WHERE part = 'p1' LIMIT 1 OFFSET 1000", [key(3_002)]],
+  ])('%s', async (text, expected) => {
+    expect(await rowsFor(text, { reader: readerOf(count), held: held() })).toEqual(expected)
+  })
+
+  test('and goes through no more measurements than it needs', async () => {
+    let made = 0
+    await rowsFor('SHOW SERIES FROM n, m LIMIT 1', { reader: readerOf(count, () => made++) })
+    expect(made).toBe(count)
+  })
+
+  test('all of them are more than there is memory for, and nothing stays counted', async () => {
+    const little = held()
+    await expect(rowsFor('SHOW SERIES', { reader: readerOf(count), held: little })).rejects.toThrow('memory')
+    expect(little.usedBytes).toBe(0)
+  })
+
+  test('with a time, those that have points count', async () => {
+    const reader = readerOf(600)
+    const all = await rowsFor('SHOW SERIES WHERE time > 0', { reader })
+    expect(all).toHaveLength(301)
+    const text = 'SHOW SERIES WHERE time > 0 LIMIT 7 OFFSET 290'
+    expect(await rowsFor(text, { reader })).toEqual(all.slice(290, 297))
+  })
+})
+
+test.each([1, 2, 10, 5_000])('SHOW TAG VALUES LIMIT %s keeps as many values', async (limit) => {
+  const wanted = 'SHOW TAG VALUES FROM m WITH KEY IN (host, part)'
+  const all = await rowsFor(wanted, { reader: readerOf(20_000) })
+  const held = new HeldBytes(2 * (limit + 3 + 256) * 72 + 200)
+  const text = `${wanted} LIMIT ${limit} OFFSET 3`
+  expect(await rowsFor(text, { reader: readerOf(20_000), held })).toEqual(all.slice(3, limit + 3))
+  expect(held.usedBytes).toBe(0)
+})
