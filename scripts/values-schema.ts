@@ -73,6 +73,11 @@ const valuesSchema = z.strictObject({
       .boolean()
       .describe('Install and upgrade the CustomResourceDefinitions; they stay on uninstall'),
   }),
+  deletionProtection: z.strictObject({
+    enabled: z
+      .boolean()
+      .describe('Refuse to delete what holds data without the annotation holdfast.dev/confirm-deletion'),
+  }),
   operator: z.strictObject({
     replicas: count(5, 'Operators; one leads, the others wait'),
     watchNamespaces: z.array(namespaceName()).max(1_000).describe('Namespaces looked at; empty: all'),

@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { systemClock } from '../../common/clock.ts'
 import { idOfUid } from '../../common/ids.ts'
-import { ensureTools } from '../../local-kubernetes/tools.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
-import { renderChart, requiredValues } from '../support/chart.ts'
 import { ApiServer } from './api-server.ts'
+import { applyChartRights } from './chart-rights.ts'
 
 const root = join(import.meta.dirname, '../..')
 const serviceAccount = 'holdfast-operator'
@@ -23,7 +22,7 @@ export class OperatorHarness {
   readonly #metricsPort: number
   installationId = ''
   /** Paths of what is of no namespace and this test's alone. */
-  readonly #clusterWide: string[] = []
+  #clusterWide: readonly string[] = []
   #process: ChildProcess | null = null
   #exited: Promise<unknown> = Promise.resolve()
 
@@ -133,40 +132,16 @@ export class OperatorHarness {
     await writeFile(join(this.#folder, 'platform.yaml'), stringify(this.#platform()))
   }
 
-  /** The rights and policies in the chart, under names of this test where they are of no namespace and speak of this account. */
   async #grantRights(): Promise<void> {
-    await ensureTools((line) => console.log(line))
     await this.#server.apply({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: serviceAccount, namespace: this.namespace },
     })
-    for (const object of await renderChart<KubeObject | null>(requiredValues, this.namespace)) {
-      if (object && /Role|^ValidatingAdmissionPolicy/.test(object.kind)) await this.#applyRight(object)
-    }
-  }
-
-  async #applyRight(object: KubeObject): Promise<void> {
-    const { namespace } = object.metadata
-    const isOurs = namespace === undefined && object.metadata.name.startsWith(serviceAccount)
-    const renamed = (name: string) => (isOurs ? name.replace(serviceAccount, this.namespace) : name)
-    const name = renamed(object.metadata.name)
-    const plural = object.kind.endsWith('y') ? object.kind.replace(/y$/, 'ies') : `${object.kind}s`
-    const inNamespace = namespace === undefined ? '' : `namespaces/${namespace}/`
-    const path = `/apis/${object.apiVersion}/${inNamespace}${plural.toLowerCase()}/${name}`
-    const roleRef = object['roleRef'] as { name: string } | undefined
-    const spec = object['spec'] as { policyName?: string } | undefined
-    const answer = await this.#server.send('PATCH', `${path}?fieldManager=test&force=true`, {
-      type: 'application/apply-patch+yaml',
-      body: {
-        ...object,
-        metadata: { ...object.metadata, name },
-        ...(roleRef && { roleRef: { ...roleRef, name: renamed(roleRef.name) } }),
-        ...(spec?.policyName && { spec: { ...spec, policyName: renamed(spec.policyName) } }),
-      },
+    this.#clusterWide = await applyChartRights(this.#server, {
+      namespace: this.namespace,
+      isWanted: () => true,
     })
-    if (answer.status >= 300) throw new Error(`${object.kind} ${name}: ${answer.body.message}`)
-    if (isOurs) this.#clusterWide.push(path)
   }
 
   /** Policies come into force a second or so after they were made. */

@@ -219,6 +219,18 @@ describe('rights are as small as the work allows', () => {
     expect(forgotten, 'rights that templates/fence.yaml would refuse').toEqual([])
   })
 
+  test('deletions are confirmed only where that is asked for', async () => {
+    const policies = async (settings: readonly string[]) =>
+      (await render([...required, ...settings]))
+        .filter((object) => object?.kind === 'ValidatingAdmissionPolicy')
+        .map(({ metadata }) => metadata.name)
+    const fence = ['holdfast-operator', 'holdfast-operator-tenants']
+    expect(await policies([])).toEqual(fence)
+    expect(await policies(['deletionProtection.enabled=true'])).toEqual(
+      expect.arrayContaining([...fence, 'holdfast-deletion', 'holdfast-deletion-tenants']),
+    )
+  })
+
   test('metrics are open to whom the platform names, and to nobody else', async () => {
     const policy = async (name: string, settings: readonly string[]) =>
       JSON.stringify(named(await render([...required, ...settings]), 'NetworkPolicy', name).spec.ingress)
