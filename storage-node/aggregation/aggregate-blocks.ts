@@ -1,5 +1,5 @@
 import type { AggregateRequest, Block, FieldType } from '../engine/reader.ts'
-import { addPoints, emptyWindows, type Aggregation, type SeriesWindows } from './series-windows.ts'
+import { Aggregator, type Aggregation, type SeriesWindows } from './series-windows.ts'
 
 /** The windows of blocks that come series by series, each series by time; the reference for every faster way. */
 export async function* aggregateBlocks(
@@ -7,6 +7,7 @@ export async function* aggregateBlocks(
   aggregation: Aggregation,
   countPoints: AggregateRequest['countPoints'],
 ): AsyncGenerator<SeriesWindows> {
+  const aggregator = new Aggregator(aggregation)
   let windows: SeriesWindows | null = null
   for await (const block of blocks) {
     countPoints(block.times.length)
@@ -14,8 +15,8 @@ export async function* aggregateBlocks(
       yield windows
       windows = null
     }
-    windows ??= emptyWindows(block.seriesId, aggregation.measures)
-    addPoints(windows, aggregation, block)
+    windows ??= aggregator.empty(block.seriesId)
+    aggregator.add(windows, block)
   }
   if (windows !== null) yield windows
 }

@@ -1,6 +1,6 @@
 import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
 import type { Column, FieldType } from '../engine/reader.ts'
-import { windowAt, type Windowing } from './windows.ts'
+import { WindowFinder, type Windowing } from './windows.ts'
 
 export type Statistic = 'sum' | 'min' | 'max' | 'first' | 'last'
 
@@ -51,56 +51,69 @@ export interface Points {
   readonly columns: readonly (Column | null)[]
 }
 
-export function emptyWindows(seriesId: number, measures: readonly Measure[]): SeriesWindows {
-  const selected = (measure: Measure, statistic: Statistic): Selected | null =>
-    measure.statistics.includes(statistic) ? { values: [], timesNs: [] } : null
-  return {
-    seriesId,
-    startsNs: [],
-    fields: measures.map((measure) => ({
-      counts: [],
-      sums: measure.statistics.includes('sum') ? [] : null,
-      min: selected(measure, 'min'),
-      max: selected(measure, 'max'),
-      first: selected(measure, 'first'),
-      last: selected(measure, 'last'),
-    })),
+/** Makes windows of points. */
+export class Aggregator {
+  readonly #aggregation: Aggregation
+  readonly #finder: WindowFinder
+
+  constructor(aggregation: Aggregation) {
+    this.#aggregation = aggregation
+    this.#finder = new WindowFinder(aggregation.windowing)
+  }
+
+  empty(seriesId: number): SeriesWindows {
+    const selected = (measure: Measure, statistic: Statistic): Selected | null =>
+      measure.statistics.includes(statistic) ? { values: [], timesNs: [] } : null
+    return {
+      seriesId,
+      startsNs: [],
+      fields: this.#aggregation.measures.map((measure) => ({
+        counts: [],
+        sums: measure.statistics.includes('sum') ? [] : null,
+        min: selected(measure, 'min'),
+        max: selected(measure, 'max'),
+        first: selected(measure, 'first'),
+        last: selected(measure, 'last'),
+      })),
+    }
+  }
+
+  /** Adds points that are all later than those before. */
+  add(windows: SeriesWindows, { times, columns }: Points): void {
+    const words = timeWords(times)
+    // Most windows of a series have as many points as the one before.
+    let count = 0
+    for (let row = 0; row < times.length;) {
+      const { startNs, end } = this.#finder.of(times, words, row)
+      const to = firstNotBefore(words, row + 1, times.length, end, row + count)
+      if (windows.startsNs.at(-1) !== startNs) this.#open(windows, startNs)
+      for (let field = 0; field < columns.length; field++) {
+        const column = columns[field]
+        if (column) addColumn(windows.fields[field]!, times, column, row, to)
+      }
+      count = to - row
+      row = to
+    }
+  }
+
+  #open(windows: SeriesWindows, startNs: bigint): void {
+    windows.startsNs.push(startNs)
+    for (let index = 0; index < windows.fields.length; index++) {
+      const zero = zeroOf(this.#aggregation.types[index]!)
+      const { counts, sums, min, max, first, last } = windows.fields[index]!
+      counts.push(0)
+      sums?.push(zero)
+      if (min) openSelected(min, zero)
+      if (max) openSelected(max, zero)
+      if (first) openSelected(first, zero)
+      if (last) openSelected(last, zero)
+    }
   }
 }
 
-/** Adds points, rows `from` to `end`, that are all later than those before. */
-export function addPoints(
-  windows: SeriesWindows,
-  aggregation: Aggregation,
-  { times, columns }: Points,
-  from = 0,
-  end = times.length,
-): void {
-  const words = timeWords(times)
-  for (let row = from; row < end;) {
-    const { startNs, endNs } = windowAt(aggregation.windowing, times[row]!)
-    const to = firstNotBefore(words, row + 1, end, endNs)
-    if (windows.startsNs.at(-1) !== startNs || windows.startsNs.length === 0)
-      openWindow(windows, aggregation, startNs)
-    for (let field = 0; field < columns.length; field++) {
-      const column = columns[field]
-      if (column) addColumn(windows.fields[field]!, times, column, row, to)
-    }
-    row = to
-  }
-}
-
-function openWindow(windows: SeriesWindows, { types }: Aggregation, startNs: bigint): void {
-  windows.startsNs.push(startNs)
-  for (const [index, field] of windows.fields.entries()) {
-    const zero = zeroOf(types[index]!)
-    field.counts.push(0)
-    field.sums?.push(zero)
-    for (const selected of [field.min, field.max, field.first, field.last]) {
-      selected?.values.push(zero)
-      selected?.timesNs.push(0n)
-    }
-  }
+function openSelected({ values, timesNs }: Selected, zero: StoredValue): void {
+  values.push(zero)
+  timesNs.push(0n)
 }
 
 const zeroOf = (type: FieldType): StoredValue =>

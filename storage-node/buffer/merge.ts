@@ -1,6 +1,6 @@
 import type { Column, FieldType } from '../engine/reader.ts'
 import { SparseCells } from './sparse-cells.ts'
-import { firstNotBefore, timeWords } from './time-order.ts'
+import { firstNotBefore, splitTime, timeWords } from './time-order.ts'
 import { copyCell, copyOfColumn, finishVector, gatherRows, newVector, part } from './vector.ts'
 
 /** Points of one series, times strictly ascending; columns in the order of the wanted fields. */
@@ -125,4 +125,4 @@ function withoutEmpty(column: Column | null): Column | null {
 
 /** @returns how many of the times are not after `timeNs` */
 export const countThrough = (times: BigInt64Array, timeNs: bigint): number =>
-  firstNotBefore(timeWords(times), 0, times.length, timeNs + 1n)
+  firstNotBefore(timeWords(times), 0, times.length, splitTime(timeNs + 1n))

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compareTimes, firstNotBefore, inTimeOrder, timeWords } from './time-order.ts'
+import { compareTimes, firstNotBefore, inTimeOrder, splitTime, timeWords } from './time-order.ts'
 
 /** Promise: rows come in the order of time, rows of one time in the order in which they stood; times are found among them. */
 
@@ -51,13 +51,15 @@ test('the first row that is not before a time is found', () => {
       fc.array(anyTime),
       fc.oneof(anyTime, fc.constant(2n ** 63n)),
       fc.nat({ max: 5 }),
-      (all, timeNs, skip) => {
+      fc.nat({ max: 12 }),
+      (all, timeNs, skip, likely) => {
         const times = BigInt64Array.from(all).sort()
         const from = Math.min(skip, times.length)
         const expected = times.findIndex((time, row) => row >= from && time >= timeNs)
-        expect(firstNotBefore(timeWords(times), from, times.length, timeNs)).toBe(
-          expected < 0 ? times.length : expected,
-        )
+        const row = expected < 0 ? times.length : expected
+        const words = timeWords(times)
+        expect(firstNotBefore(words, from, times.length, splitTime(timeNs))).toBe(row)
+        expect(firstNotBefore(words, from, times.length, splitTime(timeNs), likely)).toBe(row)
       },
     ),
   )

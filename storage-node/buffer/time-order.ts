@@ -12,28 +12,47 @@ export function compareTimes(words: Int32Array, a: number, b: number): number {
   return words[2 * a + 1]! - words[2 * b + 1]! || (words[2 * a]! >>> 0) - (words[2 * b]! >>> 0)
 }
 
+/** A time as it is compared with those of rows: its upper 32 bits with their sign, the lower ones without. */
+export interface SplitTime {
+  readonly upper: number
+  readonly lower: number
+}
+
+/** @param timeNs also the one after the last that a row can have */
+export const splitTime = (timeNs: bigint): SplitTime => ({
+  upper: Number(timeNs >> 32n),
+  lower: Number(BigInt.asUintN(32, timeNs)),
+})
+
+export function isBefore(words: Int32Array, row: number, { upper, lower }: SplitTime): boolean {
+  const own = words[2 * row + 1]!
+  return own < upper || (own === upper && words[2 * row]! >>> 0 < lower)
+}
+
 /**
- * Looks in growing steps first, so that what is near is found soon.
+ * Looks where it is likely to be, then in growing steps, so that what is near is found soon.
  * @param words of rows whose times rise
- * @returns the first row from `from` on that is not before `timeNs`; `end` if all are
+ * @returns the first row from `from` on that is not before a time; `end` if all are
  */
-export function firstNotBefore(words: Int32Array, from: number, end: number, timeNs: bigint): number {
-  const upper = Number(timeNs >> 32n)
-  const lower = Number(BigInt.asUintN(32, timeNs))
-  const isBefore = (row: number): boolean => {
-    const own = words[2 * row + 1]!
-    return own < upper || (own === upper && words[2 * row]! >>> 0 < lower)
-  }
+export function firstNotBefore(
+  words: Int32Array,
+  from: number,
+  end: number,
+  time: SplitTime,
+  likely = from,
+): number {
+  if (likely > from && likely <= end && isBefore(words, likely - 1, time))
+    if (likely === end || !isBefore(words, likely, time)) return likely
   let low = from
   let step = 1
-  while (low + step <= end && isBefore(low + step - 1)) {
+  while (low + step <= end && isBefore(words, low + step - 1, time)) {
     low += step
     step *= 2
   }
   let high = Math.min(low + step - 1, end)
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (isBefore(middle)) low = middle + 1
+    if (isBefore(words, middle, time)) low = middle + 1
     else high = middle
   }
   return low

@@ -1,5 +1,5 @@
 import { pickedRows, type Run } from '../buffer/merge.ts'
-import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
+import { firstNotBefore, splitTime, timeWords } from '../buffer/time-order.ts'
 import type { Column, FieldComparison } from './reader.ts'
 
 /** Comparisons that points before a time have to pass: later ones may not be merged yet with what is newer. */
@@ -21,7 +21,7 @@ export function matchingRows(run: Run, { comparisons, beforeNs }: Matching): Run
   const tests = comparisons.map(({ column, operator, value }) =>
     testOf(run.columns[column] ?? null, operator, value),
   )
-  const late = firstNotBefore(timeWords(run.times), 0, length, beforeNs)
+  const late = firstNotBefore(timeWords(run.times), 0, length, splitTime(beforeNs))
   const rows = new Int32Array(length)
   let count = 0
   for (let row = 0; row < length; row++)

@@ -1,9 +1,4 @@
-import {
-  addPoints,
-  emptyWindows,
-  type Aggregation,
-  type SeriesWindows,
-} from '../aggregation/series-windows.ts'
+import { Aggregator, type Aggregation, type SeriesWindows } from '../aggregation/series-windows.ts'
 import { firstBuffered, jobOf, readBlocks, reportDamage, type ReadSource } from './read.ts'
 import { expectedRows, type ReadBounds } from './read-plan.ts'
 import type { AggregateRequest, Block } from './reader.ts'
@@ -22,6 +17,7 @@ export async function* readWindows(
   aggregation: Aggregation,
   countPoints: AggregateRequest['countPoints'],
 ): AsyncGenerator<SeriesWindows> {
+  const aggregator = new Aggregator(aggregation)
   const restFromNs = firstBuffered(source, bounds)
   const filesEndNs = restFromNs === null ? bounds.maxTimeNs : restFromNs - 1n
   const rest = new BlockReader(
@@ -32,12 +28,12 @@ export async function* readWindows(
       const group = { ...bounds, seriesIds, maxTimeNs: filesEndNs }
       const found = await windowsOfFiles(source, group, aggregation, countPoints)
       for (const seriesId of seriesIds) {
-        const windows = found.get(seriesId) ?? emptyWindows(seriesId, aggregation.measures)
+        const windows = found.get(seriesId) ?? aggregator.empty(seriesId)
         for (;;) {
           const block = await rest.blockOf(seriesId)
           if (!block) break
           countPoints(block.times.length)
-          addPoints(windows, aggregation, block)
+          aggregator.add(windows, block)
         }
         if (windows.startsNs.length > 0) yield windows
       }

@@ -1,4 +1,4 @@
-import { addPoints, emptyWindows, textLength, type SeriesWindows } from '../aggregation/series-windows.ts'
+import { Aggregator, textLength, type SeriesWindows } from '../aggregation/series-windows.ts'
 import type { BlockStore } from './block-store.ts'
 import { JobRows } from './job-rows.ts'
 import type { AggregateJob, Response } from './messages.ts'
@@ -30,11 +30,12 @@ export class AggregateTask {
     const seriesIds = read.seriesIds.toSorted((a, b) => a - b)
     const all = { comparisons: [], beforeNs: read.minTimeNs }
     const rows = new JobRows({ ...read, seriesIds, matching: all }, () => this.#cancelled)
+    const aggregator = new Aggregator(aggregation)
     let windows: SeriesWindows | null = null
     await rows.each(this.#store, ({ seriesId, run }) => {
       const before = windows
-      if (windows?.seriesId !== seriesId) windows = emptyWindows(seriesId, aggregation.measures)
-      addPoints(windows, aggregation, run)
+      if (windows?.seriesId !== seriesId) windows = aggregator.empty(seriesId)
+      aggregator.add(windows, run)
       this.#rowCount += run.times.length
       return before && before !== windows ? this.#done(before) : undefined
     })

@@ -1,5 +1,5 @@
 import { pickedRows, type Run } from '../buffer/merge.ts'
-import { firstNotBefore, timeWords } from '../buffer/time-order.ts'
+import { firstNotBefore, splitTime, timeWords } from '../buffer/time-order.ts'
 import type { Column } from '../engine/reader.ts'
 import { hasSeries } from '../engine/tombstones.ts'
 import { viewOf, type Block } from './block.ts'
@@ -99,8 +99,8 @@ export class FileRows {
     const times = timesOf(this.#blocks[0]!)
     const words = timeWords(times)
     let [from, end] = [range.from - first, range.end - first]
-    if (span.minTimeNs > minTimeNs) from = firstNotBefore(words, from, end, span.minTimeNs)
-    if (span.maxTimeNs < maxTimeNs) end = firstNotBefore(words, from, end, span.maxTimeNs + 1n)
+    if (span.minTimeNs > minTimeNs) from = firstNotBefore(words, from, end, splitTime(span.minTimeNs))
+    if (span.maxTimeNs < maxTimeNs) end = firstNotBefore(words, from, end, splitTime(span.maxTimeNs + 1n))
     return from < end ? this.#view(from, end) : null
   }
 
@@ -210,7 +210,7 @@ export class FileRows {
     const index = Math.floor(low / this.#blockRows)
     const times = await this.#timesIn(index, range)
     const first = index * this.#blockRows
-    return first + firstNotBefore(timeWords(times), low - first, high - first, timeNs)
+    return first + firstNotBefore(timeWords(times), low - first, high - first, splitTime(timeNs))
   }
 }
 
