@@ -55,6 +55,7 @@ export class CallBuilder {
 
   build(call: Call, given: RunOptions): Stream {
     const options = { ...given, limit: 0, offset: 0 }
+    const most = given.limit > 0 ? given.limit + given.offset : Infinity
     switch (call.name) {
       case 'distinct': {
         const input = this.#arg(call, { ...options, ordered: true })
@@ -82,7 +83,7 @@ export class CallBuilder {
       case 'first':
       case 'last':
       case 'mean':
-        return this.#shape(call, this.#aggregate(call, options), options)
+        return this.#shape(call, this.#aggregate(call, options), options, most)
       case 'median':
       case 'mode':
       case 'stddev':
@@ -90,7 +91,7 @@ export class CallBuilder {
       case 'percentile': {
         const ordered = options.ordered || call.name === 'median' || call.name === 'percentile'
         const inner = { ...options, ordered }
-        return this.#shape(call, this.#reduce(call, this.#arg(call, inner), inner), inner)
+        return this.#shape(call, this.#reduce(call, this.#arg(call, inner), inner), inner, most)
       }
       default:
         return this.#transformation(call, options)
@@ -103,8 +104,11 @@ export class CallBuilder {
     return this.#stored(call, options)
   }
 
-  /** Windows with their starts as times, and those that are missing. */
-  #shape(call: Call, stream: Stream, options: RunOptions): Stream {
+  /**
+   * Windows with their starts as times, and those that are missing.
+   * @param most windows of each series that the answer has
+   */
+  #shape(call: Call, stream: Stream, options: RunOptions, most: number): Stream {
     const grouped = options.interval.durationNs !== 0n
     if (this.#selector && !grouped) return stream
     const points = stream.atStarts ? stream.points : atWindowStart(stream.points, options)
@@ -122,6 +126,7 @@ export class CallBuilder {
         auxCount: options.aux.length,
         batchSize: this.#environment.batchSize,
         maxBuckets: this.#environment.maxBuckets,
+        most,
       }),
     }
   }

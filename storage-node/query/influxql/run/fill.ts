@@ -16,6 +16,8 @@ export interface FillOptions extends WindowOptions {
   readonly batchSize: number
   /** Windows of one series. */
   readonly maxBuckets: number
+  /** Points of one series that are of any use: no others are made, and what else comes of the series is passed over. */
+  readonly most: number
 }
 
 /** The windows that a series lacks, from the start of the range to its end, with values as `fill` says. */
@@ -27,6 +29,11 @@ export async function* fillWindows(input: Points, options: FillOptions): Points 
       const series = new SeriesFill(reader.current!, options)
       for (;;) {
         const has = reader.current !== undefined || (await reader.fill())
+        if (series.isFull) {
+          if (!has || !series.owns(reader.current!)) break
+          reader.advance()
+          continue
+        }
         const point = series.next(has ? reader.current! : null)
         if (point === null) break
         if (point === reader.current) reader.advance()
@@ -77,10 +84,18 @@ class SeriesFill {
     this.#zoneNs = options.zone?.offsetNs(this.#timeNs) ?? 0n
   }
 
+  get isFull(): boolean {
+    return this.#count >= this.#options.most
+  }
+
+  owns(point: Point): boolean {
+    return sameGroup(point, this.#first)
+  }
+
   /** The point of the next window: `peeked`, if it is this one's, or a new one; null behind the last. */
   next(peeked: Point | null): Point | null {
     const { ascending } = this.#options
-    const own = peeked !== null && sameGroup(peeked, this.#first) ? peeked : null
+    const own = peeked !== null && this.owns(peeked) ? peeked : null
     const missing = own === null || (ascending ? own.timeNs > this.#timeNs : own.timeNs < this.#timeNs)
     if (own === null && this.#isBehindEnd()) return null
     const { maxBuckets } = this.#options

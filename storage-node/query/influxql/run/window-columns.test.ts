@@ -49,7 +49,7 @@ const statement = fc
       'time(60s), rack',
       'time(1s), host',
     ),
-    fill: fc.constantFrom('', ' fill(none)', ' fill(previous)', ' fill(0)', ' fill(-1.5)'),
+    fill: fc.constantFrom('', ' fill(none)', ' fill(previous)', ' fill(linear)', ' fill(0)', ' fill(-1.5)'),
     order: fc.constantFrom('', '', ' ORDER BY time DESC'),
     limit: fc.constantFrom(
       '',
@@ -124,6 +124,7 @@ test('columns of windows give what rows of points give', async () => {
 test.each([
   'SELECT max(f) FROM m WHERE time >= 0s AND time < 60s GROUP BY time(10s)',
   'SELECT mean(f), count(i), last(s) FROM m WHERE time >= 0s AND time < 60s GROUP BY time(10s), host fill(previous)',
+  'SELECT mean(f) FROM m WHERE time >= 0s AND time < 60s GROUP BY time(10s), host fill(linear) LIMIT 1',
   'SELECT sum(f), max(f) FROM m WHERE time >= 0s AND time < 60s GROUP BY time(10s), * fill(none)',
   'SELECT max(f) FROM m WHERE time < 60s GROUP BY time(10s) ORDER BY time DESC LIMIT 2',
 ])('%s goes by columns', async (q) => {

@@ -48,7 +48,7 @@ export function planWindows(
   const [schema] = source.schemas
   const { reader } = environment
   if (schema === undefined || source.schemas.length > 1 || !reader.aggregate) return null
-  if (table.calls.length === 0 || table.refs.length > 0 || fill.kind === 'linear') return null
+  if (table.calls.length === 0 || table.refs.length > 0) return null
   if (options.dimensions.length !== options.groupBy.length) return null
   const columns = exprs.map((expr) =>
     expr.kind === 'ref' ? table.calls.findIndex(({ symbol }) => symbol.name === expr.name) : -1,

@@ -3,7 +3,7 @@ import type { Column, FieldType } from '../../../engine/reader.ts'
 import { copyOfColumn, part } from '../../../buffer/vector.ts'
 import { Table } from '../../table.ts'
 import type { Fill } from '../ast.ts'
-import { castTo, Unsigned } from '../scalar.ts'
+import { castTo, floatToInteger, floatToUnsigned, Unsigned } from '../scalar.ts'
 import {
   mergeParts,
   partsOf,
@@ -33,7 +33,7 @@ export interface WindowTableOptions {
   readonly durationNs: bigint
   /** Each group begins with its own first window. */
   readonly ownStart: boolean
-  readonly fill: Exclude<Fill, { readonly kind: 'linear' }>
+  readonly fill: Fill
   readonly ascending: boolean
   /** Rows that each group's table leaves out at its beginning, and those that it has at most; 0 for all. */
   readonly offset: number
@@ -99,10 +99,10 @@ export class WindowTables {
     if (!hasAny) return this.#absent(call, times.length)
     if (group.length === 1) {
       const results = resultsAlone(name, group[0]!.fields[field]!, rows[0]!, stored, times.length)
-      return this.#filled(call, results)
+      return this.#filled(call, results, times)
     }
     const parts = (merged[field] ??= yield* partsOf(group, field, rows, this.#options.ascending))
-    return this.#filled(call, yield* mergeParts(name, parts, stored, times.length))
+    return this.#filled(call, yield* mergeParts(name, parts, stored, times.length), times)
   }
 
   *#rowsOf(group: readonly SeriesWindows[]): Generator<undefined, GroupRows | null> {
@@ -143,13 +143,20 @@ export class WindowTables {
     return places
   }
 
-  #filled({ name, type }: WindowCall, { values, present }: Results): Column {
+  #filled({ name, type }: WindowCall, { values, present }: Results, times: BigInt64Array): Column {
     if (present === null) return columnOf(type, values, null)
     const isCounted = this.#options.fill.kind === 'null' && name === 'count'
     const fill = isCounted ? 0n : this.#fillValue(type)
     if (fill !== null) return columnOf(type, fillWith(values, present, fill), null)
     if (this.#options.fill.kind === 'previous') fillPrevious(values, present)
+    if (this.#options.fill.kind === 'linear')
+      fillLinear(type, values, present, (row) => this.#numberOf(times[row]!))
     return columnOf(type, values, present.includes(0) ? present : null)
+  }
+
+  /** Times count in windows, and whole ones, as in InfluxDB 1.x. */
+  #numberOf(timeNs: bigint): number {
+    return Number(timeNs / this.#options.durationNs)
   }
 
   /** Of a field that no series of the group has. */
@@ -194,6 +201,35 @@ function fillPrevious(values: Values, present: Uint8Array): void {
     values[row] = values[row - 1]!
     present[row] = 1
   }
+}
+
+/** The same as `fillWindows` between two rows that have values. @param place of a row */
+function fillLinear(
+  type: FieldType,
+  values: Values,
+  present: Uint8Array,
+  place: (row: number) => number,
+): void {
+  if (type === 'string' || type === 'boolean') return
+  let previous = -1
+  for (let row = 0; row < present.length; row++) {
+    if (present[row] === 0) continue
+    if (previous >= 0) {
+      const from = Number(values[previous])
+      const x0 = place(previous)
+      const slope = (Number(values[row]) - from) / (place(row) - x0)
+      for (let between = previous + 1; between < row; between++) {
+        values[between] = storedAs(type, slope * (place(between) - x0) + from)
+        present[between] = 1
+      }
+    }
+    previous = row
+  }
+}
+
+function storedAs(type: FieldType, value: number): StoredValue {
+  if (type === 'integer') return floatToInteger(value)
+  return type === 'unsigned' ? floatToUnsigned(value).value : value
 }
 
 function columnOf(type: FieldType, values: Values, present: Uint8Array | null): Column {
