@@ -10,6 +10,7 @@ export interface OperatorMetrics {
   tenantIs(key: string, state: TenantState): void
   tenantGone(key: string): void
   pushFailed(): void
+  rolloutEnded(outcome: 'done' | 'rolled-back'): void
 }
 
 /** @param gauges read when the figures are fetched */
@@ -21,6 +22,12 @@ export function createMetrics(
   const pushFailures = new Counter({
     name: 'holdfast_node_push_failures_total',
     help: 'State documents that a storage node did not take or that did not reach it',
+    registers,
+  })
+  const rollouts = new Counter({
+    name: 'holdfast_rollouts_total',
+    help: 'Changes of version, resources or scheduling of an organization’s storage nodes that have ended',
+    labelNames: ['outcome'],
     registers,
   })
   const states = new Map<string, TenantState>()
@@ -48,6 +55,7 @@ export function createMetrics(
     tenantIs: (key, state) => states.set(key, state),
     tenantGone: (key) => states.delete(key),
     pushFailed: () => pushFailures.inc(),
+    rolloutEnded: (outcome) => rollouts.inc({ outcome }),
   }
 }
 

@@ -39,6 +39,20 @@ export const reasons = {
     of: ['Ready', 'Reconciling'],
     meaning: 'A storage node that was ready is not; the message says what its pod reports.',
   },
+  Upgrading: {
+    of: ['Ready', 'Reconciling'],
+    meaning:
+      'The storage nodes are replaced, one by one, by another version or with other resources or scheduling. What is not ready within 10 minutes (25 while its container is on its first start) is taken back.',
+  },
+  RollingBack: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'A version, or resources or scheduling, did not come up, and what served before comes back.',
+  },
+  UpgradeRolledBack: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'What served before is back, since what the spec asks for did not come up; the message says why and what to do. It is not tried again until the spec or the class asks for something else or the platform names another image for the version.',
+  },
   VolumePending: {
     of: ['Ready', 'Reconciling'],
     meaning: 'The volume of a storage node is not bound; the message names the claim and its storage class.',

@@ -112,7 +112,7 @@ export const organizationSpecSchema = z.object({
     ),
   storage: storage.prefault({}).describe('Volumes of the storage nodes.'),
   version: optional(z.string().min(1).max(63)).describe(
-    'Version of the storage node, out of the list of the class; none keeps the one that was current at creation.',
+    'Version of the storage node, out of the list of the class, older ones too; none keeps the one that served last. One that is not ready in time is taken back.',
   ),
   access: z
     .object({
@@ -202,13 +202,32 @@ const storageStatus = z.object({
     .describe('The growth of the volumes that is under way.'),
 })
 
+const upgradeStatus = z.object({
+  from: z.string().max(63).describe('Version of the storage node that served before.'),
+  to: z
+    .string()
+    .max(63)
+    .describe('Version that is taken into use; the same where only resources or scheduling are others.'),
+  phase: z
+    .enum(['Rolling', 'RollingBack', 'RolledBack'])
+    .describe(
+      'Rolling: the pods are replaced, one by one. RollingBack: it was not ready in time, and what served before comes back. RolledBack: that serves again, and what failed is not tried again as it is.',
+    ),
+  startedAt: z.iso.datetime().describe('When the phase began; of RolledBack, when the way back did.'),
+  message: z.string().max(4096).optional().describe('Why it did not come up, as its pod said.'),
+})
+
 export const organizationStatusSchema = z.object({
   ...commonStatus,
   organizationId: id()
     .optional()
     .describe('Id of the organization: in its tokens, its namespace and its address.'),
   runtimeNamespace: namespaceName().optional().describe('Namespace that holds the storage nodes.'),
-  version: z.string().max(63).optional().describe('Version of the storage node in force.'),
+  version: z
+    .string()
+    .max(63)
+    .optional()
+    .describe('Version of the storage node in force: the last one that was ready, while another is tried.'),
   storage: storageStatus.optional().describe('What the volumes are, and what they are becoming.'),
   stateDigest: z
     .string()
@@ -216,6 +235,9 @@ export const organizationStatusSchema = z.object({
     .optional()
     .describe('Digest of the state document that every storage node has confirmed.'),
   encryption: encryptionStatus.optional().describe('The data key and its change.'),
+  upgrade: upgradeStatus
+    .optional()
+    .describe('The change of version, resources or scheduling that is under way or has failed.'),
 })
 
 /** An Organization as the API server stores it, defaults filled in. */
@@ -231,6 +253,7 @@ export type Organization = z.infer<typeof organizationSchema>
 export type OrganizationSpec = z.infer<typeof organizationSpecSchema>
 export type OrganizationStatus = z.infer<typeof organizationStatusSchema>
 export type StorageStatus = z.infer<typeof storageStatus>
+export type UpgradeStatus = z.infer<typeof upgradeStatus>
 export type EncryptionStatus = z.infer<typeof encryptionStatus>
 export type AccessPeer = z.infer<typeof accessPeer>
 

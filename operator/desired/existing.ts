@@ -3,6 +3,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { labelKeys } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
 import type { ExistingStorageNodes } from './input.ts'
+import { rolloutAnnotations } from './rollout.ts'
 import { templateAnnotations } from './template.ts'
 
 const liveSchema = z.object({
@@ -37,8 +38,11 @@ export function existingStorageNodes(statefulSet: KubeObject | null): ExistingSt
   const image = spec.template.spec.containers.find(({ name }) => name === storageNode)?.image
   const claim = spec.volumeClaimTemplates.find(({ metadata }) => metadata.name === volumeClaim)
   if (image === undefined || claim === undefined) return null
-  const text = metadata.annotations[templateAnnotations.template]
-  const mac = metadata.annotations[templateAnnotations.mac]
+  const { annotations } = metadata
+  const text = annotations[templateAnnotations.template]
+  const mac = annotations[templateAnnotations.mac]
+  const rollout = annotations[rolloutAnnotations.rollout]
+  const rolloutMac = annotations[rolloutAnnotations.mac]
   return {
     version: metadata.labels[labelKeys.version] ?? null,
     image,
@@ -46,6 +50,10 @@ export function existingStorageNodes(statefulSet: KubeObject | null): ExistingSt
       size: claim.spec.resources.requests.storage,
       storageClassName: claim.spec.storageClassName,
     },
-    template: text !== undefined && mac !== undefined ? { text, mac } : null,
+    template:
+      text !== undefined && mac !== undefined
+        ? { text, inputs: annotations[templateAnnotations.inputs] ?? null, mac }
+        : null,
+    rollout: rollout !== undefined && rolloutMac !== undefined ? { text: rollout, mac: rolloutMac } : null,
   }
 }

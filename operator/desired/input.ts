@@ -13,7 +13,9 @@ export interface ExistingStorageNodes {
   /** The claim template of a StatefulSet can never be changed. */
   readonly claim: { readonly size: string; readonly storageClassName: string | null }
   /** The pod template as the operator recorded it, see template.ts; null if there is no record. */
-  readonly template: { readonly text: string; readonly mac: string } | null
+  readonly template: { readonly text: string; readonly inputs: string | null; readonly mac: string } | null
+  /** The rollout as the operator recorded it, see rollout.ts; null if there is none. */
+  readonly rollout: { readonly text: string; readonly mac: string } | null
 }
 
 /** All that the objects of a tenant are made from. */
@@ -27,6 +29,7 @@ export interface DesiredInput {
   readonly existing: ExistingStorageNodes | null
   /** The largest size that a claim asks for already, null for none: it is never taken back. */
   readonly claimed: string | null
+  readonly now: Date
 }
 
 /** @throws AppError not-found, ERR_CLASS_UNKNOWN; `platformProblem` says it before */
@@ -38,17 +41,15 @@ export function classOf({ organization, platform }: DesiredInput): TenantClass {
 }
 
 /**
- * The version of the storage node: the one that the spec names, or else the one that runs, or else the platform's
- * default. So a new default, or an operator upgrade, rolls nobody's pods.
+ * The version of a spec that names none: the one that runs, or else the platform's default. So a new default, or an
+ * operator upgrade, rolls nobody's pods.
  */
-export function wantedVersion(input: DesiredInput): string {
-  const { organization, existing } = input
-  if (organization.spec.version !== null) return organization.spec.version
-  return existing ? runningVersion(input, existing) : defaultVersionOf(input)
+export function newVersion(input: DesiredInput): string {
+  return input.existing ? runningVersion(input, input.existing) : defaultVersionOf(input)
 }
 
 /** The version that runs: by its label, or else as status says, or else the one with that image. */
-export function runningVersion(input: DesiredInput, existing: ExistingStorageNodes): string {
+function runningVersion(input: DesiredInput, existing: ExistingStorageNodes): string {
   const { organization, platform } = input
   const { images } = platform.storageNode
   const byImage = Object.keys(images).find((version) => images[version] === existing.image)

@@ -1,12 +1,15 @@
+import type { TenantClass } from '../api/platform.ts'
 import { canonicalQuantity } from '../api/quantity.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { limitRangeName } from '../naming/names.ts'
-import { classOf, runtimeMetadata, type DesiredInput } from './input.ts'
+import { runtimeMetadata, type DesiredInput } from './input.ts'
 import { volumeSize } from './volume-size.ts'
 
-/** No container of the namespace gets more than the class gives a storage node, no claim more than its volume. */
-export function limitRange(input: DesiredInput): KubeObject {
-  const { requests, limits } = classOf(input).resources
+/**
+ * No container of the namespace gets more than a storage node has, no claim more than its volume.
+ * @param resources of the storage node as it is to run, which after a way back are not those of its class
+ */
+export function limitRange(input: DesiredInput, { requests, limits }: TenantClass['resources']): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'LimitRange',

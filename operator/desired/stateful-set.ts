@@ -1,29 +1,27 @@
-import { AppError } from '../../common/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
-import { classOf, runningVersion, runtimeMetadata, wantedVersion, type DesiredInput } from './input.ts'
-import { podSpec } from './pod.ts'
-import { keptTemplate, templateRecord } from './template.ts'
+import { classOf, runtimeMetadata, type DesiredInput } from './input.ts'
+import { rolloutRecord, type Plan } from './rollout.ts'
+import { formAnnotations, templateOf, versionOf } from './template.ts'
 import { volumeSize } from './volume-size.ts'
 
 /**
  * The storage nodes. Values that the API server would fill in are written out where they matter, so that what is stored
  * can be compared with what is asked for.
  */
-export function statefulSet(input: DesiredInput): KubeObject {
+export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeObject {
   const { spec } = input.organization
   const labels = {
     ...storageNodeLabels(input.organizationId),
-    [labelKeys.version]: wantedVersion(input),
+    [labelKeys.version]: versionOf(form),
   }
-  const template = keptTemplate(input) ?? { metadata: { labels }, spec: podSpec(input, imageOf(input)) }
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: {
       ...runtimeMetadata(input, storageNode, labels),
-      annotations: templateRecord(input, template),
+      annotations: { ...formAnnotations(input, form), ...rolloutRecord(input, rollout) },
     },
     spec: {
       replicas: spec.storage.replicas,
@@ -35,25 +33,10 @@ export function statefulSet(input: DesiredInput): KubeObject {
       // Volumes go only by the operator's explicit act, after deletionPolicy has been asked.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: storageNodeSelector },
-      template,
+      template: templateOf(form),
       volumeClaimTemplates: [claimTemplate(input)],
     },
   }
-}
-
-/**
- * The image of the wanted version. The live one stays while the version stays: a platform that moves its registry, or a
- * new operator with another digest of the same version, rolls no pod.
- * @throws AppError not-found, ERR_VERSION_UNKNOWN, for a version that neither runs nor has an image
- */
-function imageOf(input: DesiredInput): string {
-  const version = wantedVersion(input)
-  if (input.existing && runningVersion(input, input.existing) === version) return input.existing.image
-  const { images } = input.platform.storageNode
-  const image = Object.hasOwn(images, version) ? images[version] : undefined
-  if (image === undefined)
-    throw new AppError('not-found', 'ERR_VERSION_UNKNOWN', `no image of storage node version "${version}"`)
-  return image
 }
 
 /** A claim template cannot change: what is there is repeated, growth goes to the claims themselves. */

@@ -1,59 +1,113 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import * as z from 'zod'
 import { canonicalJson } from '../../common/state-document.ts'
-import { classOf, wantedVersion, type DesiredInput } from './input.ts'
+import { storageNode } from '../naming/names.ts'
+import { classOf, type DesiredInput } from './input.ts'
 import { resourcesPart } from './limit-range.ts'
 
-type Part = Readonly<Record<string, unknown>>
+export type Part = Readonly<Record<string, unknown>>
 
-/** On the StatefulSet: the pod template as it was made, and the proof that the operator made it, of these inputs. */
+/** What the operator signs its records by. */
+export type Signer = Pick<DesiredInput, 'organizationId' | 'ownerKey'>
+
+/** What the pods of an organization are: both as canonical JSON. */
+export interface Form {
+  /** All that people choose of a pod; see `chosen`. */
+  readonly inputs: string
+  /** The pod template that the operator made of it. */
+  readonly template: string
+}
+
+/** On the StatefulSet: the pod template as it was made, of which inputs, and the proof that the operator made it. */
 export const templateAnnotations = {
   template: 'holdfast.dev/template',
+  inputs: 'holdfast.dev/template-inputs',
   mac: 'holdfast.dev/template-mac',
 } as const
 
+const inputsSchema = z.looseObject({ version: z.string() })
+const amounts = z.record(z.string(), z.string()).default({})
+const templateSchema = z.looseObject({
+  spec: z.looseObject({
+    containers: z.array(
+      z.looseObject({
+        name: z.string(),
+        image: z.string(),
+        resources: z.object({ limits: amounts, requests: amounts }),
+      }),
+    ),
+  }),
+})
+
 /**
- * The template to keep, null if it is to be built anew. One that was made of the same inputs is kept as it was made,
- * so that an operator whose builder makes another rolls no pod; what somebody changes in the live one is put back to
- * it. The record counts only if the operator made it.
+ * The form of the live StatefulSet as the operator recorded it, null if there is no record or somebody else wrote it.
+ * @param wanted the inputs of now: what a record of before was made of that does not name its own
  */
-export function keptTemplate(input: DesiredInput): Part | null {
+export function recordedForm(input: DesiredInput, wanted: string): Form | null {
   const record = input.existing?.template
   if (!record) return null
-  const wanted = Buffer.from(macOf(input, record.text))
-  const given = Buffer.from(record.mac)
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return null
-  return JSON.parse(record.text) as Part
+  const form = { inputs: record.inputs ?? wanted, template: record.text }
+  return isSigned(formMac(input, form), record.mac) ? form : null
 }
 
-/** The annotations that record a template. */
-export function templateRecord(input: DesiredInput, template: Part): Readonly<Record<string, string>> {
-  const text = canonicalJson(template)
-  return { [templateAnnotations.template]: text, [templateAnnotations.mac]: macOf(input, text) }
+/** The annotations that record a form. */
+export function formAnnotations(signer: Signer, form: Form): Readonly<Record<string, string>> {
+  return {
+    [templateAnnotations.template]: form.template,
+    [templateAnnotations.inputs]: form.inputs,
+    [templateAnnotations.mac]: formMac(signer, form),
+  }
 }
 
-/** Neither text holds a line feed, so the joined text is unambiguous. */
-function macOf(input: DesiredInput, text: string): string {
-  return createHmac('sha256', input.ownerKey)
-    .update(['holdfast-template-1', input.organizationId, canonicalJson(inputsOf(input)), text].join('\n'))
+export function formOf(inputs: string, template: Part): Form {
+  return { inputs, template: canonicalJson(template) }
+}
+
+export const versionOf = ({ inputs }: Pick<Form, 'inputs'>): string =>
+  inputsSchema.parse(JSON.parse(inputs)).version
+
+export const imageOf = (form: Form): string => containerOf(form).image
+
+export const resourcesOf = (form: Form) => containerOf(form).resources
+
+export const templateOf = (form: Form): Part => JSON.parse(form.template) as Part
+
+function containerOf({ template }: Form) {
+  const { containers } = templateSchema.parse(JSON.parse(template)).spec
+  return containers.find(({ name }) => name === storageNode) ?? containers[0]!
+}
+
+const formMac = (signer: Signer, { inputs, template }: Form): string =>
+  signature(signer, 'holdfast-template-1', inputs, template)
+
+/** No text holds a line feed, so the joined text is unambiguous. */
+export function signature({ ownerKey, organizationId }: Signer, kind: string, ...texts: string[]): string {
+  return createHmac('sha256', ownerKey)
+    .update([kind, organizationId, ...texts].join('\n'))
     .digest('hex')
+}
+
+export function isSigned(wanted: string, given: string): boolean {
+  const [a, b] = [Buffer.from(wanted), Buffer.from(given)]
+  return a.length === b.length && timingSafeEqual(a, b)
 }
 
 /**
  * What people choose of a pod, in a spec or for the platform. An input that is added here later must be left out while
  * it has the value that it had in effect before, or every pod is rolled once.
  */
-function inputsOf(input: DesiredInput): Part {
+export function chosen(input: DesiredInput, version: string): string {
   const { resources, nodeSelector, tolerations, priorityClassName } = classOf(input)
-  const { installationId, storageNode } = input.platform
-  return {
-    version: wantedVersion(input),
+  const { installationId, storageNode: node } = input.platform
+  return canonicalJson({
+    version,
     replicas: input.organization.spec.storage.replicas,
     ...resourcesPart('requests', resources.requests),
     ...resourcesPart('limits', resources.limits),
     nodeSelector,
     tolerations,
     priorityClassName,
-    imagePullPolicy: storageNode.imagePullPolicy,
+    imagePullPolicy: node.imagePullPolicy,
     installationId,
-  }
+  })
 }

@@ -6,7 +6,7 @@ import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { existingStorageNodes } from './existing.ts'
 import type { DesiredInput, ExistingStorageNodes } from './input.ts'
-import { templateRecord } from './template.ts'
+import { chosen, formAnnotations, formOf } from './template.ts'
 import { desiredTenant } from './tenant.ts'
 
 // The objects of a tenant are what the reviewed files say, to the letter: a change in isolation, rights or the pod's
@@ -25,6 +25,7 @@ function input(spec: object = {}, existing: ExistingStorageNodes | null = null):
     ownerKey: Buffer.alloc(32, 7),
     existing,
     claimed: null,
+    now: new Date('2026-11-22T12:00:00Z'),
   }
 }
 
@@ -35,6 +36,7 @@ const running: ExistingStorageNodes = {
   image: 'old-registry/storage-node:0.1.0',
   claim: { size: '5Gi', storageClassName: 'slow' },
   template: null,
+  rollout: null,
 }
 
 describe('golden', () => {
@@ -62,7 +64,7 @@ describe('golden', () => {
 describe('what runs stays', () => {
   test('the image of the version that runs, whatever the platform now calls it', () => {
     const found = existingStorageNodes(statefulSetOf(desiredTenant(input({}, running))))
-    expect(found).toEqual({ ...running, template: found?.template })
+    expect(found).toEqual({ ...running, template: found?.template, rollout: null })
   })
 
   test('the version that runs, when the platform has a new default', () => {
@@ -129,7 +131,8 @@ describe('the pod template stays as it was made while nothing that people choose
       template: JSON.parse(text) as Readonly<Record<string, unknown>>,
     }
     const old = { ...now, spec }
-    return { ...old, metadata: { ...old.metadata, annotations: templateRecord(input(), spec.template) } }
+    const form = formOf(chosen(input(), '0.1.0'), spec.template)
+    return { ...old, metadata: { ...old.metadata, annotations: formAnnotations(input(), form) } }
   }
 
   test('an operator with another builder changes nothing', () => {

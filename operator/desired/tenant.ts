@@ -7,8 +7,10 @@ import { podDisruptionBudget } from './pod-disruption-budget.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { runtimeRoleBinding, tenantRoleBinding } from './role-binding.ts'
 import { serviceAccount } from './service-account.ts'
+import { planOf } from './rollout.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
+import { resourcesOf } from './template.ts'
 
 /** What closes and bounds the runtime namespace whatever its class, in the order in which it is applied. */
 export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
@@ -30,5 +32,11 @@ export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
  */
 export function desiredTenant(input: DesiredInput): readonly KubeObject[] {
   const budget = podDisruptionBudget(input)
-  return [...desiredBounds(input), limitRange(input), ...(budget ? [budget] : []), statefulSet(input)]
+  const plan = planOf(input)
+  return [
+    ...desiredBounds(input),
+    limitRange(input, resourcesOf(plan.form)),
+    ...(budget ? [budget] : []),
+    statefulSet(input, plan),
+  ]
 }

@@ -14,11 +14,19 @@ export interface PodView {
   readonly terminating: boolean
   /** What keeps it from running, in the kubelet's or the scheduler's words; null if nothing does. */
   readonly trouble: string | null
+  /** The revision of the StatefulSet that it was made after, null where that is not said. */
+  readonly revision: string | null
+  /** How often its container was started again. */
+  readonly restarts: number
+  /** How its container ended last, in the kubelet's words; null if it never has. */
+  readonly lastExit: string | null
 }
 
 export interface StatefulSetView {
   readonly object: KubeObject
   readonly replicas: number
+  /** The revision that its pods are to be, null until the StatefulSet controller has seen the newest spec. */
+  readonly revision: string | null
   /** The StatefulSet controller has seen the newest spec and every pod is made after it. */
   readonly rolledOut: boolean
   /** The StatefulSet controller has seen the newest spec. */
@@ -69,7 +77,14 @@ export type PodReport = {
 
 const waiting = z.looseObject({ reason: z.string().optional(), message: z.string().optional() })
 
+const terminated = z.object({
+  reason: z.string().optional(),
+  exitCode: z.number().optional(),
+  message: z.string().optional(),
+})
+
 const podSchema = z.object({
+  metadata: z.object({ labels: z.record(z.string(), z.string()).optional() }).optional(),
   status: z
     .object({
       podIP: z.string().optional(),
@@ -79,9 +94,15 @@ const podSchema = z.object({
       containerStatuses: z
         .array(
           z.object({
+            restartCount: z.number().default(0),
             state: z
-              .object({ running: z.looseObject({}).optional(), waiting: waiting.optional() })
+              .object({
+                running: z.looseObject({}).optional(),
+                waiting: waiting.optional(),
+                terminated: terminated.optional(),
+              })
               .optional(),
+            lastState: z.object({ terminated: terminated.optional() }).optional(),
           }),
         )
         .optional(),
@@ -125,8 +146,13 @@ const claimSchema = z.object({
     .optional(),
 })
 
+/** The StatefulSet controller's label on each pod. */
+const revisionLabel = 'controller-revision-hash'
+const exitMessageLimit = 512
+
 export function podView(object: KubeObject): PodView {
-  const status = podSchema.safeParse(object).data?.status
+  const read = podSchema.safeParse(object).data
+  const status = read?.status
   const containers = status?.containerStatuses ?? []
   const holding = containers.find(({ state }) => state?.waiting)?.state?.waiting
   const unscheduled = status?.conditions?.find(
@@ -142,20 +168,36 @@ export function podView(object: KubeObject): PodView {
     trouble:
       unscheduled?.message ??
       (holding?.reason === undefined ? null : [holding.reason, holding.message].filter(Boolean).join(': ')),
+    revision: read?.metadata?.labels?.[revisionLabel] ?? null,
+    restarts: Math.max(0, ...containers.map(({ restartCount }) => restartCount)),
+    lastExit: lastExitOf(
+      containers.map(({ state, lastState }) => state?.terminated ?? lastState?.terminated),
+    ),
   }
+}
+
+/** With the last line of what the container left to be read, which is of its log where it left nothing else. */
+function lastExitOf(ends: readonly (z.infer<typeof terminated> | undefined)[]): string | null {
+  const end = ends.find((found) => found !== undefined)
+  if (!end) return null
+  const code = end.exitCode === undefined ? 'ended' : `ended with exit code ${end.exitCode}`
+  const reason = end.reason === undefined ? '' : ` (${end.reason})`
+  const line = end.message?.trim().split('\n').at(-1)?.slice(0, exitMessageLimit)
+  return `${code}${reason}${line ? `: ${line}` : ''}`
 }
 
 export function statefulSetView(object: KubeObject): StatefulSetView {
   const read = statefulSetSchema.safeParse(object).data
   const replicas = read?.spec.replicas ?? 0
   const status = read?.status
-  const isSeen =
-    status?.observedGeneration === read?.metadata.generation && status?.updateRevision !== undefined
+  const isSeen = status?.observedGeneration === read?.metadata.generation
+  const revision = isSeen ? (status?.updateRevision ?? null) : null
   return {
     object,
     replicas,
-    isSeen,
-    rolledOut: isSeen && (status?.updatedReplicas ?? 0) >= replicas,
+    revision,
+    isSeen: revision !== null,
+    rolledOut: revision !== null && (status?.updatedReplicas ?? 0) >= replicas,
   }
 }
 

@@ -4,6 +4,7 @@ import type { Organization, StorageStatus } from '../api/organization.ts'
 import { canonicalQuantity, compareQuantities } from '../api/quantity.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { ExistingStorageNodes } from '../desired/input.ts'
+import { recordedRollout } from '../desired/rollout.ts'
 import { claimOfSize } from '../desired/volume-claim.ts'
 import { isPassing } from '../kube/errors.ts'
 import { resources } from '../kube/resource.ts'
@@ -123,6 +124,10 @@ async function resize(scene: Scene, growth: Growth, live: ExistingStorageNodes):
     const { name, capacity, growth: said } = small
     return waiting(growth, `${name} has ${capacity ?? 'no volume'}${said ? `; ${said.message}` : ''}`)
   }
+  const signer = { organizationId: scene.organizationId, ownerKey: scene.pass.authority.operatorKey }
+  const rollout = recordedRollout(signer, live)
+  if (rollout && rollout.phase !== 'RolledBack')
+    return waiting(growth, 'the storage nodes are being replaced')
   await setAside(scene.pass, scene.organizationId, grown(live, growth))
   return { size: growth.size, step: 'Recreating', startedAt: growth.startedAt }
 }

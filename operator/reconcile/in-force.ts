@@ -2,6 +2,8 @@ import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
+import { existingStorageNodes } from '../desired/existing.ts'
+import { recordedRollout } from '../desired/rollout.ts'
 import { stateDocument } from '../desired/state-document.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import type { Observed } from '../observe/observed.ts'
@@ -82,6 +84,7 @@ export async function leaveInForce(
 ): Promise<boolean> {
   const organizationId = idOfUid(organization.metadata.uid)
   const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+  const signer = { organizationId, ownerKey: pass.authority.operatorKey }
   await finishTokens(pass, organizationId, observed, runtime, [])
   await finishDatabases(pass, organizationId, observed, runtime, [])
   const now = observedNow(pass, observed)
@@ -94,6 +97,7 @@ export async function leaveInForce(
     encryption: null,
     // It goes on when there is something in force again.
     growth: organization.status?.storage?.growth ?? null,
+    rollout: recordedRollout(signer, existingStorageNodes(runtime.statefulSet?.object ?? null)),
   })
   const { name } = organization.metadata
   const message = `Organization ${name} is not ready; its conditions say why`

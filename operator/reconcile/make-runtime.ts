@@ -53,6 +53,7 @@ export async function makeRuntime(
       ownerKey: pass.authority.operatorKey,
       existing: existingStorageNodes(statefulSet?.object ?? null),
       claimed: largestRequest(claims),
+      now: pass.now,
     }
     const conflict = await claimRuntime(pass, seen)
     if (conflict) return { ...made, hold: conflict }

@@ -46,6 +46,7 @@ export interface TenantContext {
     tenantIs(key: string, state: 'ready' | 'reconciling' | 'stalled' | 'deleting'): void
     tenantGone(key: string): void
     pushFailed(): void
+    rolloutEnded(outcome: 'done' | 'rolled-back'): void
   }
 }
 

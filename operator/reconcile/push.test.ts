@@ -30,6 +30,9 @@ const pod = (uid: string, more: Partial<PodView> = {}): PodView => ({
   ready: true,
   terminating: false,
   trouble: null,
+  revision: 'a',
+  restarts: 0,
+  lastExit: null,
   ...more,
 })
 

@@ -13,6 +13,7 @@ import { storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import type { Pass, TenantCaches } from './pass.ts'
+import { sayBegun } from './roll-out.ts'
 import { ensureRuntimeSecrets } from './runtime-secrets.ts'
 import { eventTarget } from './write.ts'
 
@@ -49,6 +50,7 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<vo
     if (object.kind === 'StatefulSet') await ensureRuntimeSecrets(pass, input)
     await applyChild(pass, object)
   }
+  sayBegun(pass, input)
   await prune(pass, input, desired)
 }
 

@@ -4,6 +4,7 @@ import { databaseName, type Database } from '../api/database.ts'
 import type { EncryptionStatus, StorageStatus } from '../api/organization.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
+import { versionOf } from '../desired/template.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Observed } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
@@ -12,6 +13,7 @@ import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { progressing, ready, type Standing } from '../status/standing.ts'
 import { storageStatus } from '../status/storage.ts'
 import { tokenStatus } from '../status/token.ts'
+import { upgradeStatus } from '../status/upgrade.ts'
 import { eachInTime } from './each.ts'
 import { living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
@@ -30,6 +32,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     organizationId,
     runtimeNamespace: null,
     version: null,
+    upgrade: null,
     storage: null,
     stateDigest: null,
     integrity: null,
@@ -98,7 +101,7 @@ function databaseSays(pass: Pass, settled: Settled, database: Database, isServed
 export async function sayOrganization(
   pass: Pass,
   observed: Observed,
-  settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing'> & {
+  settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing' | 'rollout'> & {
     readonly integrity: Integrity | null
     readonly encryption: EncryptionStatus | null
     readonly growth: NonNullable<StorageStatus['growth']> | null
@@ -106,7 +109,7 @@ export async function sayOrganization(
     readonly digest: string | null
   },
 ): Promise<void> {
-  const { runtime, standing, organizationId } = settled
+  const { runtime, standing, organizationId, rollout } = settled
   const seen = observed.organization
   if (!seen?.parsed) return
   const previous = seen.parsed.status
@@ -114,7 +117,9 @@ export async function sayOrganization(
   const facts = {
     organizationId,
     runtimeNamespace: runtime.namespace ? runtimeNamespace(organizationId) : null,
-    version: nodes?.version ?? previous?.version ?? null,
+    version: (rollout ? versionOf(rollout.from) : nodes?.version) ?? previous?.version ?? null,
+    // While the StatefulSet is replaced nothing of this changes.
+    upgrade: rollout ? upgradeStatus(rollout) : nodes ? null : (previous?.upgrade ?? null),
     storage: storageStatus(previous?.storage, nodes, runtime, settled.growth),
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     integrity: settled.integrity,

@@ -16,7 +16,10 @@ const recordSchema = z.strictObject({
   version: z.string().nullable(),
   image: z.string(),
   claim: z.strictObject({ size: z.string(), storageClassName: z.string().nullable() }),
-  template: z.strictObject({ text: z.string(), mac: z.string() }).nullable(),
+  template: z
+    .strictObject({ text: z.string(), inputs: z.string().nullable().default(null), mac: z.string() })
+    .nullable(),
+  rollout: z.strictObject({ text: z.string(), mac: z.string() }).nullable().default(null),
 })
 
 /** @returns null where nothing is set aside, or nothing that can be read: then the StatefulSet is made anew */

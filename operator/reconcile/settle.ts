@@ -1,6 +1,7 @@
 import { idOfUid } from '../../common/ids.ts'
 import { stateDigest } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
+import { classNamed } from '../api/platform.ts'
 import type { Result } from '../controller/controller.ts'
 import { nextExpiryMs } from '../desired/state-document.ts'
 import type { Observed } from '../observe/observed.ts'
@@ -9,11 +10,13 @@ import { damageStanding, integrityOf } from '../status/integrity.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import { growingStanding } from '../status/storage.ts'
 import { everyNodeConfirmed } from '../status/storage-nodes.ts'
+import { upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
+import { rollOut } from './roll-out.ts'
 import { rotateDataKey } from './rotate-data-key.ts'
 import { sayFirst, sayStatuses } from './say.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
@@ -75,17 +78,22 @@ export async function settleOrganization(
   const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
   const dataKey = await rotateDataKey(scene)
   const { growth, lookAgainMs } = await growVolumes(scene)
+  // A pass that could not make all of the pods what they are to be judges none of them.
+  const isMade = !refused && classNamed(pass.platform, scene.organization.spec.class) !== null
+  const rolled = await rollOut(scene, isMade)
+  const nodes = growingStanding(scene, wasReady, growth)
   const standing =
     hold ??
     damageStanding(integrity) ??
     unreadableStanding(observed) ??
-    growingStanding(scene, wasReady, growth)
+    (rolled.rollout ? upgradeStanding(rolled.rollout, runtime, nodes, pass.now) : nodes)
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
     hold,
     runtime,
     reports,
+    rollout: rolled.rollout,
     digest: stateDigest(document),
     databases,
     tokens,
@@ -106,7 +114,12 @@ export async function settleOrganization(
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
   const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
-  const sooner = [dataKey.lookAgainMs ?? lookMs, lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
+  const sooner = [
+    dataKey.lookAgainMs ?? lookMs,
+    lookAgainMs ?? lookMs,
+    rolled.lookAgainMs ?? lookMs,
+    isTroubled ? troubledLookMs : lookMs,
+  ]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
 }
 

@@ -1,4 +1,5 @@
 import type { EncryptionStatus, Organization, StorageStatus } from '../api/organization.ts'
+import type { Rollout } from '../desired/rollout.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import type { Integrity } from '../status/integrity.ts'
 import type { Standing } from '../status/standing.ts'
@@ -22,6 +23,8 @@ export interface Settled {
   readonly encryption: EncryptionStatus | null
   /** The growth of the volumes that is under way, null for none. */
   readonly growth: NonNullable<StorageStatus['growth']> | null
+  /** The change of the pods as it is recorded after this pass, null for none. */
+  readonly rollout: Rollout | null
   /** Every node that serves has confirmed the document. */
   readonly confirmed: boolean
 }

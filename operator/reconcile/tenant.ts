@@ -107,6 +107,7 @@ async function sayDeleting(
     organizationId,
     runtimeNamespace: runtimeNamespace(organizationId),
     version: organization.status?.version ?? null,
+    upgrade: null,
     storage: null,
     stateDigest: null,
     integrity: null,

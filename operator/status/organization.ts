@@ -4,6 +4,7 @@ import type {
   Organization,
   OrganizationStatus,
   StorageStatus,
+  UpgradeStatus,
 } from '../api/organization.ts'
 import { integrityStatement, type Integrity } from './integrity.ts'
 import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
@@ -13,8 +14,10 @@ export interface OrganizationFacts {
   readonly organizationId: string
   /** null until it is made. */
   readonly runtimeNamespace: string | null
-  /** Version of the storage node that the StatefulSet runs, null until there is one. */
+  /** Version of the storage node that served last, null until there is one. */
   readonly version: string | null
+  /** The change of the pods that is under way or has failed, null for none. */
+  readonly upgrade: UpgradeStatus | null
   /** null until there are volumes. */
   readonly storage: StorageStatus | null
   /** The digest that every storage node confirmed last, null while there is none. */
@@ -56,6 +59,7 @@ export function organizationStatus(
     ...(facts.storage === null ? {} : { storage: facts.storage }),
     ...(facts.stateDigest === null ? {} : { stateDigest: facts.stateDigest }),
     ...(encryption === undefined ? {} : { encryption }),
+    ...(facts.upgrade === null ? {} : { upgrade: facts.upgrade }),
   }
 }
 

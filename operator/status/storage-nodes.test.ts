@@ -10,6 +10,9 @@ const pod = (more: Partial<PodView> = {}): PodView => ({
   ready: true,
   terminating: false,
   trouble: null,
+  revision: 'a',
+  restarts: 0,
+  lastExit: null,
   ...more,
 })
 const confirmed = (of: PodView): PodReport => ({ result: 'confirmed', pod: of })
@@ -29,6 +32,7 @@ const runtime = (pods: readonly PodView[], more: Partial<Runtime> = {}): Runtime
   statefulSet: {
     object: { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'storage-node' } },
     replicas: 1,
+    revision: 'a',
     rolledOut: true,
     isSeen: true,
   },

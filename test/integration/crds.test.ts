@@ -280,6 +280,7 @@ describe.skipIf(kubeconfig === undefined)(
         ownerKey: Buffer.alloc(32, 1),
         existing: null,
         claimed: null,
+        now: new Date(0),
       }
       const tlsText = { certificate: 'c', privateKey: 'k', authority: 'a' }
       const secrets = [

@@ -198,7 +198,10 @@ export class OperatorHarness {
     return {
       operatorNamespace: this.namespace,
       operatorServiceAccount: serviceAccount,
-      storageNode: { images: { '0.1.0': 'localhost/storage-node:none' }, defaultVersion: '0.1.0' },
+      storageNode: {
+        images: { '0.1.0': 'localhost/storage-node:none', '0.2.0': 'localhost/storage-node:next' },
+        defaultVersion: '0.1.0',
+      },
       classes: {
         // No node has this label, so that nothing but the stand-in ever runs a pod.
         standard: { nodeSelector: { 'holdfast.dev/no-such-node': 'true' } },

@@ -7,7 +7,17 @@ import { storageNodeLabels } from '../../operator/naming/labels.ts'
 import { roleBinding, secretNames, storageNode, volumeClaim } from '../../operator/naming/names.ts'
 import { wholeSeconds } from '../../operator/status/standing.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { MemoryKube } from '../support/memory-kube.ts'
+import { firstGeneration, MemoryKube } from '../support/memory-kube.ts'
+import {
+  imageOfSet,
+  isReady,
+  podOfSet,
+  revisionOfPod,
+  revisionOfSet,
+  runningStatus,
+  setStatus,
+  stuckStatus,
+} from '../support/stateful-pods.ts'
 import { FakeNodes } from '../support/tenant-world.ts'
 
 const bookmarkMs = 60_000
@@ -22,6 +32,8 @@ export class Cluster {
   readonly clock = new FakeClock()
   /** What becomes of a claim that asks for more. */
   growth: 'works' | 'refused' | 'infeasible' = 'works'
+  /** Images that no machine can pull. */
+  readonly brokenImages = new Set<string>()
   readonly #generations: Map<string, number>
   #bookmarkedMs = 0
 
@@ -46,6 +58,7 @@ export class Cluster {
     kube.world.compactedVersion = this.kube.world.version
     for (const [key, object] of this.kube.world.objects) kube.world.objects.set(key, object)
     const copy = new Cluster(kube, this.nodes.fork(), new Map(this.#generations))
+    for (const image of this.brokenImages) copy.brokenImages.add(image)
     copy.clock.jump(this.clock.monotonicMs() - copy.clock.monotonicMs())
     return copy
   }
@@ -78,28 +91,26 @@ export class Cluster {
   async #runPods(): Promise<void> {
     for (const set of this.all(resources.statefulSets)) {
       const within = set.metadata.namespace!
-      const name = `${storageNode}-0`
-      const pod = this.get(resources.pods, name, within)
-      const labels = storageNodeLabels(within.slice('holdfast-'.length))
+      const live = () => this.get(resources.pods, `${storageNode}-0`, within)
+      const pod = live()
       if (set.metadata.deletionTimestamp !== undefined) {
         await this.#letGo(set, pod)
-      } else if (!pod) {
-        if (this.#isGoing(within)) continue
-        const claim = `${volumeClaim}-${name}`
-        if (!this.get(resources.persistentVolumeClaims, claim, within)) {
-          this.nodes.wipe()
-          await this.kube.create(claimOf(claim, within, templateSize(set)))
-        }
-        const metadata = { name, namespace: within, labels, ownerReferences: [ownerOf(set)] }
-        await this.kube.create({ apiVersion: 'v1', kind: 'Pod', metadata, status: podStatus(false) })
-        await this.kube.patchStatus(set, { readyReplicas: 0, updatedReplicas: 1, updateRevision: 'a' })
+        continue
+      }
+      if (!pod) {
+        if (!this.#isGoing(within)) await this.#makePod(set, within)
       } else if (pod.metadata.ownerReferences?.length === 0) {
         await this.kube.replace({ ...pod, metadata: { ...pod.metadata, ownerReferences: [ownerOf(set)] } })
-        await this.kube.patchStatus(set, { readyReplicas: 0, updatedReplicas: 1, updateRevision: 'a' })
-      } else if (this.nodes.document) {
-        await this.kube.patchStatus(pod, podStatus(true))
-        await this.kube.patchStatus(set, { readyReplicas: 1, updatedReplicas: 1, updateRevision: 'a' })
+      } else if (revisionOfPod(pod) !== revisionOfSet(set)) {
+        // As some controllers do, it leaves a pod alone that is not ready.
+        if (isReady(pod)) await this.kube.delete(pod)
+      } else if (this.nodes.document && !this.brokenImages.has(imageOfSet(set))) {
+        await this.kube.patchStatus(pod, runningStatus(true))
       }
+      await this.kube.patchStatus(
+        { ...set, metadata: { name: storageNode, namespace: within } },
+        setStatus(set, live()),
+      )
     }
   }
 
@@ -129,6 +140,17 @@ export class Cluster {
         isPending ? { phase: 'Bound', capacity: { storage } } : { ...status, conditions: pending },
       )
     }
+  }
+
+  async #makePod(set: KubeObject, within: string): Promise<void> {
+    const claim = `${volumeClaim}-${storageNode}-0`
+    if (!this.get(resources.persistentVolumeClaims, claim, within)) {
+      this.nodes.wipe()
+      await this.kube.create(claimOf(claim, within, templateSize(set)))
+    }
+    const isBroken = this.brokenImages.has(imageOfSet(set))
+    const pod = podOfSet(set, isBroken ? stuckStatus : runningStatus(false))
+    await this.kube.create({ ...pod, metadata: { ...pod.metadata, ownerReferences: [ownerOf(set)] } })
   }
 
   async #collectGarbage(): Promise<void> {
@@ -168,7 +190,13 @@ export class Cluster {
     const finalizers = kind === 'Namespace' ? { finalizers: ['kubernetes'] } : {}
     return {
       ...object,
-      metadata: { ...metadata, uid, creationTimestamp: this.kube.world.now(), ...finalizers },
+      metadata: {
+        ...metadata,
+        uid,
+        creationTimestamp: this.kube.world.now(),
+        ...finalizers,
+        ...firstGeneration(object),
+      },
     }
   }
 
@@ -213,10 +241,4 @@ const ownerOf = ({ apiVersion, kind, metadata }: KubeObject): OwnerReference => 
   kind,
   name: metadata.name,
   uid: metadata.uid!,
-})
-
-const podStatus = (isReady: boolean) => ({
-  podIP: '192.0.2.1',
-  conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
-  containerStatuses: [{ state: { running: {} } }],
 })

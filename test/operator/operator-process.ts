@@ -47,7 +47,12 @@ export class OperatorProcess {
         memory: new PassMemory(),
         clock,
         random,
-        metrics: { tenantIs: () => undefined, tenantGone: () => undefined, pushFailed: () => undefined },
+        metrics: {
+          tenantIs: () => undefined,
+          tenantGone: () => undefined,
+          pushFailed: () => undefined,
+          rolloutEnded: () => undefined,
+        },
       }),
     })
   }

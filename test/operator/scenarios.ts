@@ -1,5 +1,7 @@
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
+import { rolloutLimitMs } from '../../operator/status/upgrade.ts'
+import { platform } from '../support/tenant-world.ts'
 import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
@@ -69,15 +71,37 @@ async function empty(): Promise<Cluster> {
 /** A tenant that has been ready for two hours, and no operator. */
 export async function settledTenant(deletionPolicy: 'Retain' | 'Delete'): Promise<Cluster> {
   const cluster = await empty()
+  await withOperator(cluster, () => createAll(cluster, deletionPolicy))
+  cluster.clock.jump(twoHoursMs)
+  return cluster
+}
+
+/** What becomes of a cluster in half a minute with an operator. */
+async function withOperator(cluster: Cluster, act: () => Promise<unknown>): Promise<void> {
   const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
   operator.start()
-  await createAll(cluster, deletionPolicy)
+  await act()
   for (let second = 0; second < 30; second += 1) {
     await cluster.tick()
     await cluster.clock.advance(1_000)
   }
   await operator.end()
-  cluster.clock.jump(twoHoursMs)
+}
+
+/** A tenant whose new version cannot be pulled, half a minute after it was asked for, and no operator. */
+async function stuckTenant(settled: Cluster): Promise<Cluster> {
+  const cluster = settled.fork()
+  cluster.brokenImages.add(platform.storageNode.images['0.2.0']!)
+  await withOperator(cluster, () =>
+    editObject(cluster, resources.organizations, 'acme', { version: '0.2.0' }),
+  )
+  return cluster
+}
+
+/** The same shortly before its time is over. */
+function lateTenant(stuck: Cluster): Cluster {
+  const cluster = stuck.fork()
+  cluster.clock.jump(rolloutLimitMs - 35_000)
   return cluster
 }
 
@@ -87,6 +111,11 @@ export const scenarioNames = [
   'retention of the database',
   'token rotation',
   'data key rotation',
+  'upgrade',
+  'upgrade that is taken back',
+  'another version beside a stuck pod',
+  'back beside a stuck pod',
+  'delete beside a stuck pod',
   'delete token',
   'delete database',
   'grow the volume',
@@ -100,7 +129,10 @@ export async function scenarios(): Promise<readonly Scenario[]> {
     settledTenant('Retain'),
     settledTenant('Delete'),
   ])
+  const stuck = await stuckTenant(settled)
   const { organizations, databases, tokens, secrets } = resources
+  const version = (name: string) => (cluster: Cluster) =>
+    editObject(cluster, organizations, 'acme', { version: name })
   return [
     { name: 'create', from: fresh, act: (cluster) => createAll(cluster, 'Retain') },
     {
@@ -122,6 +154,15 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'data key rotation',
       from: settled,
       act: (cluster) => editObject(cluster, organizations, 'acme', { encryption: { rotateEvery: '1h' } }),
+    },
+    { name: 'upgrade', from: settled, act: version('0.2.0') },
+    { name: 'upgrade that is taken back', from: lateTenant(stuck), act: async () => undefined },
+    { name: 'another version beside a stuck pod', from: stuck, act: version('0.3.0') },
+    { name: 'back beside a stuck pod', from: stuck, act: version('0.1.0') },
+    {
+      name: 'delete beside a stuck pod',
+      from: stuck,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
     },
     { name: 'delete token', from: settled, act: (cluster) => removeObject(cluster, tokens, 'writer', team) },
     {

@@ -55,6 +55,20 @@ type Delivered = readonly WatchEvent[] | AppError
 const keyOf = (resource: Resource, { namespace, name }: ObjectRef): string =>
   `${resource.group}/${resource.plural}/${resource.namespaced ? (namespace ?? '') : ''}/${name}`
 
+/** The API server counts the specs of its own kinds. */
+export const firstGeneration = ({ kind }: KubeObject) => (kind === 'StatefulSet' ? { generation: 1 } : {})
+
+function withGeneration(known: KubeObject, object: KubeObject): KubeObject {
+  const { generation } = known.metadata
+  const isCounted = known.kind === 'StatefulSet' && generation !== undefined
+  if (!isCounted || canonicalJson(known['spec']) === canonicalJson(object['spec'])) return object
+  return { ...object, metadata: { ...object.metadata, generation: generation + 1 } }
+}
+
+function withoutOurs(annotations: Readonly<Record<string, string>> = {}) {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith('holdfast.dev/')))
+}
+
 /**
  * An API server in memory, for the machinery's own tests on a fake clock: resource versions, uids, preconditions,
  * finalizers, watches with a history. It neither validates, defaults nor tracks field owners; what depends on those is
@@ -78,7 +92,10 @@ export class MemoryKube implements KubeClient {
       deliver: (event) => [event],
       compactedVersion: 0,
       admit: () => undefined,
-      prepare: (object) => ({ ...object, metadata: { ...object.metadata, uid: crypto.randomUUID() } }),
+      prepare: (object) => ({
+        ...object,
+        metadata: { ...object.metadata, uid: crypto.randomUUID(), ...firstGeneration(object) },
+      }),
       now: () => '2026-11-22T00:00:00Z',
     }
   }
@@ -116,7 +133,10 @@ export class MemoryKube implements KubeClient {
     return this.#store('ADDED', this.world.prepare(object))
   }
 
-  /** Takes top-level fields as they are given and metadata's key by key, and of a claim's spec what is named. */
+  /**
+   * Takes top-level fields as they are given and metadata's key by key, and of a claim's spec what is named; of
+   * annotations, ours are stated whole.
+   */
   async apply(object: KubeObject): Promise<KubeObject> {
     await this.#enterWrite('apply', object)
     const known = this.#known(object)
@@ -133,7 +153,7 @@ export class MemoryKube implements KubeClient {
         ...metadata,
         ...object.metadata,
         labels: { ...metadata.labels, ...object.metadata.labels },
-        annotations: { ...metadata.annotations, ...object.metadata.annotations },
+        annotations: { ...withoutOurs(metadata.annotations), ...object.metadata.annotations },
       },
     }
     return this.#update(known, merged)
@@ -176,7 +196,7 @@ export class MemoryKube implements KubeClient {
   #update(known: KubeObject, object: KubeObject): KubeObject {
     if (canonicalJson(withoutVersion(known)) === canonicalJson(withoutVersion(object))) return known
     this.world.admit('update', object)
-    return this.#store('MODIFIED', object)
+    return this.#store('MODIFIED', withGeneration(known, object))
   }
 
   /** With propagation Orphan the object stays until its garbage collector has let go of what it owns. */

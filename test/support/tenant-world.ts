@@ -3,13 +3,12 @@ import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
-import { platformSchema } from '../../operator/api/platform.ts'
+import { platformSchema, type Platform } from '../../operator/api/platform.ts'
 import type { Result } from '../../operator/controller/controller.ts'
 import type { Store } from '../../operator/controller/store.ts'
 import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
-import { storageNodeLabels } from '../../operator/naming/labels.ts'
 import { secretNames } from '../../operator/naming/names.ts'
 import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
@@ -17,13 +16,31 @@ import type { TenantCaches, TenantContext } from '../../operator/reconcile/pass.
 import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
 import { FakeClock } from './fake-clock.ts'
 import { MemoryKube } from './memory-kube.ts'
+import {
+  imageOfSet,
+  isReady,
+  podOfSet,
+  revisionOfPod,
+  revisionOfSet,
+  runningStatus,
+  setStatus,
+  stuckStatus,
+} from './stateful-pods.ts'
 
 export const namespace = 'acme-team'
 const key = `${namespace}/acme`
 export const platform = platformSchema.parse({
   operatorNamespace: 'holdfast-system',
   installationId: 'a'.repeat(16),
-  storageNode: { images: { '0.1.0': 'example/node' }, defaultVersion: '0.1.0' },
+  storageNode: {
+    images: { '0.1.0': 'example/node', '0.2.0': 'example/node-2', '0.3.0': 'example/node-3' },
+    defaultVersion: '0.1.0',
+  },
+  classes: {
+    standard: {},
+    small: { resources: { limits: { memory: '256Mi' } } },
+    old: { versions: ['0.1.0'] },
+  },
   gateway: { url: 'https://gateway.example:8086', host: 'gateway.example', port: 8086 },
 })
 
@@ -134,6 +151,12 @@ export class TenantWorld {
   readonly kube = new MemoryKube()
   readonly nodes = new FakeNodes()
   readonly clock = new FakeClock()
+  /** Images that no machine can pull. */
+  readonly brokenImages = new Set<string>()
+  /** What becomes of new pods besides. */
+  pods: 'ready' | 'starting' | 'stuck' = 'ready'
+  /** The operator's own, which its installation may change. */
+  platform: Platform = platform
   writes = 0
   readonly operatorWrites: string[] = []
   readonly events: string[] = []
@@ -245,7 +268,7 @@ export class TenantWorld {
       client: this.kube,
       caches,
       nodes: this.nodes,
-      platform,
+      platform: this.platform,
       authority: {
         operatorKey: Buffer.alloc(32, 7),
         certificatePem: 'authority',
@@ -262,6 +285,7 @@ export class TenantWorld {
         tenantIs: () => undefined,
         tenantGone: () => undefined,
         pushFailed: () => undefined,
+        rolloutEnded: () => undefined,
       },
     }
   }
@@ -278,12 +302,14 @@ export class TenantWorld {
   /** StatefulSet controller with kubelet, garbage collector and namespace controller. */
   async cluster(): Promise<void> {
     for (const set of this.all(resources.statefulSets)) {
-      const within = set.metadata.namespace!
-      if (this.get(resources.pods, 'storage-node-0', within)) continue
-      const labels = storageNodeLabels(within.slice('holdfast-'.length))
-      const metadata = { name: 'storage-node-0', namespace: within, labels }
-      await this.kube.create({ apiVersion: 'v1', kind: 'Pod', metadata, status: runningPod })
-      await this.kube.patchStatus(set, { readyReplicas: 1, updatedReplicas: 1, updateRevision: 'a' })
+      const live = () => this.get(resources.pods, 'storage-node-0', set.metadata.namespace)
+      const pod = live()
+      // As some controllers do, it leaves a pod alone that is not ready.
+      if (pod && isReady(pod) && revisionOfPod(pod) !== revisionOfSet(set)) await this.kube.delete(pod)
+      const isStuck = this.pods === 'stuck' || this.brokenImages.has(imageOfSet(set))
+      const status = isStuck ? stuckStatus : runningStatus(this.pods === 'ready')
+      if (!live()) await this.kube.create(podOfSet(set, status))
+      await this.kube.patchStatus({ ...set, metadata: refOf(set) }, setStatus(set, live()))
     }
     const gone: KubeObject[] = this.all(resources.pods).filter(
       ({ metadata }) => !this.get(resources.statefulSets, 'storage-node', metadata.namespace),
@@ -302,8 +328,4 @@ export class TenantWorld {
   }
 }
 
-const runningPod = {
-  podIP: '192.0.2.1',
-  conditions: [{ type: 'Ready', status: 'True' }],
-  containerStatuses: [{ state: { running: {} } }],
-}
+const refOf = ({ metadata: { name, namespace } }: KubeObject) => ({ name, namespace: namespace! })

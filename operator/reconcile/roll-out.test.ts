@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'vitest'
+import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { platform, TenantWorld } from '../../test/support/tenant-world.ts'
+import type { Organization } from '../api/organization.ts'
+import { rolloutAnnotations } from '../desired/rollout.ts'
+import { resources } from '../kube/resource.ts'
+import { limitRangeName, storageNode } from '../naming/names.ts'
+
+// A version that is ready takes the place of the one before; one that is not comes back to it in bounded time, is said
+// with its reason, and is not tried again as it is. Wherever a process ends on the way, and whatever is chosen
+// meanwhile, nothing of this changes.
+
+const minuteMs = 60_000
+
+async function tenant(spec: object = {}) {
+  const world = new TenantWorld()
+  const made = await world.create('Organization', 'acme', spec)
+  await world.settle()
+  return { world, runtime: runtimeNamespace(idOfUid(made.metadata.uid!)) }
+}
+type Tenant = Awaited<ReturnType<typeof tenant>>
+
+const organization = ({ world }: Tenant) =>
+  world.get(resources.organizations, 'acme') as unknown as Organization
+const status = (of: Tenant) => organization(of).status!
+const condition = (of: Tenant, type: string) => status(of).conditions.find((found) => found.type === type)!
+const setOf = ({ world, runtime }: Tenant) => world.get(resources.statefulSets, storageNode, runtime)!
+const podOf = ({ world, runtime }: Tenant) => world.get(resources.pods, `${storageNode}-0`, runtime)!
+const imageIn = (of: Tenant) => /"image":"([^"]+)"/.exec(JSON.stringify(setOf(of)['spec']))![1]
+const eventsOf = ({ world }: Tenant, reason: string) =>
+  world.events.filter((event) => event.split(' ')[1] === reason)
+const choose = ({ world }: Tenant, spec: object) => world.edit(resources.organizations, 'acme', spec)
+
+/** Passes and the cluster's rounds over this time, with a process for each that is killed. */
+async function rounds({ world }: Tenant, lastMs = 30_000): Promise<void> {
+  for (let passedMs = 0; passedMs <= lastMs; passedMs += 10_000) {
+    await world.pass()
+    await world.cluster()
+    if (world.killed) world.restart()
+    world.clock.jump(10_000)
+  }
+}
+
+/** An organization that was to have 0.2.0, which does not come up, and has gone back. */
+async function rolledBack(): Promise<Tenant> {
+  const of = await tenant()
+  of.world.brokenImages.add('example/node-2')
+  await choose(of, { version: '0.2.0' })
+  await rounds(of, 11 * minuteMs)
+  expect(status(of).upgrade?.phase).toBe('RolledBack')
+  return of
+}
+
+describe('another version', () => {
+  test('takes the place of the one that serves', async () => {
+    const of = await tenant()
+    const before = podOf(of).metadata.uid
+    await choose(of, { version: '0.2.0' })
+    await of.world.pass()
+    expect(status(of)).toMatchObject({
+      version: '0.1.0',
+      observedGeneration: 2,
+      upgrade: { from: '0.1.0', to: '0.2.0', phase: 'Rolling' },
+    })
+    expect(condition(of, 'Ready')).toMatchObject({ status: 'False', reason: 'Upgrading' })
+    expect(condition(of, 'Reconciling')).toMatchObject({ status: 'True', observedGeneration: 2 })
+    await rounds(of)
+    expect(podOf(of).metadata.uid).not.toBe(before)
+    expect(status(of)).toMatchObject({ version: '0.2.0' })
+    expect(status(of).upgrade).toBeUndefined()
+    expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 2 })
+    expect(setOf(of).metadata.annotations).not.toHaveProperty([rolloutAnnotations.rollout])
+    expect(eventsOf(of, 'Upgrading')).toHaveLength(1)
+    expect(eventsOf(of, 'Upgraded')).toHaveLength(1)
+  })
+
+  test('may be an older one', async () => {
+    const of = await tenant({ version: '0.2.0' })
+    await choose(of, { version: '0.1.0' })
+    await rounds(of)
+    expect(status(of)).toMatchObject({ version: '0.1.0' })
+    expect(condition(of, 'Ready').status).toBe('True')
+  })
+
+  test('is kept by a spec that names none', async () => {
+    const of = await tenant()
+    await choose(of, { version: '0.2.0' })
+    await rounds(of)
+    const pod = podOf(of).metadata.uid
+    await choose(of, { version: null })
+    await rounds(of)
+    expect(podOf(of).metadata.uid).toBe(pod)
+    expect(status(of).version).toBe('0.2.0')
+  })
+})
+
+describe('a version that does not come up', () => {
+  test('goes back in ten minutes, is said with its reason, and is not tried again', async () => {
+    const of = await tenant()
+    of.world.brokenImages.add('example/node-2')
+    await choose(of, { version: '0.2.0' })
+    await rounds(of, 9 * minuteMs)
+    expect(status(of).upgrade?.phase).toBe('Rolling')
+    expect(condition(of, 'Ready').message).toContain('ImagePullBackOff')
+    await rounds(of, 2 * minuteMs)
+    expect(status(of)).toMatchObject({
+      version: '0.1.0',
+      upgrade: { phase: 'RolledBack', message: expect.stringContaining('ImagePullBackOff: no such image') },
+    })
+    for (const type of ['Ready', 'Stalled'])
+      expect(condition(of, type)).toMatchObject({ reason: 'UpgradeRolledBack', observedGeneration: 2 })
+    expect(condition(of, 'Ready').status).toBe('False')
+    expect(condition(of, 'Reconciling').status).toBe('False')
+    expect(condition(of, 'Stalled').message).toMatch(
+      /version 0\.2\.0 did not come up: .*ImagePullBackOff.*version 0\.1\.0 serves.*spec\.version to "0\.1\.0"/,
+    )
+    const pod = podOf(of).metadata.uid
+    const version = of.world.kube.world.version
+    of.world.restart()
+    await rounds(of, 60 * minuteMs)
+    expect(podOf(of).metadata.uid).toBe(pod)
+    expect(of.world.kube.world.version).toBe(version)
+    expect(imageIn(of)).toBe('example/node')
+    expect(eventsOf(of, 'Upgrading')).toHaveLength(1)
+    expect(eventsOf(of, 'UpgradeRolledBack')).toHaveLength(1)
+    expect(eventsOf(of, 'Upgraded')).toHaveLength(0)
+  })
+
+  test('goes back, wherever a process ends', async () => {
+    const play = async (killAfter: number): Promise<number> => {
+      const of = await tenant()
+      of.world.brokenImages.add('example/node-2')
+      await choose(of, { version: '0.2.0' })
+      of.world.writes = 0
+      of.world.killAfter = killAfter
+      await rounds(of, 12 * minuteMs)
+      expect(status(of).upgrade?.phase).toBe('RolledBack')
+      expect(condition(of, 'Stalled').reason).toBe('UpgradeRolledBack')
+      expect(imageIn(of)).toBe('example/node')
+      return of.world.writes
+    }
+    const writes = await play(Number.POSITIVE_INFINITY)
+    expect(writes).toBeGreaterThanOrEqual(7)
+    for (let killAfter = 1; killAfter <= writes; killAfter += 1) await play(killAfter)
+  }, 60_000)
+
+  test.each([
+    ['the version of before is named', { version: '0.1.0' }, '0.1.0', 'example/node'],
+    ['none is named', { version: null }, '0.1.0', 'example/node'],
+    ['another one is named', { version: '0.3.0' }, '0.3.0', 'example/node-3'],
+  ])('is forgotten when %s', async (_what, spec, version, image) => {
+    const of = await rolledBack()
+    await choose(of, spec)
+    await rounds(of)
+    expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 3 })
+    expect(status(of).version).toBe(version)
+    expect(status(of).upgrade).toBeUndefined()
+    expect(imageIn(of)).toBe(image)
+  })
+
+  test('is tried again when the platform names another image for it', async () => {
+    const of = await rolledBack()
+    const images = { ...platform.storageNode.images, '0.2.0': 'example/node-2-mended' }
+    of.world.platform = { ...platform, storageNode: { ...platform.storageNode, images } }
+    await rounds(of)
+    expect(status(of).version).toBe('0.2.0')
+    expect(imageIn(of)).toBe('example/node-2-mended')
+    expect(condition(of, 'Ready').status).toBe('True')
+  })
+
+  test('leaves all else of the spec in force', async () => {
+    const of = await rolledBack()
+    await choose(of, { limits: { series: 5_000 } })
+    await rounds(of)
+    expect(of.world.nodes.document?.limits.series).toBe(5_000)
+    expect(condition(of, 'Stalled')).toMatchObject({ reason: 'UpgradeRolledBack', observedGeneration: 3 })
+  })
+
+  test('does not hide that the one of before is not ready either', async () => {
+    const of = await tenant()
+    of.world.brokenImages.add('example/node-2').add('example/node')
+    await choose(of, { version: '0.2.0' })
+    await rounds(of, 13 * minuteMs)
+    expect(condition(of, 'Reconciling')).toMatchObject({ status: 'True', reason: 'RollingBack' })
+    await rounds(of, 10 * minuteMs)
+    expect(condition(of, 'Stalled').message).toContain(
+      'version 0.1.0 is back: storage-node-0: ImagePullBackOff',
+    )
+    of.world.brokenImages.clear()
+    await of.world.kube.delete(podOf(of))
+    await rounds(of)
+    expect(status(of).upgrade?.phase).toBe('RolledBack')
+  })
+
+  test('has longer where its container is on its first start', async () => {
+    const of = await tenant()
+    of.world.pods = 'starting'
+    await choose(of, { version: '0.2.0' })
+    await rounds(of, 24 * minuteMs)
+    expect(status(of).upgrade?.phase).toBe('Rolling')
+    await rounds(of, 2 * minuteMs)
+    expect(status(of).upgrade?.phase).toBe('RollingBack')
+  })
+})
+
+describe('while it is under way', () => {
+  async function underWay(): Promise<Tenant> {
+    const of = await tenant()
+    of.world.brokenImages.add('example/node-2')
+    await choose(of, { version: '0.2.0' })
+    await rounds(of)
+    expect(condition(of, 'Ready').reason).toBe('Upgrading')
+    return of
+  }
+
+  test.each([
+    ['another version', { version: '0.3.0' }, '0.3.0'],
+    ['the version of before', { version: '0.1.0' }, '0.1.0'],
+    ['no version', { version: null }, '0.1.0'],
+  ])('%s is taken at once, a pod that is stuck or not', async (_what, spec, version) => {
+    const of = await underWay()
+    await choose(of, spec)
+    await rounds(of)
+    expect(status(of).version).toBe(version)
+    expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 3 })
+  })
+
+  test('a second one that does not come up goes back to what served last', async () => {
+    const of = await underWay()
+    of.world.brokenImages.add('example/node-3')
+    await choose(of, { version: '0.3.0' })
+    await rounds(of, 11 * minuteMs)
+    expect(status(of).upgrade).toMatchObject({ from: '0.1.0', to: '0.3.0', phase: 'RolledBack' })
+    expect(imageIn(of)).toBe('example/node')
+  })
+
+  test('a pause stops it, and it goes on from there', async () => {
+    const of = await underWay()
+    const { world } = of
+    const paused = async (value: string): Promise<void> => {
+      await world.kube.patchMetadata(world.get(resources.organizations, 'acme')!, {
+        annotations: { 'holdfast.dev/paused': value },
+      })
+    }
+    await paused('true')
+    await rounds(of)
+    const image = imageIn(of)
+    await rounds(of, 30 * minuteMs)
+    expect(imageIn(of)).toBe(image)
+    expect(status(of).upgrade?.phase).toBe('Rolling')
+    await paused('false')
+    await rounds(of, minuteMs)
+    expect(status(of).upgrade?.phase).toBe('RolledBack')
+  })
+
+  test('a deletion is not held up', async () => {
+    const of = await underWay()
+    await of.world.remove(resources.organizations, 'acme')
+    await of.world.settle()
+    expect(of.world.get(resources.organizations, 'acme')).toBeUndefined()
+    expect(of.world.all(resources.pods)).toEqual([])
+  })
+
+  test('a spec that is refused leaves it going on', async () => {
+    const of = await underWay()
+    await choose(of, { version: '9.9.9' })
+    await rounds(of, 11 * minuteMs)
+    expect(condition(of, 'Stalled').reason).toBe('VersionNotAllowed')
+    expect(imageIn(of)).toBe('example/node')
+  })
+
+  test('a record that somebody else wrote counts for nothing', async () => {
+    const of = await underWay()
+    const { world } = of
+    const { rollout } = rolloutAnnotations
+    const text = setOf(of).metadata.annotations![rollout]!.replace('"Rolling"', '"RolledBack"')
+    await world.kube.patchMetadata(setOf(of), { annotations: { [rollout]: text } })
+    await rounds(of)
+    expect(status(of).upgrade?.phase).not.toBe('RolledBack')
+  })
+})
+
+describe('other resources of the class', () => {
+  test('go the same way, and what bounds the pods follows', async () => {
+    const of = await tenant()
+    const { world, runtime } = of
+    const most = () => JSON.stringify(world.get(resources.limitRanges, limitRangeName, runtime)!['spec'])
+    await choose(of, { class: 'small' })
+    await rounds(of)
+    expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 2 })
+    expect(most()).toContain('"max":{"memory":"256Mi"}')
+    world.pods = 'stuck'
+    await choose(of, { class: 'standard' })
+    await rounds(of)
+    expect(most()).toContain('"max":{"memory":"512Mi"}')
+    await rounds(of, 10 * minuteMs)
+    world.pods = 'ready'
+    await world.kube.delete(podOf(of))
+    await rounds(of)
+    expect(condition(of, 'Stalled').message).toContain('with other resources')
+    expect(most()).toContain('"max":{"memory":"256Mi"}')
+  })
+
+  test('mend a spec whose first pod never came up', async () => {
+    const world = new TenantWorld()
+    world.brokenImages.add('example/node-2')
+    const made = await world.create('Organization', 'acme', { version: '0.2.0' })
+    const of = { world, runtime: runtimeNamespace(idOfUid(made.metadata.uid!)) }
+    await rounds(of, 15 * minuteMs)
+    expect(condition(of, 'Ready').reason).toBe('StorageNodeStarting')
+    expect(status(of).upgrade).toBeUndefined()
+    await choose(of, { version: '0.1.0' })
+    await rounds(of)
+    expect(condition(of, 'Ready').status).toBe('True')
+  })
+})
+
+test('limits are in force without a restart', async () => {
+  const of = await tenant()
+  const before = { pod: podOf(of).metadata.uid, set: setOf(of).metadata.resourceVersion }
+  const limits = { databases: 7, series: 1_234, concurrentQueries: 3, queryTimeout: '5s' }
+  await choose(of, { limits })
+  await rounds(of)
+  expect(of.world.nodes.document?.limits).toEqual({
+    databases: 7,
+    series: 1_234,
+    writeBytesPerSecond: null,
+    concurrentQueries: 3,
+    queryTimeoutNs: '5000000000',
+  })
+  expect({ pod: podOf(of).metadata.uid, set: setOf(of).metadata.resourceVersion }).toEqual(before)
+  expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 2 })
+})
