@@ -8,7 +8,6 @@ import type { Server, ServerName } from './server.ts'
 
 /** Different questions of a type; each is asked once a round, servers in turn. */
 const questionsPerType = 8
-const maxRounds = 3
 
 export const devopsDay: Bodies = {
   shape: 'whole',
@@ -18,8 +17,6 @@ export const devopsDay: Bodies = {
   seed: 1,
   gzip: false,
 }
-
-const roundsOf = (run: Run): number => Math.min(run.rounds, maxRounds)
 
 /** The eight query types, in whatever state the servers are. */
 export async function queryTable(
@@ -34,7 +31,7 @@ export async function queryTable(
 
 /** What has to be known to read the tables of queries. */
 export function queryNotes(run: Run): readonly string[] {
-  const asked = `${questionsPerType} different questions a type, each asked ${roundsOf(run)} times; medians, least and most.`
+  const asked = `${questionsPerType} different questions a type, each asked ${run.rounds} times; medians, least and most.`
   const near = queryTypes.map(({ name, metricsqlNote }) => `${name}: ${metricsqlNote}`).join('; ')
   return [
     `${queryRows} rows: ${hosts} hosts, a day, every 10 s. ${asked} Answers of ours and InfluxDB's are compared first: floats to 1e-9, rows of one time in any order.`,
@@ -98,7 +95,7 @@ async function oneType(run: Run, servers: readonly Server[], type: QueryType): P
   const able = servers.filter(({ kind }) => !failures.has(kind.name))
   if (found === 0 && able.length > 0) throw new Error(`${type.name}: no question of it finds anything`)
   const times = new Map<ServerName, number[]>(able.map(({ kind }) => [kind.name, []]))
-  for (let round = 0; round < roundsOf(run); round++)
+  for (let round = 0; round < run.rounds; round++)
     for (const question of questions)
       for (const server of able) {
         const startedMs = performance.now()
