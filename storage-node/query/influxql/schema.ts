@@ -10,6 +10,7 @@ export interface BoundMeasurement {
   readonly kind: 'measurement'
   readonly databaseId: string
   readonly retentionPolicy: string
+  readonly shardDurationNs: bigint
   /** Named by a regular expression. */
   readonly byRegex: boolean
   /** Those of its names that exist, by name. */
@@ -35,7 +36,8 @@ export function bindMeasurement(context: QueryContext, source: Measurement): Bou
   if (source.name === '' && source.regex === null) throw statementError('invalid measurement')
   const database = requireDatabase(context, source.database)
   const retentionPolicy = source.retentionPolicy || context.retentionPolicy || database.defaultRetentionPolicy
-  if (!database.retentionPolicies.some((policy) => policy.name === retentionPolicy)) {
+  const policy = database.retentionPolicies.find(({ name }) => name === retentionPolicy)
+  if (policy === undefined) {
     throw statementError(`retention policy not found: ${retentionPolicy}`)
   }
   const { regex, name } = source
@@ -43,6 +45,7 @@ export function bindMeasurement(context: QueryContext, source: Measurement): Bou
     kind: 'measurement',
     databaseId: database.id,
     retentionPolicy,
+    shardDurationNs: BigInt(policy.shardDurationNs),
     byRegex: regex !== null,
     schemas: context.reader
       .measurements(database.id)

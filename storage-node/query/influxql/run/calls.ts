@@ -336,7 +336,7 @@ export class CallBuilder {
               read.sets.map(
                 ({ series }) =>
                   (): Points =>
-                    streamSet(this.#environment, series, reading),
+                    streamSet(this.#environment, series, reading, source.shardDurationNs),
               ),
             ),
           ),

@@ -110,7 +110,9 @@ test('columns give what rows give', async () => {
         for (const { columns, rest } of statements) {
           const byRows = await rowByRow(reader, columns, rest, chunkSize)
           const byColumns = await parts(reader, `SELECT ${columns}${rest}`, chunkSize)
-          const isPlain = !rest.includes('host, host') || !/ (LIMIT|OFFSET)/.test(rest)
+          const isPlain = rest.includes('host, host')
+            ? !/ (LIMIT|OFFSET)/.test(rest)
+            : !/(?<! LIMIT \d+) OFFSET/.test(rest)
           expect(byColumns).toEqual(
             isPlain
               ? byRows

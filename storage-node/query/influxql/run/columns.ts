@@ -36,7 +36,9 @@ export function planColumns(
   const { fill, limit, offset, dimensions, groupBy, aux } = options
   if (select.sources.length !== 1 || source?.kind !== 'measurement') return null
   if (fill.kind !== 'null' && fill.kind !== 'none') return null
-  if ((limit > 0 || offset > 0) && dimensions.length !== groupBy.length) return null
+  // Of an offset alone it depends on the shards of the points which of them are left.
+  if (offset > 0 && limit === 0) return null
+  if (limit > 0 && dimensions.length !== groupBy.length) return null
   if (symbols.every(({ type }) => type === 'unknown')) return null
   const columns = exprs.map((expr) =>
     expr.kind === 'ref' ? symbols.findIndex(({ name }) => name === expr.name) : -1,
@@ -78,7 +80,7 @@ class ColumnsReading {
   readonly #options: RunOptions
   readonly #maxRows: number
   readonly #filter: RowFilter
-  /** Rows of a set that count at most, one more than asked for: of an offset alone one is left, as in InfluxDB 1.x. */
+  /** Rows of a set that count at most, one more than asked for, as in InfluxDB 1.x. */
   readonly #most: number
 
   constructor(
@@ -97,7 +99,7 @@ class ColumnsReading {
     this.#options = options
     this.#maxRows = maxRows
     this.#filter = new RowFilter(schema, read.fields)
-    this.#most = limit > 0 || offset > 0 ? limit + offset + 1 : Infinity
+    this.#most = limit > 0 ? limit + offset + 1 : Infinity
   }
 
   async *tablesOf(index: number): GroupTables {

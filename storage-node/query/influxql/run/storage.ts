@@ -8,7 +8,7 @@ import { mergeSorted, mergeWindows } from './merge.ts'
 import { carriedTags, type RunOptions } from './options.ts'
 import { FieldList, planSeries, pointsOf, typeOfField, type SeriesPlan } from './scan.ts'
 import type { Point } from './point.ts'
-import { limitPoints, takePoints } from './shape.ts'
+import { limitPoints, skipOfShards, takeOfShards, takePoints } from './shape.ts'
 import { concatenate, gather, type Holder, type Points, type Stream } from './stream.ts'
 import type { TagSet } from './tag-sets.ts'
 
@@ -205,7 +205,7 @@ export function streamStored(
               read.sets.map(
                 ({ series }) =>
                   () =>
-                    streamSet(environment, series, options),
+                    streamSet(environment, series, options, source.shardDurationNs),
               ),
             ),
           ),
@@ -233,23 +233,34 @@ export async function* closing(read: { close(): Promise<void> }, points: Points)
   }
 }
 
-/** Merges the series of a set. Their blocks are held until the set is done, since they come one after another. */
-export async function* streamSet(holder: Holder, series: readonly SeriesRead[], options: RunOptions): Points {
+/**
+ * Merges the series of a set. Their blocks are held until the set is done, since they come one after another.
+ * @param shardNs how long a shard of the source is
+ */
+export async function* streamSet(
+  holder: Holder,
+  series: readonly SeriesRead[],
+  options: RunOptions,
+  shardNs: bigint,
+): Points {
   const { limit, offset } = options
   const limited = limit > 0 || offset > 0
   const onePerSeries = options.dimensions.length === options.groupBy.length
-  // One more than asked for; of an offset alone one point is left, as in InfluxDB 1.x.
+  // One more than asked for; of an offset alone as many are left of each shard, as in InfluxDB 1.x.
   const most = limit + offset + 1
+  const take = (points: Points): Points =>
+    limit > 0 ? takePoints(points, most) : takeOfShards(points, most, shardNs)
   const inputs: Points[] = []
   for (const one of series) {
     if (!limited) inputs.push(series.length === 1 ? one.points() : await one.held())
     else {
-      const points = takePoints(one.points(), most)
+      const points = take(one.points())
       inputs.push(series.length === 1 ? points : await gather(points, holder))
     }
   }
   const merged = options.ordered ? mergeSorted(inputs, options) : mergeWindows(inputs, options)
   if (!limited) yield* merged
-  else if (onePerSeries) yield* takePoints(merged, most)
-  else yield* limitPoints(merged, limit, offset)
+  else if (onePerSeries) yield* take(merged)
+  else if (limit > 0) yield* limitPoints(merged, limit, offset)
+  else yield* skipOfShards(merged, offset, shardNs)
 }
