@@ -5,7 +5,7 @@ import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources } from '../../operator/kube/resource.ts'
 import { ApiServer, type Answer } from './api-server.ts'
 import { applyChartRights } from './chart-rights.ts'
-import { eventually, read } from './operator-harness.ts'
+import { eventually, read, soonMs } from './operator-harness.ts'
 
 // With deletionProtection.enabled nothing that holds data is deleted without a second word, by no way that there is, on a
 // real API server. What holds none, and what was confirmed, goes as ever.
@@ -115,6 +115,10 @@ describe.skipIf(kubeconfig === undefined)('deletion protection (KUBECONFIG names
     test('with an Organization that leaves nothing stays, and the refusal names it', async () => {
       const namespace = await newNamespace()
       await organization(namespace, { deletionPolicy: 'Delete' })
+      // The API server keeps what it looks up in a cache of its own.
+      await eventually('the Organization is seen', soonMs, async () => {
+        return (await remove(namespace, true)).status === 403
+      })
       const { status, body } = await remove(namespace)
       expect(status).toBe(403)
       expect(body.message).toContain('the data of Organization acme')

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../operator/kube/object.ts'
-import { pathOf, resourceOf, resources } from '../../operator/kube/resource.ts'
+import { pathOf, resources } from '../../operator/kube/resource.ts'
+import { get, create, apply, merge, type Call } from './calls.ts'
 
 /** Where the attempts are made. */
 export interface Scene {
@@ -19,14 +20,6 @@ export interface Scene {
   readonly ownSecret: KubeObject
 }
 
-export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  readonly path: string
-  readonly body?: unknown
-  readonly type?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 /**
  * What somebody with a stolen token of the operator's account tries.
  *
@@ -44,27 +37,6 @@ export interface FenceCase {
 
 export const rbac = 'rbac.authorization.k8s.io'
 export const id = 'feedfacefeedface'
-
-export const get = (path: string): Call => ({ method: 'GET', path })
-export const create = (object: KubeObject): Call => ({
-  method: 'POST',
-  path: pathOf(resourceOf(object), { namespace: object.metadata.namespace }),
-  body: object,
-})
-export const apply = (object: KubeObject): Call => ({
-  method: 'PATCH',
-  path: `${pathOf(resourceOf(object), object.metadata)}?fieldManager=holdfast&force=true`,
-  body: object,
-  type: 'application/apply-patch+yaml',
-})
-export const merge = (path: string, body: unknown): Call => ({
-  method: 'PATCH',
-  path,
-  body,
-  type: 'application/merge-patch+json',
-})
-export const post = (path: string, body: unknown): Call => ({ method: 'POST', path, body })
-export const remove = (path: string): Call => ({ method: 'DELETE', path })
 
 export const namespacePath = (name: string) => pathOf(resources.namespaces, { name })
 export const secretPath = (namespace: string, name: string) => pathOf(resources.secrets, { namespace, name })

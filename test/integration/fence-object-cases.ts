@@ -1,13 +1,8 @@
 import { pathOf, resources } from '../../operator/kube/resource.ts'
+import { get, create, apply, merge, post, remove } from './calls.ts'
 import {
   type FenceCase,
   id,
-  get,
-  create,
-  apply,
-  merge,
-  post,
-  remove,
   namespacePath,
   secretPath,
   organizationPath,

@@ -1,12 +1,7 @@
+import { get, create, apply, merge, post, remove } from './calls.ts'
 import {
   type FenceCase,
   rbac,
-  get,
-  create,
-  apply,
-  merge,
-  post,
-  remove,
   secretPath,
   operatorOf,
   binding,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pathOf, resources } from '../../operator/kube/resource.ts'
-import { ApiServer, type Answer } from './api-server.ts'
-import type { Call, FenceCase, Scene } from './fence-calls.ts'
+import { ApiServer } from './api-server.ts'
+import { rehearse, send } from './calls.ts'
+import type { FenceCase, Scene } from './fence-calls.ts'
 import { objectCases } from './fence-object-cases.ts'
 import { rightsCases } from './fence-rights-cases.ts'
 import { OperatorBench } from './operator-bench.ts'
@@ -59,18 +60,10 @@ describe.skipIf(kubeconfig === undefined)(
       await bench.close()
     })
 
-    const send = ({ method, path, ...options }: Call): Promise<Answer> => account.send(method, path, options)
-
-    /** Everything but that it is stored. */
-    const rehearse = (call: Call): Promise<Answer> =>
-      call.method === 'GET'
-        ? send(call)
-        : send({ ...call, path: `${call.path}${call.path.includes('?') ? '&' : '?'}dryRun=All` })
-
     async function tryOut({ attempt, control }: FenceCase): Promise<string> {
-      const allowed = await rehearse(control(scene))
+      const allowed = await rehearse(account, control(scene))
       expect(allowed.body.message, 'control').toBeUndefined()
-      const { status, body } = await send(attempt(scene))
+      const { status, body } = await send(account, attempt(scene))
       const message = body.message ?? ''
       const policy = /ValidatingAdmissionPolicy '([^']*)'/.exec(message)?.[1]
       if (policy === scene.own) return `fence ${status}`

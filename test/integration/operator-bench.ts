@@ -76,14 +76,17 @@ export class OperatorBench {
   }
 
   async close(): Promise<void> {
+    // What waits for an operator, before its namespaces, which would get to it some seconds later.
+    const kinds = [resources.tokens, resources.databases, resources.organizations]
+    for (const namespace of this.namespaces)
+      for (const kind of kinds) await this.server.send('DELETE', pathOf(kind, { namespace }))
+    await eventually('nothing is left that waits for an operator', 60_000, async () => {
+      const lists = await Promise.all(kinds.map((kind) => this.server.send('GET', pathOf(kind, {}))))
+      const left = lists.flatMap(({ body }) => body['items'] as readonly KubeObject[])
+      return left.every(({ metadata }) => !this.namespaces.includes(metadata.namespace ?? ''))
+    })
     for (const name of this.namespaces)
       await this.server.send('DELETE', pathOf(resources.namespaces, { name }))
-    await eventually('every tenant namespace is gone', 60_000, async () => {
-      const left = await Promise.all(
-        this.namespaces.map((name) => this.get(resources.namespaces, undefined, name)),
-      )
-      return left.every((namespace) => namespace === null)
-    })
     await this.operator.close()
     await this.nodes.stop()
     await this.server.close()

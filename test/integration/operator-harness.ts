@@ -3,11 +3,12 @@ import { createWriteStream } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { systemClock } from '../../common/clock.ts'
 import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { writeAccountKubeconfig } from './account.ts'
 import { ApiServer } from './api-server.ts'
 import { applyChartRights } from './chart-rights.ts'
 
@@ -127,7 +128,12 @@ export class OperatorHarness {
     })
     this.installationId = idOfUid((made.body['metadata'] as { uid: string }).uid)
     await this.#grantRights()
-    await writeFile(this.kubeconfig, await this.#kubeconfig(kubeconfig), { mode: 0o600 })
+    await writeAccountKubeconfig(
+      this.#server,
+      kubeconfig,
+      { namespace: this.namespace, name: serviceAccount },
+      this.kubeconfig,
+    )
     await this.#untilFenced()
     await writeFile(join(this.#folder, 'platform.yaml'), stringify(this.#platform()))
   }
@@ -170,28 +176,6 @@ export class OperatorHarness {
       })
     }
     await account.close()
-  }
-
-  async #kubeconfig(adminFile: string): Promise<string> {
-    const path = `${pathOf(resources.serviceAccounts, { namespace: this.namespace, name: serviceAccount })}/token`
-    const answer = await this.#server.send('POST', path, {
-      body: {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        spec: { expirationSeconds: 7_200 },
-      },
-    })
-    const { token } = answer.body['status'] as { token: string }
-    const admin = parse(await readFile(adminFile, 'utf8')) as {
-      clusters: readonly { readonly name: string }[]
-    }
-    const cluster = admin.clusters[0]?.name
-    return stringify({
-      ...admin,
-      users: [{ name: 'operator', user: { token } }],
-      contexts: [{ name: 'operator', context: { cluster, user: 'operator' } }],
-      'current-context': 'operator',
-    })
   }
 
   #platform(): unknown {
