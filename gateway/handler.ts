@@ -19,7 +19,7 @@ import { version } from '../common/version.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf, type Routing } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
-import { forward, isWrongPeer } from './proxy.ts'
+import { forward, isNobodyThere, isWrongPeer } from './proxy.ts'
 import { sourceKey, type RateLimit } from './rate-limit.ts'
 import { answerProbe } from './probes.ts'
 import type { Remembered } from './remembered.ts'
@@ -202,7 +202,7 @@ async function pass(
     case 'unavailable': {
       const level = isWrongPeer(outcome.cause) ? 'error' : 'warn'
       parts.log[level]({ err: outcome.cause, organizationId, requestId: visit.requestId }, 'no storage node')
-      return unavailable(visit)
+      return isNobodyThere(outcome.cause) ? nobodyThere(visit) : unavailable(visit)
     }
     default:
       return unreachable(outcome)
@@ -214,9 +214,14 @@ function deny(visit: Visit, reason: string): void {
   send(visit, 401, unauthorized(visit.dialect))
 }
 
-function unavailable(visit: Visit): void {
+function unavailable(visit: Visit, message = 'storage node unavailable'): void {
   visit.response.setHeader('retry-after', String(retryAfterSeconds))
-  refuse(visit, 'unavailable', 503, 'unavailable', 'storage node unavailable')
+  refuse(visit, 'unavailable', 503, 'unavailable', message)
+}
+
+/** All that can be known here: an address without a node is what hibernation looks like, and a restart too. */
+function nobodyThere(visit: Visit): void {
+  unavailable(visit, 'no storage node is running: the organization is hibernated, or its node is starting')
 }
 
 function tooMany(visit: Visit, reason: string, waitSeconds: number): void {

@@ -82,4 +82,7 @@ const codeOf = (error: unknown): unknown =>
 /** There is no such Service, so no such organization; a resolver that gives no answer (EAI_AGAIN) does not say so. */
 const isUnknownName = (error: unknown): boolean => codeOf(error) === 'ENOTFOUND'
 
+/** Nobody is behind the organization's address: no pod runs, or the one that does has not opened its port. */
+export const isNobodyThere = (error: unknown): boolean => codeOf(error) === 'ECONNREFUSED'
+
 export const isWrongPeer = (error: unknown): boolean => codeOf(error) === wrongPeerCode

@@ -67,6 +67,19 @@ export const reasons = {
     meaning:
       'The volumes cannot grow to spec.storage.size: the message has the words of the API server or of the storage. The organization is served with the size that it had; the old size in spec.storage.size ends this.',
   },
+  Hibernating: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'spec.hibernation is Now and the storage nodes are stopping.',
+  },
+  Hibernated: {
+    of: ['Ready'],
+    meaning:
+      'Ready is True since that is what spec.hibernation asks for: no pod runs, data and keys are kept, requests are answered 503. Of a Database or Token: it is in force when the organization wakes, before any client is served.',
+  },
+  Waking: {
+    of: ['Ready', 'Reconciling'],
+    meaning: 'The storage nodes run again, and clients’ paths to them are not open yet.',
+  },
   AwaitingConfirmation: {
     of: ['Ready', 'Reconciling'],
     meaning: 'The nodes have not all confirmed the state document that holds this object.',

@@ -217,6 +217,15 @@ const upgradeStatus = z.object({
   message: z.string().max(4096).optional().describe('Why it did not come up, as its pod said.'),
 })
 
+const hibernationStatus = z.object({
+  step: z
+    .enum(['Stopping', 'Hibernated', 'Waking'])
+    .describe(
+      'Stopping: the pods are going. Hibernated: none is left. Waking: pods run again, and clients reach them when every one has confirmed the state document.',
+    ),
+  since: z.iso.datetime().describe('When this step began.'),
+})
+
 export const organizationStatusSchema = z.object({
   ...commonStatus,
   organizationId: id()
@@ -234,6 +243,9 @@ export const organizationStatusSchema = z.object({
     .max(64)
     .optional()
     .describe('Digest of the state document that every storage node has confirmed.'),
+  hibernation: hibernationStatus
+    .optional()
+    .describe('How far hibernation is; absent of an organization that is awake.'),
   encryption: encryptionStatus.optional().describe('The data key and its change.'),
   upgrade: upgradeStatus
     .optional()
@@ -252,6 +264,7 @@ export const organizationSchema = z.object({
 export type Organization = z.infer<typeof organizationSchema>
 export type OrganizationSpec = z.infer<typeof organizationSpecSchema>
 export type OrganizationStatus = z.infer<typeof organizationStatusSchema>
+export type HibernationStatus = z.infer<typeof hibernationStatus>
 export type StorageStatus = z.infer<typeof storageStatus>
 export type UpgradeStatus = z.infer<typeof upgradeStatus>
 export type EncryptionStatus = z.infer<typeof encryptionStatus>

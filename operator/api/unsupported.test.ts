@@ -33,7 +33,7 @@ describe('Organization', () => {
     ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
     ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
-    ['spec.hibernation', { hibernation: 'Now' }],
+    ['spec.hibernation', { hibernation: 'WhenIdle' }],
     ['spec.idleAfter', { idleAfter: '1h' }],
     ['spec.restoreFrom', { restoreFrom: { organizationId: '0123456789abcdef' } }],
   ])('%s is named', (path, spec) => {

@@ -57,7 +57,7 @@ export function organizationChecks({ spec }: Organization): readonly Check[] {
     ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
     ['spec.limits.writeBytesPerSecond', limits.writeBytesPerSecond !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
-    ['spec.hibernation', spec.hibernation !== 'Never', 'set it to Never'],
+    ['spec.hibernation', spec.hibernation === 'WhenIdle', 'set it to Never or Now'],
     ['spec.idleAfter', spec.idleAfter !== null, leaveOut],
     ['spec.restoreFrom', spec.restoreFrom !== null, leaveOut],
   ]

@@ -14,16 +14,22 @@ import { runtimeMetadata, type DesiredInput } from './input.ts'
  * with the operator's namespace, where tenants may not make pods.
  */
 export function networkPolicies(input: DesiredInput): readonly KubeObject[] {
-  const { from } = input.organization.spec.access
+  const isOpen = !isClosed(input)
+  const from = isOpen ? input.organization.spec.access.from : []
   return [
     policy(input, names.defaultDeny, {
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
     }),
-    policy(input, names.gateway, ingress([componentPeer(input, 'gateway')], clientPort)),
+    ...(isOpen ? [policy(input, names.gateway, ingress([componentPeer(input, 'gateway')], clientPort))] : []),
     policy(input, names.operator, ingress([componentPeer(input, 'operator')], adminPort)),
     ...(from.length > 0 ? [policy(input, names.direct, ingress(from.map(directPeer), clientPort))] : []),
   ]
+}
+
+/** Nobody may reach a node that wakes before it has the newest state document; see status/hibernation.ts. */
+function isClosed({ organization: { status } }: DesiredInput): boolean {
+  return status?.hibernation !== undefined && status.hibernation.step !== 'Stopping'
 }
 
 type Spec = Readonly<Record<string, unknown>>

@@ -24,7 +24,7 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
       annotations: { ...formAnnotations(input, form), ...rolloutRecord(input, rollout) },
     },
     spec: {
-      replicas: spec.storage.replicas,
+      replicas: spec.hibernation === 'Now' ? 0 : spec.storage.replicas,
       serviceName: storageNode,
       // Replicas do not wait for each other: a node may need its peers to become ready.
       podManagementPolicy: 'Parallel',

@@ -131,9 +131,9 @@ describe('an Organization that is held stays closed', () => {
   }
 
   test.each([
-    ['and its last good form is known', { hibernation: 'Now' }, true],
+    ['and its last good form is known', { idleAfter: '1h' }, true],
     ['and its class is gone', { class: 'gone' }, true],
-    ['and nothing is known of it', { hibernation: 'Now' }, false],
+    ['and nothing is known of it', { idleAfter: '1h' }, false],
   ])('%s', async (_how, spec, isKnown) => {
     const { world, runtime } = await tenant()
     await world.edit(resources.organizations, 'acme', { access: { from: [{ cidr: '10.0.0.0/8' }] } })
@@ -161,7 +161,7 @@ describe('an Organization that is held stays closed', () => {
     const { world, runtime } = await tenant()
     const before = world.get(resources.statefulSets, 'storage-node', runtime)!
     await world.edit(resources.organizations, 'acme', {
-      hibernation: 'Now',
+      idleAfter: '1h',
       storage: { size: '10Gi', replicas: 3 },
     })
     await world.settle()

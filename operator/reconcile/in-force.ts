@@ -98,6 +98,7 @@ export async function leaveInForce(
     // It goes on when there is something in force again.
     growth: organization.status?.storage?.growth ?? null,
     rollout: recordedRollout(signer, existingStorageNodes(runtime.statefulSet?.object ?? null)),
+    hibernation: organization.status?.hibernation ?? null,
   })
   const { name } = organization.metadata
   const message = `Organization ${name} is not ready; its conditions say why`

@@ -89,16 +89,16 @@ function inputOf({ pass, organization, organizationId, runtime }: Scene): Desire
 }
 
 async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promise<RolloutStand> {
-  const { pass, runtime, reports } = scene
+  const { pass, organization, runtime, reports } = scene
   const form = appliedForm(input, rollout)
   if (!form || rollout.phase === 'RolledBack') return { rollout, lookAgainMs: null }
   if (isUp(runtime, reports)) return end(scene, input, rollout, form)
-  const leftMs = lateAtMs(rollout, runtime) - pass.now.getTime()
+  const leftMs = lateAtMs(rollout, organization, runtime) - pass.now.getTime()
   if (leftMs > 0) return { rollout, lookAgainMs: Math.min(leftMs, liveLookMs) }
   if (rollout.phase === 'RollingBack' || isWayBack(rollout)) return { rollout, lookAgainMs: null }
   // A way back costs the tenant a restart: what caches say is not enough.
   const live = await readLive(scene)
-  if (isUp(live, reports) || lateAtMs(rollout, live) > pass.now.getTime())
+  if (isUp(live, reports) || lateAtMs(rollout, organization, live) > pass.now.getTime())
     return { rollout, lookAgainMs: retryMs }
   const next = {
     ...rollout,

@@ -47,11 +47,14 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<vo
   const desired = desiredTenant(input)
   for (const object of desired) {
     // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
-    if (object.kind === 'StatefulSet') await ensureRuntimeSecrets(pass, input)
+    if (object.kind === 'StatefulSet') {
+      await ensureRuntimeSecrets(pass, input)
+      // And before a pod that wakes, every path to it that is to be closed.
+      await prune(pass, input, desired)
+    }
     await applyChild(pass, object)
   }
   sayBegun(pass, input)
-  await prune(pass, input, desired)
 }
 
 /**

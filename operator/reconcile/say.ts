@@ -1,7 +1,7 @@
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
 import { databaseName, type Database } from '../api/database.ts'
-import type { EncryptionStatus, StorageStatus } from '../api/organization.ts'
+import type { EncryptionStatus, HibernationStatus, StorageStatus } from '../api/organization.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { versionOf } from '../desired/template.ts'
@@ -37,6 +37,7 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     stateDigest: null,
     integrity: null,
     encryption: null,
+    hibernation: null,
     standing: begun,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)
@@ -105,6 +106,7 @@ export async function sayOrganization(
     readonly integrity: Integrity | null
     readonly encryption: EncryptionStatus | null
     readonly growth: NonNullable<StorageStatus['growth']> | null
+    readonly hibernation: HibernationStatus | null
     /** What every node that serves has confirmed, null for nothing new. */
     readonly digest: string | null
   },
@@ -124,6 +126,7 @@ export async function sayOrganization(
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     integrity: settled.integrity,
     encryption: settled.encryption,
+    hibernation: settled.hibernation,
     standing,
   }
   const status = organizationStatus(seen.parsed, facts, pass.now)
@@ -158,7 +161,7 @@ function tokenStanding(
  * writes one status and not one for each Token.
  */
 function memberStanding(
-  { confirmed, standing, organization }: Settled,
+  { confirmed, standing, organization, isHibernated }: Settled,
   member: {
     readonly metadata: { readonly generation: number }
     readonly status?: { readonly conditions: readonly Condition[] } | undefined
@@ -168,6 +171,8 @@ function memberStanding(
 ): Standing {
   const before = member.status?.conditions.find(({ type }) => type === 'Ready')
   const wasReady = before?.status === 'True' && before.observedGeneration === member.metadata.generation
+  if (isHibernated && !(wasReady && isUnchanged && before.reason === 'Ready'))
+    return ready(`${verb} when the organization wakes, before any client is served`, 'Hibernated')
   if (confirmed || (wasReady && isUnchanged)) return ready(`${verb} by every storage node`)
   if (standing.state === 'ready')
     return progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')

@@ -5,10 +5,17 @@ import { classNamed } from '../api/platform.ts'
 import type { Result } from '../controller/controller.ts'
 import { nextExpiryMs } from '../desired/state-document.ts'
 import type { Observed } from '../observe/observed.ts'
-import type { PodReport } from '../observe/runtime.ts'
+import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { damageStanding, integrityOf } from '../status/integrity.ts'
 import { stalled, type Standing } from '../status/standing.ts'
-import { growingStanding } from '../status/storage.ts'
+import {
+  asleepStanding,
+  isAwake,
+  isHibernated,
+  nextHibernation,
+  wakingStanding,
+} from '../status/hibernation.ts'
+import { growingStanding, servingStanding } from '../status/storage.ts'
 import { everyNodeConfirmed } from '../status/storage-nodes.ts'
 import { upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
@@ -17,8 +24,9 @@ import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
-import { rotateDataKey } from './rotate-data-key.ts'
+import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
 import { sayFirst, sayStatuses } from './say.ts'
+import type { Settled } from './settled.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
 import type { TokenDecision } from './tokens.ts'
 import { unreadableStanding } from './unreadable.ts'
@@ -76,31 +84,24 @@ export async function settleOrganization(
   const wasReady = organization.status?.stateDigest !== undefined
   const integrity = integrityOf(runtime, reports)
   const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
-  const dataKey = await rotateDataKey(scene)
-  const { growth, lookAgainMs } = await growVolumes(scene)
   // A pass that could not make all of the pods what they are to be judges none of them.
   const isMade = !refused && classNamed(pass.platform, scene.organization.spec.class) !== null
-  const rolled = await rollOut(scene, isMade)
-  const nodes = growingStanding(scene, wasReady, growth)
+  const underWay = await goOn(scene, isMade)
   const standing =
-    hold ??
-    damageStanding(integrity) ??
-    unreadableStanding(observed) ??
-    (rolled.rollout ? upgradeStanding(rolled.rollout, runtime, nodes, pass.now) : nodes)
+    hold ?? damageStanding(integrity) ?? unreadableStanding(observed) ?? standingOf(scene, underWay, wasReady)
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
     hold,
     runtime,
     reports,
-    rollout: rolled.rollout,
     digest: stateDigest(document),
     databases,
     tokens,
     standing,
     integrity,
-    encryption: dataKey.encryption,
-    growth,
+    ...underWay,
+    isHibernated: isHibernated(scene.organization, runtime),
     confirmed: everyNodeConfirmed(runtime.pods, reports),
   })
   if (refused) throw refused
@@ -114,13 +115,54 @@ export async function settleOrganization(
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
   const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
-  const sooner = [
-    dataKey.lookAgainMs ?? lookMs,
-    lookAgainMs ?? lookMs,
-    rolled.lookAgainMs ?? lookMs,
-    isTroubled ? troubledLookMs : lookMs,
-  ]
+  const sooner = [underWay.lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
+}
+
+interface Scene {
+  readonly pass: Pass
+  readonly organization: Organization
+  readonly organizationId: string
+  readonly runtime: Runtime
+  readonly reports: readonly PodReport[]
+}
+
+/** Takes the next step of everything that takes many passes. */
+async function goOn(scene: Scene, isMade: boolean) {
+  const { organization, runtime, reports, pass } = scene
+  const hibernation = nextHibernation(organization, runtime, reports, pass.now)
+  // A key is changed by nodes that run.
+  const dataKey = isHibernated(organization, runtime) ? noStand : await rotateDataKey(scene)
+  const grown = await growVolumes(scene)
+  const rolled = await rollOut(scene, isMade && isAwake(organization))
+  // Status is nothing that a watch asks for a pass by.
+  const isNewStep = hibernation?.step !== organization.status?.hibernation?.step
+  const all = [dataKey.lookAgainMs, grown.lookAgainMs, rolled.lookAgainMs, isNewStep ? 0 : null]
+  const looks = all.filter((ms) => ms !== null)
+  const soonestMs = looks.length === 0 ? null : Math.min(...looks)
+  const { rollout } = rolled
+  return {
+    encryption: dataKey.encryption,
+    growth: grown.growth,
+    hibernation,
+    rollout,
+    lookAgainMs: soonestMs,
+  }
+}
+
+const noStand: DataKeyStand = { encryption: null, lookAgainMs: null }
+
+function standingOf(
+  scene: Scene,
+  { growth, hibernation, rollout }: Pick<Settled, 'growth' | 'hibernation' | 'rollout'>,
+  wasReady: boolean,
+): Standing {
+  const { organization, runtime, pass } = scene
+  const asleep = asleepStanding(organization, runtime, hibernation)
+  if (asleep) return growingStanding(asleep, runtime, growth)
+  const nodes = growingStanding(servingStanding(scene, wasReady, growth), runtime, growth)
+  const standing = rollout ? upgradeStanding(rollout, organization, runtime, nodes, pass.now) : nodes
+  return wakingStanding(organization, hibernation, standing)
 }
 
 function isOpen(report: PodReport): report is PodReport & { readonly message: string } {

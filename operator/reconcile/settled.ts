@@ -1,4 +1,4 @@
-import type { EncryptionStatus, Organization, StorageStatus } from '../api/organization.ts'
+import type { EncryptionStatus, HibernationStatus, Organization, StorageStatus } from '../api/organization.ts'
 import type { Rollout } from '../desired/rollout.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import type { Integrity } from '../status/integrity.ts'
@@ -25,6 +25,10 @@ export interface Settled {
   readonly growth: NonNullable<StorageStatus['growth']> | null
   /** The change of the pods as it is recorded after this pass, null for none. */
   readonly rollout: Rollout | null
+  /** null of an organization that is awake. */
+  readonly hibernation: HibernationStatus | null
+  /** No pod runs, as it should be. */
+  readonly isHibernated: boolean
   /** Every node that serves has confirmed the document. */
   readonly confirmed: boolean
 }

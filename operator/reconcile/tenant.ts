@@ -112,6 +112,7 @@ async function sayDeleting(
     stateDigest: null,
     integrity: null,
     encryption: null,
+    hibernation: null,
     standing: progressing('Deleting', message),
   }
   await writeStatus(

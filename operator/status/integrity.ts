@@ -18,11 +18,12 @@ interface DamagedFile extends FileDamage {
 /** The others are named when these are repaired, and all of them by the node. */
 const namedLimit = 3
 
-export function integrityOf({ statefulSet }: Runtime, reports: readonly PodReport[]): Integrity {
+export function integrityOf({ statefulSet, claims }: Runtime, reports: readonly PodReport[]): Integrity {
   const spoken = reports.filter(({ damage }) => damage !== undefined)
   return {
     damaged: spoken.flatMap(({ pod, damage = [] }) => damage.map((file) => ({ ...file, pod: pod.name }))),
-    isComplete: statefulSet !== null && spoken.length >= statefulSet.replicas,
+    // A volume that no node runs on has not been spoken of.
+    isComplete: statefulSet !== null && spoken.length >= Math.max(1, statefulSet.replicas, claims.length),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Condition } from '../api/conditions.ts'
 import type {
   EncryptionStatus,
+  HibernationStatus,
   Organization,
   OrganizationStatus,
   StorageStatus,
@@ -26,6 +27,8 @@ export interface OrganizationFacts {
   readonly integrity: Integrity | null
   /** null for nothing new. */
   readonly encryption: EncryptionStatus | null
+  /** null of one that is awake. */
+  readonly hibernation: HibernationStatus | null
   readonly standing: Standing
 }
 
@@ -58,6 +61,7 @@ export function organizationStatus(
     ...(facts.version === null ? {} : { version: facts.version }),
     ...(facts.storage === null ? {} : { storage: facts.storage }),
     ...(facts.stateDigest === null ? {} : { stateDigest: facts.stateDigest }),
+    ...(facts.hibernation === null ? {} : { hibernation: facts.hibernation }),
     ...(encryption === undefined ? {} : { encryption }),
     ...(facts.upgrade === null ? {} : { upgrade: facts.upgrade }),
   }

@@ -4,7 +4,7 @@ import type { Condition, ConditionType, Reason } from '../api/conditions.ts'
 /** How an object stands, in the one way in which the three standard conditions can be told from it. */
 export type Standing =
   /** It does what its spec says. */
-  | { readonly state: 'ready'; readonly message: string }
+  | { readonly state: 'ready'; readonly message: string; readonly reason: 'Ready' | 'Hibernated' }
   /** On the way: the operator goes on by itself. */
   | (Unsettled & { readonly state: 'progressing' })
   /** Only a change from outside can help. */
@@ -17,7 +17,11 @@ interface Unsettled {
   readonly serves?: string
 }
 
-export const ready = (message: string): Standing => ({ state: 'ready', message })
+export const ready = (message: string, reason: 'Ready' | 'Hibernated' = 'Ready'): Standing => ({
+  state: 'ready',
+  message,
+  reason,
+})
 export const progressing = (reason: Reason, message: string): Standing => ({
   state: 'progressing',
   reason,
@@ -46,7 +50,7 @@ export function statementsOf(standing: Standing): readonly Statement[] {
   switch (standing.state) {
     case 'ready':
       return [
-        { type: 'Ready', status: 'True', reason: 'Ready', message: standing.message },
+        { type: 'Ready', status: 'True', reason: standing.reason, message: standing.message },
         { type: 'Reconciling', ...settled },
         { type: 'Stalled', ...settled },
       ]

@@ -36,25 +36,27 @@ export function storageStatus(
   }
 }
 
-/**
- * How storage nodes stand whose volumes may be growing: they serve all the while, also while the StatefulSet over
- * their pods is replaced.
- */
-export function growingStanding(
+/** How storage nodes stand that serve also while the StatefulSet over their pods is replaced. */
+export function servingStanding(
   { organization, runtime, reports }: Seen,
   wasReady: boolean,
   growth: Growth | null,
 ): Standing {
-  if (!growth) return storageNodesStanding(runtime, reports, wasReady)
-  const isReplaced = growth.step === 'Recreating' && !runtime.statefulSet?.isSeen
+  const isReplaced = growth?.step === 'Recreating' && !runtime.statefulSet?.isSeen
   const { replicas } = organization.spec.storage
   const judged = isReplaced ? { ...runtime, statefulSet: { replicas, rolledOut: true } } : runtime
-  const standing = storageNodesStanding(judged, reports, wasReady)
-  if (standing.state !== 'ready') return standing
+  return storageNodesStanding(judged, reports, wasReady)
+}
+
+/** How an organization stands whose volumes may be growing: that takes nothing from it. */
+export function growingStanding(standing: Standing, runtime: Runtime, growth: Growth | null): Standing {
+  if (!growth || standing.state !== 'ready') return standing
   const infeasible = runtime.claims.find((claim) => claim.growth?.isInfeasible)
   const isStuck = growth.step === 'Refused' || (growth.step === 'Resizing' && infeasible !== undefined)
   const what = `volumes are growing to ${growth.size}`
   const said = growth.message === undefined ? what : `${what}: ${growth.message}`
+  // It ends when the pods are there again; nobody has to wait for that.
+  if (!isStuck && standing.reason === 'Hibernated') return standing
   if (!isStuck) return whileServing(progressing('VolumeGrowing', said), standing.message)
   const helps = 'spec.storage.size may go back to status.storage.size'
   return whileServing(

@@ -1,4 +1,4 @@
-import type { UpgradeStatus } from '../api/organization.ts'
+import type { Organization, UpgradeStatus } from '../api/organization.ts'
 import type { Rollout } from '../desired/rollout.ts'
 import { versionOf } from '../desired/template.ts'
 import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
@@ -20,12 +20,19 @@ export function isUp({ statefulSet, pods }: Runtime, reports: readonly PodReport
 }
 
 /** When a phase is over whatever has come of it, in Unix milliseconds. */
-export function lateAtMs({ startedAt }: Rollout, { statefulSet, pods }: Runtime): number {
+export function lateAtMs(
+  { startedAt }: Rollout,
+  { status }: Pick<Organization, 'status'>,
+  { statefulSet, pods }: Runtime,
+): number {
   const isFirstStart = pods.some(
     ({ revision, running, ready, restarts }) =>
       running && !ready && restarts === 0 && revision === statefulSet?.revision,
   )
-  return Date.parse(startedAt) + (isFirstStart ? firstStartLimitMs : rolloutLimitMs)
+  // What slept meanwhile has had no time before it woke.
+  const wokeAt = status?.hibernation?.since ?? startedAt
+  const beganMs = Math.max(Date.parse(startedAt), Date.parse(wokeAt))
+  return beganMs + (isFirstStart ? firstStartLimitMs : rolloutLimitMs)
 }
 
 /** Why the pods are not ready, as they and their nodes say themselves. */
@@ -57,7 +64,13 @@ export function upgradeStatus({ phase, from, to, startedAt, message }: Rollout):
  * How an organization stands while its pods are another form or have come back from one.
  * @param nodes how the storage nodes stand by themselves
  */
-export function upgradeStanding(rollout: Rollout, runtime: Runtime, nodes: Standing, now: Date): Standing {
+export function upgradeStanding(
+  rollout: Rollout,
+  organization: Organization,
+  runtime: Runtime,
+  nodes: Standing,
+  now: Date,
+): Standing {
   const { phase, message = '' } = rollout
   const { tried, before } = namesOf(rollout)
   if (phase === 'Rolling') {
@@ -70,7 +83,7 @@ export function upgradeStanding(rollout: Rollout, runtime: Runtime, nodes: Stand
     return progressing('Upgrading', `${tried} is taken into use${trouble}${back}`)
   }
   const failed = `${tried} did not come up: ${message}`
-  const isLate = now.getTime() >= lateAtMs(rollout, runtime)
+  const isLate = now.getTime() >= lateAtMs(rollout, organization, runtime)
   if (phase === 'RollingBack' && !isLate) return progressing('RollingBack', `${failed}. ${before} comes back`)
   const served = nodes.state === 'ready' ? `${before} serves` : `${before} is back: ${nodes.message}`
   return stalled('UpgradeRolledBack', `${failed}. ${served}. ${remedyOf(rollout)}`)

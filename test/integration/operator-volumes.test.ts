@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
-import { OperatorBench, condition, organization } from './operator-bench.ts'
+import { OperatorBench, condition, organization, token } from './operator-bench.ts'
 import { eventually } from './operator-harness.ts'
 import { VolumeStandIn } from './volume-stand-in.ts'
 
@@ -12,7 +12,7 @@ import { VolumeStandIn } from './volume-stand-in.ts'
 
 const kubeconfig = process.env['KUBECONFIG']
 
-describe.skipIf(kubeconfig === undefined)('growing volumes (KUBECONFIG names the cluster)', () => {
+describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster)', () => {
   let bench: OperatorBench
   let volumes: VolumeStandIn
 
@@ -105,6 +105,33 @@ describe.skipIf(kubeconfig === undefined)('growing volumes (KUBECONFIG names the
     })
     expect(storageOf(await acme(namespace))).toEqual({ size: '1Gi', replicas: 1 })
     await volumes.allowExpansion(true)
+  })
+
+  test('hibernation takes the pod, keeps the volume and is ready; waking opens the way when the node is up to date', async () => {
+    const { namespace, runtime, organizationId } = await bench.newTenant()
+    const claim = await boundClaim(runtime)
+    const hashes = bench.hashesOn(organizationId)
+    await bench.apply(organization(namespace, { hibernation: 'Now' }))
+    await bench.hasReason(resources.organizations, namespace, 'acme', 'Hibernated')
+    const asleep = await bench.becomesReady(resources.organizations, namespace, 'acme')
+    expect(asleep['status']).toMatchObject({ hibernation: { step: 'Hibernated' }, storage: { size: '1Gi' } })
+    expect(await bench.get(resources.pods, runtime, 'storage-node-0')).toBeNull()
+    expect((await boundClaim(runtime)).metadata.uid).toBe(claim.metadata.uid)
+    await bench.isGone(resources.networkPolicies, runtime, 'allow-gateway', 20_000)
+    await bench.remove(resources.tokens, namespace, 'writer')
+    await bench.isGone(resources.tokens, namespace, 'writer')
+    await bench.apply(token(namespace, {}, 'reader'))
+    await bench.becomesReady(resources.tokens, namespace, 'reader')
+
+    await bench.apply(organization(namespace, { hibernation: 'Never' }))
+    await eventually('the way is open', 30_000, () =>
+      bench.get(resources.networkPolicies, runtime, 'allow-gateway'),
+    )
+    const now = bench.hashesOn(organizationId)
+    expect(now).toHaveLength(1)
+    expect(hashes).not.toContain(now[0])
+    await bench.hasReason(resources.organizations, namespace, 'acme', 'Ready')
+    expect((await acme(namespace))?.['status']).not.toHaveProperty('hibernation')
   })
 
   test('an organization that is deleted while its StatefulSet is replaced leaves no pod behind', async () => {

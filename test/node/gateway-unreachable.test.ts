@@ -22,8 +22,15 @@ describe('a node that cannot be reached, or is not who it should be, is 503 and 
     const id = 'eeeeeeeeeeeeeeee'
     bench.targets.set(id, { host, port: 1 })
     const answer = await bench.write(mintToken(id), gzipSync('x v=1 1'), { 'content-encoding': 'gzip' })
-    expect(answer).toMatchObject({ status: 503, text: '{"error":"storage node unavailable"}\n' })
+    const message = 'no storage node is running: the organization is hibernated, or its node is starting'
+    expect(answer).toMatchObject({ status: 503, text: `{"error":"${message}"}\n` })
     expect(answer.headers['retry-after']).toBe('2')
+    const v2 = await bench.through('/api/v2/write?bucket=x', {
+      method: 'POST',
+      headers: { authorization: `Token ${mintToken(id)}` },
+      body: 'x v=1 1',
+    })
+    expect(v2).toMatchObject({ status: 503, text: JSON.stringify({ code: 'unavailable', message }) })
   })
 
   test('a name that is gone for a while is 503 for who was let in before, 401 for all others', async () => {

@@ -97,7 +97,9 @@ export class Cluster {
         await this.#letGo(set, pod)
         continue
       }
-      if (!pod) {
+      if (replicasOf(set) === 0) {
+        if (pod) await this.kube.delete(pod)
+      } else if (!pod) {
         if (!this.#isGoing(within)) await this.#makePod(set, within)
       } else if (pod.metadata.ownerReferences?.length === 0) {
         await this.kube.replace({ ...pod, metadata: { ...pod.metadata, ownerReferences: [ownerOf(set)] } })
@@ -230,6 +232,8 @@ const claimOf = (name: string, namespace: string, size: string): KubeObject => (
   spec: { storageClassName: 'fast', resources: { requests: { storage: size } } },
   status: { phase: 'Bound', capacity: { storage: size } },
 })
+
+const replicasOf = (set: KubeObject): number => (set['spec'] as { readonly replicas: number }).replicas
 
 function templateSize(set: KubeObject): string {
   const { volumeClaimTemplates } = set['spec'] as { readonly volumeClaimTemplates: readonly [Claim] }

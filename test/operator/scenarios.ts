@@ -76,6 +76,29 @@ export async function settledTenant(deletionPolicy: 'Retain' | 'Delete'): Promis
   return cluster
 }
 
+/** The same, asleep, with an operator that has just ended. */
+export async function hibernatedTenant(): Promise<Cluster> {
+  const cluster = await settledTenant('Retain')
+  await withOperator(cluster, () =>
+    editObject(cluster, resources.organizations, 'acme', { hibernation: 'Now' }),
+  )
+  return cluster
+}
+
+/** The same, with an operator that has ended while it replaced the StatefulSet of a volume that has grown. */
+export async function tenantWithoutSet(): Promise<Cluster> {
+  const cluster = await settledTenant('Retain')
+  const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
+  operator.start()
+  await editObject(cluster, resources.organizations, 'acme', { storage: { size: '20Gi', replicas: 1 } })
+  while (cluster.all(resources.statefulSets).length > 0) {
+    await cluster.clock.advance(1_000)
+    await cluster.tick()
+  }
+  await operator.end()
+  return cluster
+}
+
 /** What becomes of a cluster in half a minute with an operator. */
 async function withOperator(cluster: Cluster, act: () => Promise<unknown>): Promise<void> {
   const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
@@ -119,15 +142,21 @@ export const scenarioNames = [
   'delete token',
   'delete database',
   'grow the volume',
+  'hibernate',
+  'revoke while it hibernates, and wake',
+  'delete while it grows',
+  'delete while it hibernates',
   'delete organization, Retain',
   'delete organization, Delete',
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
-  const [fresh, settled, mortal] = await Promise.all([
+  const [fresh, settled, mortal, asleep, between] = await Promise.all([
     empty(),
     settledTenant('Retain'),
     settledTenant('Delete'),
+    hibernatedTenant(),
+    tenantWithoutSet(),
   ])
   const stuck = await stuckTenant(settled)
   const { organizations, databases, tokens, secrets } = resources
@@ -175,6 +204,29 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       from: settled,
       act: (cluster) =>
         editObject(cluster, organizations, 'acme', { storage: { size: '20Gi', replicas: 1 } }),
+    },
+    {
+      name: 'hibernate',
+      from: settled,
+      act: (cluster) => editObject(cluster, organizations, 'acme', { hibernation: 'Now' }),
+    },
+    {
+      name: 'revoke while it hibernates, and wake',
+      from: asleep,
+      act: async (cluster) => {
+        await removeObject(cluster, tokens, 'writer', team)
+        await editObject(cluster, organizations, 'acme', { hibernation: 'Never' })
+      },
+    },
+    {
+      name: 'delete while it grows',
+      from: between,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'delete while it hibernates',
+      from: asleep,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
     },
     {
       name: 'delete organization, Retain',
