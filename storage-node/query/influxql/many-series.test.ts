@@ -72,6 +72,9 @@ describe('others have their turn', () => {
     ['SHOW TAG VALUES EXACT CARDINALITY FROM m WITH KEY IN (host, part)', [[20_002n]]],
     ['SHOW SERIES FROM m LIMIT 1', [['m,host=h0000000']]],
     ["DELETE FROM m WHERE host = 'none'", []],
+    ["SELECT v FROM m WHERE host = 'none'", []],
+    ["SELECT count(v) FROM (SELECT v FROM m, n WHERE host = 'none')", []],
+    ["SELECT count(v), mean(v) FROM m, n WHERE host = 'none'", []],
   ])('%s', async (text, expected) => {
     let made = 0
     let sinceTurn = 0

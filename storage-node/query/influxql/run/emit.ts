@@ -35,6 +35,7 @@ export async function* emitSelect(
   checkBuckets(select, context.limits.maxBuckets)
   const environment = new Environment(context, reads)
   try {
+    await environment.findSeries(select)
     yield* emitParts(environment, select, context)
   } finally {
     environment.close()

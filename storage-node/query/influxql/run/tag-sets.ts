@@ -18,45 +18,56 @@ export interface TagSet {
   readonly series: readonly ReadSeries[]
 }
 
-export interface TagSetOptions {
+export interface MatchOptions {
   readonly condition: Expr | null
-  readonly dimensions: readonly string[]
-  readonly ascending: boolean
-  readonly seriesLimit: number
-  readonly seriesOffset: number
   readonly maxSeries: number
   /** Called for each series that can match. @throws AppError too-large */
   readonly hold: () => void
 }
 
 /**
- * Groups the series that can match by the tags of GROUP BY, in the order of the answer. SLIMIT and SOFFSET count in
- * ascending order whatever the direction, and SOFFSET without SLIMIT leaves nothing, as in InfluxDB 1.x.
- * @throws AppError too-large
+ * @returns what tells of the series of one measurement which of them can match: null for one that cannot
+ * @throws AppError too-large, when it is asked
  */
-export function tagSetsOf(
-  all: Iterable<Series>,
+export function matcherOf(
   schema: MeasurementSchema,
-  options: TagSetOptions,
-): readonly TagSet[] {
-  const sets = new Map<string, ReadSeries[]>()
-  const dimensions = [...options.dimensions].sort(compareText)
+  { condition, maxSeries, hold }: MatchOptions,
+): (series: Series) => ReadSeries | null {
   let count = 0
-  for (const series of all) {
-    const filter = filterSeries(options.condition, series, schema)
-    if (!filter.matches) continue
-    if (++count > options.maxSeries) {
+  return (series) => {
+    const filter = filterSeries(condition, series, schema)
+    if (!filter.matches) return null
+    if (++count > maxSeries) {
       throw new AppError(
         'too-large',
         'ERR_QUERY_SERIES_LIMIT',
-        `max-select-series limit exceeded: (${count}/${options.maxSeries})`,
+        `max-select-series limit exceeded: (${count}/${maxSeries})`,
       )
     }
-    options.hold()
-    const key = setKey(dimensions, series.tags)
+    hold()
+    return { series, filter: filter.rest }
+  }
+}
+
+export interface TagSetOptions {
+  readonly dimensions: readonly string[]
+  readonly ascending: boolean
+  readonly seriesLimit: number
+  readonly seriesOffset: number
+}
+
+/**
+ * Groups the series that can match by the tags of GROUP BY, in the order of the answer. SLIMIT and SOFFSET count in
+ * ascending order whatever the direction, and SOFFSET without SLIMIT leaves nothing, as in InfluxDB 1.x.
+ */
+export function tagSetsOf(matching: readonly ReadSeries[], options: TagSetOptions): readonly TagSet[] {
+  const sets = new Map<string, ReadSeries[]>()
+  const dimensions = [...options.dimensions].sort(compareText)
+  for (const one of matching) {
+    const key = setKey(dimensions, one.series.tags)
     const set = sets.get(key) ?? []
     if (set.length === 0) sets.set(key, set)
-    set.push({ series, filter: filter.rest })
+    set.push(one)
   }
   const direction = options.ascending ? 1 : -1
   return [...sets]
