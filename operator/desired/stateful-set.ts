@@ -1,10 +1,10 @@
+import { canonicalQuantity } from '../api/quantity.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
 import { classOf, runtimeMetadata, type DesiredInput } from './input.ts'
 import { rolloutRecord, type Plan } from './rollout.ts'
 import { formAnnotations, templateOf, versionOf } from './template.ts'
-import { volumeSize } from './volume-size.ts'
 
 /**
  * The storage nodes. Values that the API server would fill in are written out where they matter, so that what is stored
@@ -42,7 +42,8 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
 /** A claim template cannot change: what is there is repeated, growth goes to the claims themselves. */
 function claimTemplate(input: DesiredInput): Readonly<Record<string, unknown>> {
   const { size, storageClassName } = input.existing?.claim ?? {
-    size: volumeSize(input),
+    // Not what a claim asks for: that may be more than anybody wants any more.
+    size: canonicalQuantity(input.organization.spec.storage.size),
     storageClassName: classOf(input).storageClassName,
   }
   return {

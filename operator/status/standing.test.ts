@@ -32,7 +32,7 @@ describe('conditions are kept to the letter of kstatus', () => {
   })
 
   test('what is wanted besides takes nothing from Ready', () => {
-    const refused = whileServing(stalled('VolumeGrowthRefused', 'no'), '1 of 1 storage nodes ready')
+    const refused = whileServing(stalled('VolumeGrowthRefused', 'no'), ready('1 of 1 storage nodes ready'))
     expect(statementsOf(refused)).toEqual([
       { type: 'Ready', status: 'True', reason: 'Ready', message: '1 of 1 storage nodes ready' },
       { type: 'Reconciling', status: 'False', reason: 'Settled', message: '' },

@@ -4,20 +4,26 @@ import type { Condition, ConditionType, Reason } from '../api/conditions.ts'
 /** How an object stands, in the one way in which the three standard conditions can be told from it. */
 export type Standing =
   /** It does what its spec says. */
-  | { readonly state: 'ready'; readonly message: string; readonly reason: 'Ready' | 'Hibernated' }
+  | Settled
   /** On the way: the operator goes on by itself. */
   | (Unsettled & { readonly state: 'progressing' })
   /** Only a change from outside can help. */
   | (Unsettled & { readonly state: 'stalled' })
 
+interface Settled {
+  readonly state: 'ready'
+  readonly reason: 'Ready' | 'Hibernated'
+  readonly message: string
+}
+
 interface Unsettled {
   readonly reason: Reason
   readonly message: string
   /** What is wanted besides takes nothing from those whom it serves: what Ready says then. */
-  readonly serves?: string
+  readonly serves?: Settled
 }
 
-export const ready = (message: string, reason: 'Ready' | 'Hibernated' = 'Ready'): Standing => ({
+export const ready = (message: string, reason: Settled['reason'] = 'Ready'): Settled => ({
   state: 'ready',
   message,
   reason,
@@ -40,7 +46,7 @@ export interface Statement {
 const messageLimit = 4_096
 
 /** The same, of an object that does all that it did. Whoever waits for the change waits for Reconciling to be False. */
-export function whileServing(standing: Standing, serves: string): Standing {
+export function whileServing(standing: Standing, serves: Settled): Standing {
   return standing.state === 'ready' ? standing : { ...standing, serves }
 }
 
@@ -74,7 +80,7 @@ export function statementsOf(standing: Standing): readonly Statement[] {
 function readiness({ serves, reason, message }: Unsettled): Statement {
   return serves === undefined
     ? { type: 'Ready', status: 'False', reason, message }
-    : { type: 'Ready', status: 'True', reason: 'Ready', message: serves }
+    : { type: 'Ready', status: 'True', reason: serves.reason, message: serves.message }
 }
 
 /**

@@ -57,10 +57,10 @@ export function growingStanding(standing: Standing, runtime: Runtime, growth: Gr
   const said = growth.message === undefined ? what : `${what}: ${growth.message}`
   // It ends when the pods are there again; nobody has to wait for that.
   if (!isStuck && standing.reason === 'Hibernated') return standing
-  if (!isStuck) return whileServing(progressing('VolumeGrowing', said), standing.message)
+  if (!isStuck) return whileServing(progressing('VolumeGrowing', said), standing)
   const helps = 'spec.storage.size may go back to status.storage.size'
   return whileServing(
     stalled('VolumeGrowthRefused', `volumes cannot grow to ${growth.size}: ${growth.message}; ${helps}`),
-    standing.message,
+    standing,
   )
 }

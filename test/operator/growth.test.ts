@@ -165,7 +165,12 @@ describe('a volume that cannot grow', () => {
     expect(claimed(world)).toMatchObject({ resources: { requests: { storage: asked } } })
     const quota = cluster.get(resources.resourceQuotas, 'tenant', world.runtime)
     expect(quota?.['spec']).toMatchObject({ hard: { 'requests.storage': asked } })
+    // Nor is it what is wanted, also where a StatefulSet must be made anew.
+    await cluster.kube.delete(cluster.get(statefulSets, 'storage-node', world.runtime)!)
+    await pass(world, 15)
     await world.operator.end()
+    expect(condition(cluster, 'Stalled').status).toBe('False')
+    expect(statusOf(cluster).storage).toEqual({ size: '10Gi', replicas: 1 })
   })
 
   test('grows by itself when its storage class may', async () => {

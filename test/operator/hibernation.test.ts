@@ -286,3 +286,16 @@ test('a volume grows while nobody is awake', async () => {
   await world.operator.end()
   expect(condition(world.cluster, organizations, 'acme', 'Ready')?.reason).toBe('Ready')
 })
+
+test('a volume that cannot grow does not make a sleeper pass for one that serves', async () => {
+  const world = started(asleep)
+  world.cluster.growth = 'refused'
+  await editObject(world.cluster, organizations, 'acme', { storage: { size: '20Gi', replicas: 1 } })
+  await pass(world, 20)
+  await world.operator.end()
+  expect(condition(world.cluster, organizations, 'acme', 'Stalled')?.reason).toBe('VolumeGrowthRefused')
+  expect(condition(world.cluster, organizations, 'acme', 'Ready')).toMatchObject({
+    status: 'True',
+    reason: 'Hibernated',
+  })
+})
