@@ -56,7 +56,14 @@ test('a measurement without series has no fields, and its next fields have other
   expect(catalog.addField('m', 'w', 'float').number).toBe(2)
 })
 
-test('a tag key goes with the last series that has it', () => {
+test.each([
+  [[3], ['t']],
+  [
+    [0, 1],
+    ['t', 'z'],
+  ],
+  [[1, 3], ['t']],
+])('a tag key goes with the last series that has it: %j', (dropped, left) => {
   const catalog = catalogOf()
   catalog.addSeries(
     seriesKey('m', [
@@ -65,8 +72,8 @@ test('a tag key goes with the last series that has it', () => {
     ]),
   )
   expect(catalog.schema('m')!.tagKeys).toEqual(['t', 'z'])
-  catalog.dropSeries('m', isIn([3]), 5)
-  expect(catalog.schema('m')!.tagKeys).toEqual(['t'])
+  catalog.dropSeries('m', isIn(dropped), 5)
+  expect(catalog.schema('m')!.tagKeys).toEqual(left)
 })
 
 test('dictionaries say what was there at their position, also after what was dropped is settled', () => {

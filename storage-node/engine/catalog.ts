@@ -102,22 +102,28 @@ export class Catalog {
   dropSeries(measurement: string | null, isDropped: (id: number) => boolean, position: number): void {
     const entries = measurement === null ? this.#measurements.values() : [this.#measurements.get(measurement)]
     for (const entry of entries) {
-      const gone = entry?.seriesIds.filter(isDropped) ?? []
+      const gone: number[] = []
+      const kept: number[] = []
+      for (const id of entry?.seriesIds ?? []) (isDropped(id) ? gone : kept).push(id)
       if (!entry || gone.length === 0) continue
-      const isWhole = gone.length === entry.seriesIds.length
       for (const id of gone) {
-        const key = this.#keys[id]!
-        this.#idOfKey.delete(key)
+        this.#idOfKey.delete(this.#keys[id]!)
         this.#droppedSeries.set(id, position)
-        if (!isWhole) countTags(entry.tagKeys, namesOfKey(key), -1)
       }
-      entry.seriesIds = isWhole ? [] : entry.seriesIds.filter((id) => !isDropped(id))
+      entry.seriesIds = kept
       entry.series = null
-      if (!isWhole) continue
-      entry.tagKeys.clear()
+      this.#recountTags(entry, gone)
+      if (kept.length > 0) continue
       for (const { place } of entry.fields.values()) this.#droppedFields.set(place, position)
       entry.fields.clear()
     }
+  }
+
+  /** Looks at what has gone or at what is left, whichever is less. */
+  #recountTags({ tagKeys, seriesIds }: Entry, gone: readonly number[]): void {
+    const [ids, step] = gone.length < seriesIds.length ? [gone, -1 as const] : [seriesIds, 1 as const]
+    if (ids === seriesIds) tagKeys.clear()
+    for (const id of ids) countTags(tagKeys, namesOfKey(this.#keys[id]!), step)
   }
 
   /** Lets go of what was dropped up to a position: no dictionary names it any more. */

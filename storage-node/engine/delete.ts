@@ -44,12 +44,8 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
   // Part by part: the manifest has no place for anything else, and a start refuses one that has.
   const parts = { databaseId, retentionPolicy, measurement, minTimeNs, maxTimeNs }
   if (seriesIds === null) return { kind: 'delete', ...parts, series: null }
-  const wanted = new Set(seriesIds)
   const live = database.catalog.liveSeries(measurement)
-  const series = runsOf(
-    live.filter((id) => wanted.has(id)),
-    live,
-  )
+  const series = runsOf(inBoth(live, Float64Array.from(seriesIds).sort()), live)
   if (series.length === 0) return null
   if (series.length > 2 * maxRunsPerDelete) {
     throw new AppError(
@@ -59,6 +55,15 @@ export function deleteRecord(database: StoredDatabase, request: DeleteRequest): 
     )
   }
   return { kind: 'delete', ...parts, series }
+}
+
+/** @param live ascending, like the wanted ones */
+function inBoth(live: readonly number[], wanted: Float64Array): number[] {
+  let at = 0
+  return live.filter((id) => {
+    while (wanted[at]! < id) at++
+    return wanted[at] === id
+  })
 }
 
 type Append = (record: DeleteRecord, prepared: PreparedRows) => Promise<unknown>
