@@ -192,6 +192,34 @@ describe('a version that does not come up', () => {
     expect(status(of).upgrade?.phase).toBe('RolledBack')
   })
 
+  test('is also one that does not take the state document, and one that is ready for moments only', async () => {
+    const of = await tenant({ version: '0.2.0' })
+    of.world.nodes.formatVersions = [9]
+    await choose(of, { version: '0.1.0' })
+    await rounds(of)
+    expect(condition(of, 'Reconciling')).toMatchObject({ status: 'True', reason: 'Upgrading' })
+    expect(condition(of, 'Ready').message).toContain('reads state documents of format 9, not 1')
+    await rounds(of, 10 * minuteMs)
+    of.world.nodes.formatVersions = [1]
+    await rounds(of)
+    expect(status(of)).toMatchObject({ version: '0.2.0', upgrade: { phase: 'RolledBack' } })
+    expect(condition(of, 'Stalled').message).toContain(
+      'version 0.1.0 did not come up: storage-node-0: version',
+    )
+
+    const other = await tenant()
+    await choose(other, { version: '0.2.0' })
+    await rounds(other, 0)
+    for (let second = 0; second < 600; second += 5) {
+      other.world.nodes.isUnreachable = second % 10 === 0
+      await other.world.pass()
+      other.world.clock.jump(5_000)
+    }
+    other.world.nodes.isUnreachable = true
+    await rounds(other)
+    expect(status(other).upgrade?.phase).toBe('RollingBack')
+  })
+
   test('has longer where its container is on its first start', async () => {
     const of = await tenant()
     of.world.pods = 'starting'

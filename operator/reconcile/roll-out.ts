@@ -39,6 +39,8 @@ interface Scene {
 const retryMs = 5_000
 /** While pods change they are looked at live, too: nobody waits for what a watch may never tell. */
 const liveLookMs = 30_000
+/** What was ready for a moment only has not come up. */
+const steadyMs = 10_000
 const noRollout: RolloutStand = { rollout: null, lookAgainMs: null }
 
 /** @param isMade the pods are what this pass wanted them to be; else it only tells what is recorded */
@@ -92,7 +94,11 @@ async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promis
   const { pass, organization, runtime, reports } = scene
   const form = appliedForm(input, rollout)
   if (!form || rollout.phase === 'RolledBack') return { rollout, lookAgainMs: null }
-  if (isUp(runtime, reports)) return end(scene, input, rollout, form)
+  if (isUp(runtime, reports)) {
+    const steadyInMs = steadyMs - upForMs(scene)
+    return steadyInMs > 0 ? { rollout, lookAgainMs: steadyInMs } : end(scene, input, rollout, form)
+  }
+  pass.memory.forget(upSince(scene))
   const leftMs = lateAtMs(rollout, organization, runtime) - pass.now.getTime()
   if (leftMs > 0) return { rollout, lookAgainMs: Math.min(leftMs, liveLookMs) }
   if (rollout.phase === 'RollingBack' || isWayBack(rollout)) return { rollout, lookAgainMs: null }
@@ -112,13 +118,26 @@ async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promis
   return { rollout: next, lookAgainMs: 0 }
 }
 
+const upSince = ({ organization }: Scene): string => `up ${organization.metadata.uid}`
+
+/** As this process has seen it: no other clock is believed. */
+function upForMs(scene: Scene): number {
+  const { memory, clock } = scene.pass
+  const atMs = clock.monotonicMs()
+  const since = memory.look(upSince(scene))
+  if (!since) memory.looked(upSince(scene), { atMs, hold: null })
+  return since ? atMs - since.atMs : 0
+}
+
 async function end(scene: Scene, input: DesiredInput, rollout: Rollout, form: Form): Promise<RolloutStand> {
   const { pass } = scene
   if (rollout.phase === 'RollingBack') {
     const next = { ...rollout, phase: 'RolledBack' as const }
+    pass.memory.forget(upSince(scene))
     await record(scene, input, { form, rollout: next })
     return { rollout: next, lookAgainMs: null }
   }
+  pass.memory.forget(upSince(scene))
   await record(scene, input, { form, rollout: null })
   const version = versionOf(form)
   pass.metrics.rolloutEnded('done')

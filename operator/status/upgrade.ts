@@ -74,13 +74,14 @@ export function upgradeStanding(
   const { phase, message = '' } = rollout
   const { tried, before } = namesOf(rollout)
   if (phase === 'Rolling') {
-    if (nodes.state === 'stalled') return nodes
     const back = isWayBack(rollout)
       ? ''
       : `. Where it is not ready within ${minutes(rolloutLimitMs)} minutes, ${minutes(firstStartLimitMs)} if its first start takes that long, ${before} comes back`
     const failing = runtime.pods.find((pod) => !pod.ready && (pod.trouble ?? pod.lastExit) !== null)
-    const trouble = failing ? `: ${failing.name}: ${troubleOf(failing)}` : ''
-    return progressing('Upgrading', `${tried} is taken into use${trouble}${back}`)
+    const said = failing
+      ? `${failing.name}: ${troubleOf(failing)}`
+      : nodes.state === 'stalled' && nodes.message
+    return progressing('Upgrading', `${tried} is taken into use${said ? `: ${said}` : ''}${back}`)
   }
   const failed = `${tried} did not come up: ${message}`
   const isLate = now.getTime() >= lateAtMs(rollout, organization, runtime)

@@ -11,11 +11,11 @@ import { firstGeneration, MemoryKube } from '../support/memory-kube.ts'
 import {
   imageOfSet,
   isReady,
+  newSetStatus,
   podOfSet,
   revisionOfPod,
   revisionOfSet,
   runningStatus,
-  setStatus,
   stuckStatus,
 } from '../support/stateful-pods.ts'
 import { FakeNodes } from '../support/tenant-world.ts'
@@ -106,13 +106,12 @@ export class Cluster {
       } else if (revisionOfPod(pod) !== revisionOfSet(set)) {
         // As some controllers do, it leaves a pod alone that is not ready.
         if (isReady(pod)) await this.kube.delete(pod)
-      } else if (this.nodes.document && !this.brokenImages.has(imageOfSet(set))) {
+      } else if (!isReady(pod) && this.nodes.document && !this.brokenImages.has(imageOfSet(set))) {
         await this.kube.patchStatus(pod, runningStatus(true))
       }
-      await this.kube.patchStatus(
-        { ...set, metadata: { name: storageNode, namespace: within } },
-        setStatus(set, live()),
-      )
+      const next = newSetStatus(set, live())
+      const metadata = { name: storageNode, namespace: within }
+      if (next) await this.kube.patchStatus({ ...set, metadata }, next)
     }
   }
 

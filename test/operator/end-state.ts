@@ -22,9 +22,13 @@ export function endState(cluster: Cluster): readonly string[] {
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replaceAll(/[0-9a-f]{64}/g, '<digest>')
       .replaceAll(/(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])/g, (id) => (ids.has(id) ? id : '<id>'))
-  const objects = [...cluster.kube.world.objects].map(
-    ([key, object]) => `${key} ${mask(canonicalJson(withoutChance(object)))}`,
-  )
+  const known = textsWith([...ids].toSorted().join(' '))
+  const textOf = (object: KubeObject): string => {
+    const text = known.get(object) ?? mask(canonicalJson(withoutChance(object)))
+    known.set(object, text)
+    return text
+  }
+  const objects = [...cluster.kube.world.objects].map(([key, object]) => `${key} ${textOf(object)}`)
   const { document } = cluster.nodes
   return [
     ...objects.toSorted(),
@@ -33,6 +37,15 @@ export function endState(cluster: Cluster): readonly string[] {
     `tokens fit: ${tokensFit(cluster)}`,
     `dropped: ${[...new Set(cluster.nodes.dropped)].toSorted().join(' ')}`,
   ]
+}
+
+/** What is stored never changes, and most of it is the same in all ways that are played. */
+const texts = new Map<string, WeakMap<KubeObject, string>>()
+
+function textsWith(ids: string): WeakMap<KubeObject, string> {
+  const known = texts.get(ids) ?? new WeakMap<KubeObject, string>()
+  texts.set(ids, known)
+  return known
 }
 
 function withoutChance({ metadata, data, ...object }: KubeObject): object {

@@ -15,11 +15,16 @@ const templateOf = (set: KubeObject): Template => (set['spec'] as { readonly tem
 
 export const imageOfSet = (set: KubeObject): string => templateOf(set).spec.containers[0]!.image
 
-export const revisionOfSet = (set: KubeObject): string =>
-  createHash('sha256')
-    .update(canonicalJson(templateOf(set)))
-    .digest('hex')
-    .slice(0, 10)
+const revisions = new WeakMap<Template, string>()
+
+export function revisionOfSet(set: KubeObject): string {
+  const template = templateOf(set)
+  const known = revisions.get(template)
+  if (known !== undefined) return known
+  const revision = createHash('sha256').update(canonicalJson(template)).digest('hex').slice(0, 10)
+  revisions.set(template, revision)
+  return revision
+}
 
 const revisionLabel = 'controller-revision-hash'
 export const revisionOfPod = (pod: KubeObject): string => pod.metadata.labels?.[revisionLabel] ?? ''
@@ -35,14 +40,19 @@ export function podOfSet(set: KubeObject, status: object): KubeObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata, status }
 }
 
-export function setStatus(set: KubeObject, pod: KubeObject | undefined): Readonly<Record<string, unknown>> {
+/** What a StatefulSet's status is to be, null where it is that. */
+export function newSetStatus(
+  set: KubeObject,
+  pod: KubeObject | undefined,
+): Readonly<Record<string, unknown>> | null {
   const isFresh = pod !== undefined && revisionOfPod(pod) === revisionOfSet(set)
-  return {
+  const status = {
     observedGeneration: set.metadata.generation,
     readyReplicas: Number(pod !== undefined && isReady(pod)),
     updatedReplicas: Number(isFresh),
     updateRevision: revisionOfSet(set),
   }
+  return canonicalJson(set['status'] ?? {}) === canonicalJson(status) ? null : status
 }
 
 export function isReady(pod: KubeObject): boolean {

@@ -19,11 +19,11 @@ import { MemoryKube } from './memory-kube.ts'
 import {
   imageOfSet,
   isReady,
+  newSetStatus,
   podOfSet,
   revisionOfPod,
   revisionOfSet,
   runningStatus,
-  setStatus,
   stuckStatus,
 } from './stateful-pods.ts'
 
@@ -50,6 +50,7 @@ export class FakeNodes implements Nodes {
   damage: readonly FileDamage[] = []
   troubles: readonly NodeTrouble[] = []
   isUnreachable = false
+  formatVersions: readonly number[] = [1]
   /** What its volume needs: the key that seals first. */
   dataKeys: readonly Uint8Array[] = []
   /** The key file as the kubelet shows it. */
@@ -87,7 +88,7 @@ export class FakeNodes implements Nodes {
     return {
       organizationId,
       digest: this.document ? stateDigest(this.document) : '',
-      formatVersions: [1],
+      formatVersions: this.formatVersions,
       version: '0.1.0',
       databasesWithData: [],
       damage: this.damage,
@@ -309,7 +310,8 @@ export class TenantWorld {
       const isStuck = this.pods === 'stuck' || this.brokenImages.has(imageOfSet(set))
       const status = isStuck ? stuckStatus : runningStatus(this.pods === 'ready')
       if (!live()) await this.kube.create(podOfSet(set, status))
-      await this.kube.patchStatus({ ...set, metadata: refOf(set) }, setStatus(set, live()))
+      const next = newSetStatus(set, live())
+      if (next) await this.kube.patchStatus({ ...set, metadata: refOf(set) }, next)
     }
     const gone: KubeObject[] = this.all(resources.pods).filter(
       ({ metadata }) => !this.get(resources.statefulSets, 'storage-node', metadata.namespace),
