@@ -1,6 +1,14 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { parseGatewayConfig } from '../../gateway/config.ts'
 import { ensureTools } from '../../local-kubernetes/tools.ts'
+import { kinds } from '../../operator/api/crd.ts'
+import { databaseSpecSchema } from '../../operator/api/database.ts'
+import { group, version } from '../../operator/api/fields.ts'
+import { organizationSpecSchema } from '../../operator/api/organization.ts'
+import { tokenSpecSchema } from '../../operator/api/token.ts'
 import {
   authoritySecretName,
   gatewayIdentitySecretName,
@@ -219,6 +227,17 @@ describe('rights are as small as the work allows', () => {
     expect(forgotten, 'rights that templates/fence.yaml would refuse').toEqual([])
   })
 
+  test('where only some namespaces are looked at, the fence has no others', async () => {
+    const fence = async (settings: readonly string[]) =>
+      JSON.stringify(
+        named(await render([...required, ...settings]), 'ValidatingAdmissionPolicy', 'holdfast-operator'),
+      )
+    expect(await fence(['operator.watchNamespaces={marketing,team-2}'])).toContain(
+      "variables.inNamespace in ['marketing','team-2']",
+    )
+    expect(await fence([])).not.toContain('variables.inNamespace in ')
+  })
+
   test('deletions are confirmed only where that is asked for', async () => {
     const policies = async (settings: readonly string[]) =>
       (await render([...required, ...settings]))
@@ -241,5 +260,38 @@ describe('rights are as small as the work allows', () => {
         '{"from":[{"podSelector":{"matchLabels":{"app":"prometheus"}}}],"ports":[{"protocol":"TCP","port":9090}]}',
       )
     }
+  })
+})
+
+describe('what a catalogue of charts shows', () => {
+  const annotation = async (name: string): Promise<unknown> => {
+    const chart = parse(await readFile(join(import.meta.dirname, '../../charts/holdfast/Chart.yaml'), 'utf8'))
+    return parse((chart as { annotations: Readonly<Record<string, string>> }).annotations[name] ?? '')
+  }
+
+  test('are the kinds that there are, in their own words', async () => {
+    expect(await annotation('artifacthub.io/crds')).toEqual(
+      kinds.map(({ kind, plural, description }) => ({
+        kind,
+        version,
+        name: `${plural}.${group}`,
+        displayName: kind,
+        description,
+      })),
+    )
+  })
+
+  test('are examples that may be applied', async () => {
+    const schemas = {
+      Organization: organizationSpecSchema,
+      Database: databaseSpecSchema,
+      Token: tokenSpecSchema,
+    }
+    const examples = (await annotation('artifacthub.io/crdsExamples')) as readonly {
+      readonly kind: keyof typeof schemas
+      readonly spec: unknown
+    }[]
+    expect(examples.map(({ kind }) => kind)).toEqual(Object.keys(schemas))
+    for (const { kind, spec } of examples) expect(() => schemas[kind].parse(spec), kind).not.toThrow()
   })
 })
