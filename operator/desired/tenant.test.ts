@@ -6,7 +6,7 @@ import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { existingStorageNodes } from './existing.ts'
 import type { DesiredInput, ExistingStorageNodes } from './input.ts'
-import { chosen, formAnnotations, formOf } from './template.ts'
+import { chosen, formAnnotations, formOf, templateAnnotations } from './template.ts'
 import { desiredTenant } from './tenant.ts'
 
 // The objects of a tenant are what the reviewed files say, to the letter: a change in isolation, rights or the pod's
@@ -144,6 +144,15 @@ describe('the pod template stays as it was made while nothing that people choose
     )
     expect(template(again)).toEqual(template(old))
     expect(again.metadata.annotations).toEqual(old.metadata.annotations)
+  })
+
+  test('nor does one that records more than the operator before it did', () => {
+    const old = older()
+    const { [templateAnnotations.inputs]: inputs, ...annotations } = old.metadata.annotations!
+    const lean = { ...old, metadata: { ...old.metadata, annotations } }
+    const again = made({}, existingStorageNodes(lean))
+    expect(template(again)).toEqual(template(old))
+    expect(again.metadata.annotations).toEqual({ ...annotations, [templateAnnotations.inputs]: inputs })
   })
 
   test('what somebody changed by hand is put back', () => {

@@ -336,7 +336,12 @@ describe('other resources of the class', () => {
     const of = { world, runtime: runtimeNamespace(idOfUid(made.metadata.uid!)) }
     await rounds(of, 15 * minuteMs)
     expect(condition(of, 'Ready').reason).toBe('StorageNodeStarting')
+    // What never served is nothing to go back to.
+    world.brokenImages.add('example/node-3')
+    await choose(of, { version: '0.3.0' })
+    await rounds(of, 15 * minuteMs)
     expect(status(of).upgrade).toBeUndefined()
+    expect(imageIn(of)).toBe('example/node-3')
     await choose(of, { version: '0.1.0' })
     await rounds(of)
     expect(condition(of, 'Ready').status).toBe('True')

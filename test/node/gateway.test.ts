@@ -307,6 +307,15 @@ describe('limits hold at the door and at the node', () => {
       expect((await select('mean(v)')).status).toBe(200)
     }))
 
+  test('series beyond those of the organization are refused at once, and taken as soon as it may have more', async () => {
+    await withLimits({ series: 1 }, async () => {
+      const refused = await write(a.token, 'beyond,n=1 v=1')
+      expect(refused).toMatchObject({ status: 400 })
+      expect(refused.text).toContain('max-series-per-organization limit exceeded: (1)')
+    })
+    expect(await write(a.token, 'beyond,n=1 v=1')).toMatchObject({ status: 204 })
+  })
+
   test('a query that takes longer than the organization allows is ended, with the error of InfluxDB 1.8', () =>
     withLimits({ queryTimeoutNs: '1000000' }, async () => {
       const text = '{"results":[{"statement_id":0,"error":"query-timeout limit exceeded"}]}\n'
