@@ -91,3 +91,33 @@ describe('a query has the same points in steps, and never the whole process', ()
     expect(steps).toBeLessThan(10)
   })
 })
+
+test('ids of series mean nothing once their database has gone and come again', async () => {
+  let generation = Symbol('first')
+  let reads = 0
+  const own = { ...engine([block]), generation: () => generation }
+  const reader = fairReader(
+    {
+      ...own,
+      async *aggregate() {
+        yield { seriesId: 7, startsNs: [], fields: [] }
+      },
+    },
+    new Turns(systemClock).end,
+    mayRead,
+  )
+  const { signal } = new AbortController()
+  const read = async () => {
+    for await (const _ of reader.read(request(signal))) reads++
+    const windowing = { durationNs: 0n, offsetNs: 0n }
+    const windows = { ...request(signal), windowing, measures: [], countPoints: () => undefined }
+    for await (const _ of reader.aggregate!(windows)) reads++
+    return reads
+  }
+  reader.series('0', 'm')
+  expect(await read()).toBe(4)
+  generation = Symbol('second')
+  expect(await read()).toBe(4)
+  reader.series('0', 'm')
+  expect(await read()).toBe(8)
+})

@@ -15,13 +15,27 @@ export function fairReader(
   endTurn: EndTurn,
   mayRead: (signal: AbortSignal) => Promise<void>,
 ): Reader {
+  /** By databases and measurements, of which generation the series are that the query has asked for. */
+  const generations = new Map<string, symbol | null>()
+  const keyOf = (databaseId: string, measurement: string) => `${databaseId} ${measurement}`
+  /** Ids of series that have gone with their database may be those of others by now. */
+  const haveGone = ({
+    databaseId,
+    measurement,
+  }: Pick<ReadRequest, 'databaseId' | 'measurement'>): boolean => {
+    const known = generations.get(keyOf(databaseId, measurement))
+    return known !== undefined && known !== reader.generation(databaseId)
+  }
   return {
     measurements: (databaseId) => reader.measurements(databaseId),
     generation: (databaseId) => reader.generation(databaseId),
-    series: (databaseId, measurement) => reader.series(databaseId, measurement),
+    series: (databaseId, measurement) => {
+      generations.set(keyOf(databaseId, measurement), reader.generation(databaseId))
+      return reader.series(databaseId, measurement)
+    },
     read: async function* (request) {
       await mayRead(request.signal)
-      yield* readInSteps(reader, request, endTurn)
+      if (!haveGone(request)) yield* readInSteps(reader, request, endTurn)
     },
     ...(reader.timeRange && {
       timeRange: (databaseId, retentionPolicy, measurement) =>
@@ -30,7 +44,7 @@ export function fairReader(
     ...(reader.aggregate && {
       aggregate: async function* (request) {
         await mayRead(request.signal)
-        yield* inTurns(reader.aggregate!(request), request, endTurn)
+        if (!haveGone(request)) yield* inTurns(reader.aggregate!(request), request, endTurn)
       },
     }),
   }
