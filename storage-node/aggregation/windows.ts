@@ -57,7 +57,7 @@ export class WindowFinder {
     if (this.#isIn(words, row, this.#at)) return known[this.#at]!
     const window = windowAt(this.#windowing, times[row]!)
     const found = { ...window, start: splitTime(window.startNs), end: splitTime(window.endNs) }
-    if (this.#at === known.length && known.length < maxKnown) known.push(found)
+    if (known.length < maxKnown) known.splice(this.#at, 0, found)
     return found
   }
 
