@@ -92,7 +92,9 @@ export class StorageNodeStandIn {
       authorityPem: pem('ca.crt'),
     })
     this.#addresses += 1
-    const address = `127.0.${10 + Math.floor(this.#addresses / 250)}.${(this.#addresses % 250) + 1}`
+    // Another run of these tests on the same machine has addresses of its own.
+    const run = 1 + (process.pid % 254)
+    const address = `127.${run}.${10 + Math.floor(this.#addresses / 250)}.${(this.#addresses % 250) + 1}`
     await node.listen(address, 8087)
     this.#nodes.set(keyOf(pod), node)
     this.#addressOf.set(keyOf(pod), address)
