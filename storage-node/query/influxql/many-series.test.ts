@@ -18,7 +18,14 @@ const hostOf = (id: number, count: number): string => `h${String((id * 7_919) % 
 function readerOf(count: number, onSeries: () => void = () => undefined): Reader {
   return {
     measurements: () =>
-      ['m', 'n'].map((name) => ({ name, tagKeys: ['host', 'part'], fields: new Map([['v', 'float']]) })),
+      ['m', 'n'].map((name) => ({
+        name,
+        tagKeys: ['host', 'part'],
+        fields: new Map([
+          ['v', 'float'],
+          [`in_${name}`, 'float'],
+        ]),
+      })),
     generation: () => null,
     *series(_databaseId, measurement) {
       for (let id = 0; id < (measurement === 'm' ? count : 2); id++) {
@@ -75,6 +82,20 @@ describe('others have their turn', () => {
     ["SELECT v FROM m WHERE host = 'none'", []],
     ["SELECT count(v) FROM (SELECT v FROM m, n WHERE host = 'none')", []],
     ["SELECT count(v), mean(v) FROM m, n WHERE host = 'none'", []],
+    ['SELECT in_n FROM m, n', []],
+    ['SELECT in_n FROM /./ GROUP BY host', []],
+    ['SELECT first(in_n) FROM /./', []],
+    ['SELECT count(x) FROM (SELECT in_n AS x FROM /./)', []],
+    ["SELECT host, in_m, in_n FROM /./ WHERE part = 'p1'", []],
+    [
+      "SELECT count(x) FROM (SELECT v AS x FROM m WHERE host = 'a'), (SELECT v AS x FROM m WHERE part = 'b')",
+      [],
+    ],
+    ['SELECT count(x) FROM (SELECT v AS x FROM m SLIMIT 1), (SELECT v AS x FROM m), m', []],
+    ['SELECT x FROM (SELECT v AS x FROM n GROUP BY part), (SELECT v AS x FROM m) GROUP BY host LIMIT 1', []],
+    ['SELECT v FROM m', []],
+    ['SELECT v FROM m GROUP BY host ORDER BY time DESC', []],
+    ['SELECT count(v) FROM m GROUP BY part', []],
   ])('%s', async (text, expected) => {
     let made = 0
     let sinceTurn = 0
@@ -115,6 +136,37 @@ describe('others have their turn', () => {
     ).rejects.toThrow('went away')
     expect(made).toBeLessThan(1_000 + 2 * step)
   })
+})
+
+test.each([
+  "SELECT v FROM m WHERE host = 'h0000000'",
+  "SELECT x FROM (SELECT v AS x FROM m WHERE part = 'p1'), (SELECT v AS x FROM m WHERE part = 'p2')",
+])('of a database that comes again meanwhile nothing is read by the old ids: %s', async (text) => {
+  let generation = Symbol('old')
+  let turns = 0
+  let reads = 0
+  const reader: Reader = {
+    ...readerOf(600),
+    generation: () => generation,
+    async *read({ seriesIds }) {
+      reads += seriesIds.length
+      yield { seriesId: seriesIds[0]!, times: new BigInt64Array(1), columns: [null] }
+    },
+  }
+  const comeAgainAt = (turn: number) => {
+    turns = 0
+    generation = Symbol('old')
+    return () => {
+      if (++turns === turn) generation = Symbol('new')
+      return null
+    }
+  }
+  await rowsFor(text, { reader, endTurn: comeAgainAt(Infinity) })
+  expect(reads).toBeGreaterThan(0)
+  reads = 0
+  for (const turn of [1, 2, 5])
+    expect(await rowsFor(text, { reader, endTurn: comeAgainAt(turn) })).toEqual([])
+  expect(reads).toBe(0)
 })
 
 test('tag keys are looked for no longer than until all are found', async () => {

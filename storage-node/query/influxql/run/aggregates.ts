@@ -104,7 +104,8 @@ export class Aggregates {
 
   /** The same, where each group is of one series only: of several, equal times decide by more than one point of each. */
   readAlone(...request: Parameters<Aggregates['read']>): MeasurementRead | null {
-    const [source, schema, , , options] = request
+    const [source, schema, , ref, options] = request
+    if (typeOfField(schema, ref) === null) return null
     const shared = this.#sharedOf(source, schema, options)
     return shared?.sets.every(({ series }) => series.length === 1) ? this.read(...request) : null
   }

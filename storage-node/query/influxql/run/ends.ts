@@ -3,7 +3,7 @@ import type { Call, Expr } from '../ast.ts'
 import type { ResolvedSelect } from '../resolve.ts'
 import type { BoundMeasurement } from '../schema.ts'
 import { some } from '../walk.ts'
-import type { Environment } from './environment.ts'
+import { readsFields, type Environment } from './environment.ts'
 import type { RunOptions } from './options.ts'
 import { rangeOf } from './storage.ts'
 import type { TagSet } from './tag-sets.ts'
@@ -85,6 +85,7 @@ function endsOf(environment: Environment, select: ResolvedSelect, options: RunOp
   const asked = calls && endAskedFor(select, options, calls)
   if (!calls || !asked) return null
   const schema = source.schemas[0]!
+  if (!readsFields(select, schema)) return null
   const sets = environment.tagSets(source.databaseId, schema, options)
   const rows = limit > 0 ? limit : 1
   if (sets.length === 0 || sets.length * rows * select.columns.length > maxHeldValues) return null

@@ -1,18 +1,25 @@
-import { AppError } from '../../../../common/errors.ts'
+import { AppError, assert } from '../../../../common/errors.ts'
 import type { HeldBytes } from '../../held-bytes.ts'
 import type { QueryContext, QueryLimits } from '../context.ts'
-import type { MeasurementSchema, Reader, Series } from '../../../engine/reader.ts'
-import type { Expr } from '../ast.ts'
+import type { MeasurementSchema, Reader } from '../../../engine/reader.ts'
 import { inSteps } from '../in-turns.ts'
 import type { ResolvedSelect } from '../resolve.ts'
 import { refsOf } from '../walk.ts'
-import type { RunOptions } from './options.ts'
+import { optionsOf, optionsOfSubquery, type RunOptions } from './options.ts'
 import { batchSize, rowsFor, type Holder } from './stream.ts'
 import { seriesBytes } from '../series-filter.ts'
-import { matcherOf, tagSetsOf, type ReadSeries, type TagSet } from './tag-sets.ts'
+import { matcherOf, tagSetsOf, type TagSet } from './tag-sets.ts'
 
-/** What the series that are read depend on. */
-type TagSetsOf = readonly (string | Expr | null | readonly string[] | boolean | number)[]
+/** Series of a measurement, and what decides which they are and how they are put together. */
+interface Found {
+  readonly of: ReturnType<typeof keyOf>
+  sets: readonly TagSet[]
+}
+
+const keyOf = (
+  databaseId: string,
+  { condition, dimensions, ascending, seriesLimit, seriesOffset }: RunOptions,
+) => [databaseId, condition, dimensions, ascending, seriesLimit, seriesOffset] as const
 
 /** Points that all streams of a statement make at one time, each a batch. */
 const maxBatchPoints = 50_000
@@ -29,15 +36,7 @@ export class Environment implements Holder {
   readonly #endTurn: QueryContext['endTurn']
   readonly #held: HeldBytes
   #heldBytes = 0
-  readonly #tagSets = new Map<
-    MeasurementSchema,
-    { readonly of: TagSetsOf; readonly sets: readonly TagSet[] }
-  >()
-  /** What was looked for and has not been asked for yet. */
-  readonly #found = new Map<
-    MeasurementSchema,
-    { readonly condition: Expr | null; readonly matching: readonly ReadSeries[] }
-  >()
+  readonly #found = new Map<MeasurementSchema, Found[]>()
   #points = 0
 
   /** @param reads how many streams of points there may be at one time */
@@ -75,60 +74,64 @@ export class Environment implements Holder {
   }
 
   /**
-   * Looks for the series that a SELECT reads, in turns: `tagSets` finds them here.
+   * Looks for the series that a SELECT and those inside it read, in turns: `tagSets` gives them. Of a database that was
+   * deleted meanwhile there are none, though another one may have come in its place.
    * @throws AppError too-large; the signal's reason
    */
-  async findSeries({ sources, fields, condition }: ResolvedSelect): Promise<void> {
-    const names = new Set(fields.flatMap(({ expr }) => refsOf(expr)).map(({ name }) => name))
-    for (const source of sources) {
-      if (source.kind === 'subquery') await this.findSeries(source.select)
-      else
-        for (const schema of source.schemas)
-          // Functions never ask for those of other measurements.
-          if ([...names].some((name) => schema.fields.has(name)))
-            await this.#findIn(source.databaseId, schema, condition)
+  async findSeries(select: ResolvedSelect): Promise<void> {
+    const generations = new Map<string, symbol | null>()
+    await this.#findIn(select, optionsOf(select), generations)
+    const isThere = ([id, generation]: readonly [string, symbol | null]) =>
+      this.reader.generation(id) === generation
+    if ([...generations].every(isThere)) return
+    for (const found of this.#found.values()) for (const one of found) one.sets = []
+  }
+
+  async #findIn(
+    select: ResolvedSelect,
+    options: RunOptions,
+    generations: Map<string, symbol | null>,
+  ): Promise<void> {
+    for (const source of select.sources) {
+      if (source.kind === 'subquery') {
+        await this.#findIn(source.select, optionsOfSubquery(source.select, options, this.nowNs), generations)
+        continue
+      }
+      const { databaseId, schemas } = source
+      if (!generations.has(databaseId)) generations.set(databaseId, this.reader.generation(databaseId))
+      for (const schema of schemas)
+        if (readsFields(select, schema) && !this.#foundIn(databaseId, schema, options))
+          await this.#find(databaseId, schema, options)
     }
   }
 
-  async #findIn(databaseId: string, schema: MeasurementSchema, condition: Expr | null): Promise<void> {
-    const matches = this.#matcherOf(schema, condition)
-    const matching: ReadSeries[] = []
-    const all = this.reader.series(databaseId, schema.name)
-    for await (const some of inSteps(all, () => this.giveTurn()))
-      for (const series of some) addTo(matching, matches(series))
-    this.#found.set(schema, { condition, matching })
+  async #find(databaseId: string, schema: MeasurementSchema, options: RunOptions): Promise<void> {
+    let count = 0
+    const hold = () => {
+      count++
+      // Each as it comes: of a million of them there would be no memory to count them afterwards.
+      this.hold(seriesBytes)
+    }
+    const matches = matcherOf(schema, { condition: options.condition, maxSeries: this.maxSeries, hold })
+    const giveTurn = () => this.giveTurn()
+    const steps = inSteps(this.reader.series(databaseId, schema.name), giveTurn)
+    const sets = await tagSetsOf(steps, matches, options, giveTurn)
+    this.release((count - sets.reduce((sum, { series }) => sum + series.length, 0)) * seriesBytes)
+    const found = this.#found.get(schema) ?? []
+    this.#found.set(schema, found)
+    found.push({ of: keyOf(databaseId, options), sets })
   }
 
-  /** Each counts as it comes: of a million of them there would be no memory to count them afterwards. */
-  #matcherOf(schema: MeasurementSchema, condition: Expr | null): (series: Series) => ReadSeries | null {
-    const hold = () => this.hold(seriesBytes)
-    return matcherOf(schema, { condition, maxSeries: this.maxSeries, hold })
+  #foundIn(databaseId: string, schema: MeasurementSchema, options: RunOptions): Found | undefined {
+    const key = keyOf(databaseId, options)
+    return this.#found.get(schema)?.find(({ of }) => of.every((part, i) => part === key[i]))
   }
 
-  /**
-   * The series of a measurement that a SELECT reads, which it asks for again with each step towards its first rows.
-   * @throws AppError too-large
-   */
+  /** The series of a measurement that a SELECT reads. They have been looked for: here nobody could have a turn. */
   tagSets(databaseId: string, schema: MeasurementSchema, options: RunOptions): readonly TagSet[] {
-    const { condition, dimensions, ascending, seriesLimit, seriesOffset } = options
-    const of: TagSetsOf = [databaseId, condition, dimensions, ascending, seriesLimit, seriesOffset]
-    const known = this.#tagSets.get(schema)
-    if (known?.of.every((part, i) => part === of[i])) return known.sets
-    const matching = this.#matching(databaseId, schema, condition)
-    const sets = tagSetsOf(matching, options)
-    this.release((matching.length - sets.reduce((sum, { series }) => sum + series.length, 0)) * seriesBytes)
-    this.#tagSets.set(schema, { of, sets })
-    return sets
-  }
-
-  #matching(databaseId: string, schema: MeasurementSchema, condition: Expr | null): readonly ReadSeries[] {
-    const found = this.#found.get(schema)
-    this.#found.delete(schema)
-    if (found?.condition === condition) return found.matching
-    const matches = this.#matcherOf(schema, condition)
-    const matching: ReadSeries[] = []
-    for (const series of this.reader.series(databaseId, schema.name)) addTo(matching, matches(series))
-    return matching
+    const found = this.#foundIn(databaseId, schema, options)
+    assert(found !== undefined, 'series are looked for before they are read')
+    return found.sets
   }
 
   /** @throws AppError too-large, when the queries that run hold too much */
@@ -165,6 +168,7 @@ export class Environment implements Holder {
   }
 }
 
-function addTo(all: ReadSeries[], one: ReadSeries | null): void {
-  if (one !== null) all.push(one)
+/** Whether a measurement can have points for a SELECT: it has one of the fields that are named. */
+export function readsFields({ fields }: ResolvedSelect, schema: MeasurementSchema): boolean {
+  return fields.some(({ expr }) => refsOf(expr).some(({ name }) => schema.fields.has(name)))
 }

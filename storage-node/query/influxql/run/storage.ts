@@ -53,8 +53,9 @@ export function prepareRead(
   options: RunOptions,
   ascendingSeries = options.ascending,
 ): PreparedRead | null {
-  const type = ref === null ? 'float' : typeOfField(schema, ref)
-  if (type === null || ref?.type === 'tag') return null
+  const isField = (one: VarRef) => one.type !== 'tag' && typeOfField(schema, one) !== null
+  if (!(ref === null ? options.aux.some(isField) : isField(ref))) return null
+  const type = ref === null ? 'float' : typeOfField(schema, ref)!
   const inOrder = environment.tagSets(source.databaseId, schema, options)
   if (inOrder.length === 0) return null
   const fields = new FieldList(schema)

@@ -1,6 +1,7 @@
 import { AppError } from '../../../../common/errors.ts'
 import type { MeasurementSchema, Series } from '../../../engine/reader.ts'
 import type { Expr } from '../ast.ts'
+import { inSteps, sortedInTurns, type GiveTurn } from '../in-turns.ts'
 import { compareText } from '../scalar.ts'
 import { filterSeries } from '../series-filter.ts'
 import { seriesKey } from '../series-key.ts'
@@ -59,33 +60,54 @@ export interface TagSetOptions {
 /**
  * Groups the series that can match by the tags of GROUP BY, in the order of the answer. SLIMIT and SOFFSET count in
  * ascending order whatever the direction, and SOFFSET without SLIMIT leaves nothing, as in InfluxDB 1.x.
+ * @param steps some series at a time, with a turn for others between them
+ * @throws what `matches` and `giveTurn` do
  */
-export function tagSetsOf(matching: readonly ReadSeries[], options: TagSetOptions): readonly TagSet[] {
-  const sets = new Map<string, ReadSeries[]>()
+export async function tagSetsOf(
+  steps: AsyncIterable<readonly Series[]>,
+  matches: (series: Series) => ReadSeries | null,
+  options: TagSetOptions,
+  giveTurn: GiveTurn,
+): Promise<readonly TagSet[]> {
+  const byTags = new Map<string, ReadSeries[]>()
   const dimensions = [...options.dimensions].sort(compareText)
-  for (const one of matching) {
-    const key = setKey(dimensions, one.series.tags)
-    const set = sets.get(key) ?? []
-    if (set.length === 0) sets.set(key, set)
-    set.push(one)
+  for await (const step of steps) {
+    for (const series of step) {
+      const one = matches(series)
+      if (one === null) continue
+      const key = setKey(dimensions, series.tags)
+      const set = byTags.get(key)
+      if (set === undefined) byTags.set(key, [one])
+      else set.push(one)
+    }
   }
   const direction = options.ascending ? 1 : -1
-  return [...sets]
-    .sort(([a], [b]) => compareText(a, b))
-    .slice(...range(sets.size, options.seriesLimit, options.seriesOffset))
-    .map(([, set]) => ({
-      tags: Tags.of(set[0]!.series.tags, options.dimensions),
-      series: byKey(set, direction),
-    }))
-    .sort((a, b) => direction * compareText(a.tags.id, b.tags.id))
+  const ordered = await sortedInTurns(byTags, ([a], [b]) => compareText(a, b), giveTurn)
+  const wanted = ordered.slice(...range(byTags.size, options.seriesLimit, options.seriesOffset))
+  const sets: TagSet[] = []
+  for await (const step of inSteps(wanted, giveTurn))
+    for (const [, set] of step)
+      sets.push({
+        tags: Tags.of(set[0]!.series.tags, options.dimensions),
+        series: set.length === 1 ? set : await byKey(set, direction, giveTurn),
+      })
+  return sortedInTurns(sets, (a, b) => direction * compareText(a.tags.id, b.tags.id), giveTurn)
 }
 
-function byKey(set: readonly ReadSeries[], direction: 1 | -1): readonly ReadSeries[] {
-  if (set.length === 1) return set
-  return set
-    .map((one) => ({ one, key: seriesKey(one.series) }))
-    .sort((a, b) => direction * compareText(a.key, b.key))
-    .map(({ one }) => one)
+async function byKey(
+  set: readonly ReadSeries[],
+  direction: 1 | -1,
+  giveTurn: GiveTurn,
+): Promise<readonly ReadSeries[]> {
+  const keyed = await sortedInTurns(withKeys(set), (a, b) => direction * compareText(a.key, b.key), giveTurn)
+  return keyed.map(({ one }) => one)
+}
+
+/** One after another: keys are made in the steps in which they are sorted. */
+function* withKeys(
+  set: readonly ReadSeries[],
+): Generator<{ readonly one: ReadSeries; readonly key: string }> {
+  for (const one of set) yield { one, key: seriesKey(one.series) }
 }
 
 function range(size: number, limit: number, offset: number): readonly [number, number] {
