@@ -7,6 +7,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { existingStorageNodes } from './existing.ts'
 import type { DesiredInput, ExistingStorageNodes } from './input.ts'
 import { chosen, formAnnotations, formOf, templateAnnotations } from './template.ts'
+import { tenantRoleBinding } from './role-binding.ts'
 import { desiredTenant } from './tenant.ts'
 
 // The objects of a tenant are what the reviewed files say, to the letter: a change in isolation, rights or the pod's
@@ -39,9 +40,15 @@ const running: ExistingStorageNodes = {
   rollout: null,
 }
 
+/** What is made for an organization: in the tenant’s namespace, and in its own. */
+const allOf = (of: DesiredInput) => [
+  tenantRoleBinding(of.organization.metadata.namespace, of.platform),
+  ...desiredTenant(of),
+]
+
 describe('golden', () => {
   test('an organization of defaults', async () => {
-    await expect(yaml(desiredTenant(input()))).toMatchFileSnapshot(golden('default'))
+    await expect(yaml(allOf(input()))).toMatchFileSnapshot(golden('default'))
   })
 
   test('an organization of another class, with direct access and replicas', async () => {
@@ -57,7 +64,7 @@ describe('golden', () => {
         ],
       },
     }
-    await expect(yaml(desiredTenant(input(spec)))).toMatchFileSnapshot(golden('large'))
+    await expect(yaml(allOf(input(spec)))).toMatchFileSnapshot(golden('large'))
   })
 })
 

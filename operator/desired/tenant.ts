@@ -5,7 +5,7 @@ import { namespace } from './namespace.ts'
 import { networkPolicies } from './network-policy.ts'
 import { podDisruptionBudget } from './pod-disruption-budget.ts'
 import { resourceQuota } from './resource-quota.ts'
-import { runtimeRoleBinding, tenantRoleBinding } from './role-binding.ts'
+import { runtimeRoleBinding } from './role-binding.ts'
 import { serviceAccount } from './service-account.ts'
 import { planOf } from './rollout.ts'
 import { service } from './service.ts'
@@ -17,7 +17,6 @@ export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
   return [
     namespace(input),
     runtimeRoleBinding(input),
-    tenantRoleBinding(input.organization.metadata.namespace, input.platform),
     resourceQuota(input),
     ...networkPolicies(input),
     serviceAccount(input),
@@ -26,7 +25,7 @@ export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
 }
 
 /**
- * All that exists for one organization besides Secrets, in the order in which it is applied: the operator's rights
+ * All that exists in an organization's runtime namespace besides Secrets, in the order in which it is applied: the operator's rights
  * first, then every bound and closed path, and the pods only when all of that stands.
  * @throws AppError not-found, ERR_CLASS_UNKNOWN or ERR_VERSION_UNKNOWN
  */

@@ -42,10 +42,10 @@ export async function makeRuntime(
   const problem = organizationProblem(pass, organization)
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
-    await ensureTenantBinding(pass, tenantRoleBinding(organization.metadata.namespace, pass.platform))
+    const unbound = await bindTenant(pass, organization)
     const { namespace, statefulSet, claims } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     // An Organization that never could be acted on has nothing to look after.
-    if (problem && !namespace) return made
+    if (problem && !namespace) return unbound ? withoutBinding(pass, made, unbound) : made
     const seen: DesiredInput = {
       organization,
       organizationId,
@@ -63,6 +63,7 @@ export async function makeRuntime(
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
     await settleFrom(pass, input, made.served)
+    if (unbound) return withoutBinding(pass, made, unbound)
     pass.memory.worked(pass.key)
     return made
   } catch (error) {
@@ -72,6 +73,29 @@ export async function makeRuntime(
     if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
     return { ...made, hold: problem ?? progressing('ApiRefused', error.message), refused: error }
   }
+}
+
+/**
+ * Takes the right to Secrets in the tenant's own namespace. Whoever rules there can be in the way of it, and nothing but
+ * the Tokens' Secrets needs it.
+ * @returns why it could not be taken, null if it was
+ */
+async function bindTenant(pass: Pass, { metadata }: Organization): Promise<AppError | null> {
+  try {
+    await ensureTenantBinding(pass, tenantRoleBinding(metadata.namespace, pass.platform))
+    return null
+  } catch (error) {
+    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    return error
+  }
+}
+
+/** All else was made: it is no failure of the pass, but said, and tried again. */
+function withoutBinding(pass: Pass, made: Made, error: AppError): Made {
+  if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
+  pass.log.warn({ reason: error.message }, 'no right to Secrets in the namespace of the tenant')
+  const standing = unknownRight(pass, error) ?? progressing('ApiRefused', error.message)
+  return { ...made, hold: made.hold ?? standing, mustLookAgain: true }
 }
 
 function largestRequest(claims: readonly ClaimView[]): string | null {

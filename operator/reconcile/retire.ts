@@ -1,3 +1,4 @@
+import { AppError } from '../../common/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { labelKeys, managedBy } from '../naming/labels.ts'
@@ -101,5 +102,12 @@ export async function releaseTenantBinding(
   })
   if (binding?.metadata.labels?.[labelKeys.managedBy] !== managedBy) return
   // Another of its name that came meanwhile is a conflict: the next pass looks again.
-  await pass.client.delete(binding)
+  try {
+    await pass.client.delete(binding)
+  } catch (error) {
+    // Who rules in a tenant's namespace, by a policy of theirs as well, does not keep an Organization from its end.
+    if (!(error instanceof AppError && error.kind === 'forbidden')) throw error
+    const { namespace, name } = binding.metadata
+    pass.log.warn({ object: `${namespace}/${name}`, reason: error.message }, 'binding left behind')
+  }
 }
