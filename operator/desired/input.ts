@@ -41,11 +41,18 @@ export function classOf({ organization, platform }: DesiredInput): TenantClass {
 }
 
 /**
- * The version of a spec that names none: the one that runs, or else the platform's default. So a new default, or an
- * operator upgrade, rolls nobody's pods.
+ * The version of a spec that names none: the one that runs, or else the one that served last, or else the platform's
+ * default. So a new default, or an operator upgrade, rolls nobody's pods.
  */
 export function newVersion(input: DesiredInput): string {
-  return input.existing ? runningVersion(input, input.existing) : defaultVersionOf(input)
+  if (input.existing) return runningVersion(input, input.existing)
+  return servedVersion(input) ?? defaultVersionOf(input)
+}
+
+/** What status says has served, where somebody took the StatefulSet away: null if it cannot be made any more. */
+function servedVersion({ organization: { status }, platform }: DesiredInput): string | null {
+  const version = status?.stateDigest === undefined ? null : (status.version ?? null)
+  return version !== null && Object.hasOwn(platform.storageNode.images, version) ? version : null
 }
 
 /** The version that runs: by its label, or else as status says, or else the one with that image. */

@@ -92,6 +92,22 @@ describe('another version', () => {
     expect(podOf(of).metadata.uid).toBe(pod)
     expect(status(of).version).toBe('0.2.0')
   })
+
+  test.each([
+    ['the version that served last', platform.storageNode.images, '0.1.0'],
+    ['the default, where the platform has no other image', { '0.2.0': 'example/node-2' }, '0.2.0'],
+  ])('%s comes back when somebody deletes the StatefulSet', async (_what, images, version) => {
+    const of = await tenant()
+    of.world.platform = {
+      ...platform,
+      storageNode: { ...platform.storageNode, images, defaultVersion: '0.2.0' },
+    }
+    await of.world.kube.delete(setOf(of))
+    await rounds(of, minuteMs)
+    expect(condition(of, 'Ready').status).toBe('True')
+    expect(status(of).version).toBe(version)
+    expect(imageIn(of)).toBe(platform.storageNode.images[version])
+  })
 })
 
 describe('a version that does not come up', () => {
