@@ -1,5 +1,10 @@
 import { AppError } from '../../common/errors.ts'
 
+const ofSelect =
+  'the query merges more points than there is memory for: choose a shorter range, fewer series or GROUP BY tags'
+const ofShow =
+  'SHOW keeps more series or tag values than there is memory for: narrow it by FROM or WHERE, or show fewer with LIMIT'
+
 /**
  * Memory that queries hold while the series that they merge come one after another, shared by all that run: one that
  * asks for more ends, and not the process.
@@ -16,14 +21,13 @@ export class HeldBytes {
     return this.#usedBytes
   }
 
-  /** @throws AppError too-large */
-  take(bytes: number): void {
+  /**
+   * @param excess what to say where there is no such room
+   * @throws AppError too-large
+   */
+  take(bytes: number, excess: string = ofSelect): void {
     if (this.#usedBytes + bytes > this.#limitBytes) {
-      throw new AppError(
-        'too-large',
-        'ERR_QUERY_MEMORY',
-        'the query merges more points than there is memory for: choose a shorter range, fewer series or GROUP BY tags',
-      )
+      throw new AppError('too-large', 'ERR_QUERY_MEMORY', excess)
     }
     this.#usedBytes += bytes
   }
@@ -33,7 +37,7 @@ export class HeldBytes {
   }
 }
 
-/** What one statement holds of it, all of which is given back at its end. */
+/** What a SHOW statement, or a part of it, holds of it, all of which is given back at its end. */
 export class Holding {
   readonly #held: HeldBytes
   #bytes = 0
@@ -44,7 +48,7 @@ export class Holding {
 
   /** @param bytes negative where they are given back. @throws AppError too-large */
   readonly hold = (bytes: number): void => {
-    this.#held.take(bytes)
+    this.#held.take(bytes, ofShow)
     this.#bytes += bytes
   }
 

@@ -1,4 +1,4 @@
-import { sortedInTurns, type GiveTurn } from './in-turns.ts'
+import { inSteps, sortedInTurns, type GiveTurn } from './in-turns.ts'
 import { compareText } from './scalar.ts'
 
 interface Wanted {
@@ -54,9 +54,11 @@ export class FirstTexts<T> {
     if (sorted.length <= most) return sorted
     const first = sorted.slice(0, most)
     this.#last = first.at(-1) ?? null
-    for (const text of sorted.slice(most)) {
-      hold(-bytesOf(text))
-      this.#found.delete(text)
+    for await (const some of inSteps(sorted.slice(most), giveTurn)) {
+      for (const text of some) {
+        hold(-bytesOf(text))
+        this.#found.delete(text)
+      }
     }
     return first
   }

@@ -12,8 +12,11 @@ export const turnsOf =
     signal.throwIfAborted()
   }
 
-/** So many series are made and looked at, or so many texts are sorted, in less than a millisecond. */
-const stepSize = 256
+/**
+ * So many series are made and looked at, or so many texts are sorted, between two readings of the clock: a quarter of a
+ * millisecond with 10 tags, three with 60 long ones.
+ */
+const stepSize = 16
 
 /** Items some at a time, in their order, with a turn for others before each step. */
 export async function* inSteps<T>(

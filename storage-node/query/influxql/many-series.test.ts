@@ -14,11 +14,18 @@ import { parseQuery, runQuery } from './query.ts'
 /** In no order: 7,919 has no factor in common with any count of a test. */
 const hostOf = (id: number, count: number): string => `h${String((id * 7_919) % count).padStart(7, '0')}`
 
-/** @param onSeries told of each series that is made */
-function readerOf(count: number, onSeries: () => void = () => undefined): Reader {
+/**
+ * @param onSeries told of each series that is made
+ * @param measurements the first has so many series, others two
+ */
+function readerOf(
+  count: number,
+  onSeries: () => void = () => undefined,
+  measurements: readonly string[] = ['m', 'n'],
+): Reader {
   return {
     measurements: () =>
-      ['m', 'n'].map((name) => ({
+      measurements.map((name) => ({
         name,
         tagKeys: ['host', 'part'],
         fields: new Map([
@@ -59,7 +66,7 @@ async function rowsFor(
 
 describe('others have their turn', () => {
   const count = 20_000
-  const step = 256
+  const step = 16
 
   test.each<[string, unknown]>([
     ['SHOW SERIES CARDINALITY', [[20_002n]]],
@@ -113,15 +120,27 @@ describe('others have their turn', () => {
     expect(most).toBeLessThanOrEqual(step)
   })
 
-  test('and while the answer is sorted', async () => {
+  // Rounds in which so many, sixteen at first, grow to all.
+  const roundsOf = (texts: number): number => Math.ceil(Math.log2(texts / step))
+
+  test.each<[string, number]>([
+    // Series are looked at; the texts are sorted and shown.
+    ['SHOW TAG VALUES FROM m WITH KEY = host', count * (3 + roundsOf(count))],
+    // The keys get their ids, and go to the page.
+    ['SHOW SERIES FROM m', count * (4 + roundsOf(count))],
+    // Those behind the first half go when all are there, before the half is sorted.
+    [
+      'SHOW SERIES FROM m LIMIT 10000',
+      count * (2 + roundsOf(count)) + (count / 2) * (4 + roundsOf(count / 2)),
+    ],
+  ])('and while the answer is sorted: %s', async (text, looked) => {
     let turns = 0
     const endTurn = () => {
       turns++
       return null
     }
-    await rowsFor('SHOW TAG VALUES FROM m WITH KEY = host', { reader: readerOf(count), endTurn })
-    // Once for each step of series, and of texts in each of the seven rounds in which 256 grow to all.
-    expect(turns).toBeGreaterThan((8 * count) / step)
+    await rowsFor(text, { reader: readerOf(count), endTurn })
+    expect(turns).toBeGreaterThanOrEqual(looked / step)
   })
 
   test('and an abandoned statement ends at the next one', async () => {
@@ -205,9 +224,53 @@ describe('SHOW SERIES keeps a page', () => {
     expect(made).toBe(count)
   })
 
+  describe('and goes through all series few times', () => {
+    const many = 120_000
+    test.each<[string, number, number]>([
+      ['SHOW SERIES FROM m LIMIT 110000', 110_000, 1],
+      ['SHOW SERIES FROM m WHERE time > 0 LIMIT 110000', 60_000, 2],
+      ['SHOW SERIES FROM m WHERE time > 0 LIMIT 10', 10, 1],
+      ['SHOW SERIES FROM m WHERE time > 0 LIMIT 10 OFFSET 59995', 5, 4],
+    ])('%s', async (text, rows, passes) => {
+      let made = 0
+      const reader = readerOf(many, () => made++)
+      expect(await rowsFor(text, { reader })).toHaveLength(rows)
+      expect(made).toBe(passes * many)
+    })
+
+    test('where none has points, too', async () => {
+      let made = 0
+      const reader = { ...readerOf(many, () => made++), async *read() {} }
+      expect(await rowsFor('SHOW SERIES FROM m WHERE time > 0 LIMIT 10', { reader })).toEqual([])
+      expect(made).toBe(2 * many)
+    })
+  })
+
+  test.each([
+    ['SHOW SERIES FROM m WHERE time > 0', 8],
+    ['SHOW SERIES FROM m WHERE time > 0 LIMIT 5', 150],
+  ])('what waits for points counts: %s', async (text, bytes) => {
+    const memory = new HeldBytes(10_000_000)
+    const read: number[] = []
+    const all = readerOf(600)
+    const reader: Reader = {
+      ...all,
+      async *read(request) {
+        read.push(memory.usedBytes)
+        yield* all.read(request)
+      },
+    }
+    await rowsFor(text, { reader, held: memory })
+    expect(read).toHaveLength(1)
+    expect(read[0]).toBeGreaterThanOrEqual(600 * bytes)
+    expect(memory.usedBytes).toBe(0)
+  })
+
   test('all of them are more than there is memory for, and nothing stays counted', async () => {
     const little = held()
-    await expect(rowsFor('SHOW SERIES', { reader: readerOf(count), held: little })).rejects.toThrow('memory')
+    await expect(rowsFor('SHOW SERIES', { reader: readerOf(count), held: little })).rejects.toThrow(
+      'SHOW keeps more series or tag values than there is memory for',
+    )
     expect(little.usedBytes).toBe(0)
   })
 
@@ -227,4 +290,36 @@ test.each([1, 2, 10, 5_000])('SHOW TAG VALUES LIMIT %s keeps as many values', as
   const text = `${wanted} LIMIT ${limit} OFFSET 3`
   expect(await rowsFor(text, { reader: readerOf(20_000), held })).toEqual(all.slice(3, limit + 3))
   expect(held.usedBytes).toBe(0)
+})
+
+test('SHOW TAG VALUES of many measurements keeps what is looked for in one', async () => {
+  const names = Array.from({ length: 30 }, (_, i) => `m${i}`)
+  const reader: Reader = {
+    ...readerOf(0, () => undefined, names),
+    *series(databaseId, measurement) {
+      for (const series of readerOf(2_000).series(databaseId, 'm')) yield { ...series, measurement }
+    },
+  }
+  const held = new HeldBytes(2_000 * 72 + 30 * 72)
+  const rows = await rowsFor('SHOW TAG VALUES WITH KEY = host LIMIT 1 OFFSET 1000', { reader, held })
+  expect(rows).toEqual(names.map(() => ['host', 'h0001000']))
+})
+
+describe('an answer counts until its last part is taken, or nobody takes more', () => {
+  test.each([
+    ['SHOW SERIES', 2_000 * 150],
+    ['SHOW TAG VALUES FROM m, n WITH KEY = host', 2_000 * 64],
+  ])('%s', async (text, bytes) => {
+    const held = new HeldBytes(10_000_000)
+    const run = () => runQuery(parseQuery(text, {}), contextOf(readerOf(2_000), { held, chunkSize: 1_000 }))
+    let parts = 0
+    for await (const _ of run()) {
+      parts++
+      expect(held.usedBytes).toBeGreaterThan(bytes)
+    }
+    expect(parts).toBeGreaterThan(1)
+    expect(held.usedBytes).toBe(0)
+    for await (const _ of run()) break
+    expect(held.usedBytes).toBe(0)
+  })
 })

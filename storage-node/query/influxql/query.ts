@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../common/errors.ts'
+import { Holding } from '../held-bytes.ts'
 import type { ResultSeries, StatementResult } from '../result.ts'
 import type { CatalogStatement, SelectStatement, Statement } from './ast.ts'
 import { statementError } from './condition.ts'
@@ -89,7 +90,9 @@ async function* runStatement(
       yield* oneBySeries(statementId, await showTagKeys(statement, context))
       return
     case 'show tag values':
-      yield* oneBySeries(statementId, await showTagValues(statement, context))
+      yield* kept(context, async (holding) =>
+        oneBySeries(statementId, await showTagValues(statement, context, holding)),
+      )
       return
     case 'show field keys':
       yield* linked(statementId, await show.showFieldKeys(statement, context), context.chunkSize)
@@ -104,7 +107,9 @@ async function* runStatement(
       yield success(statementId, await show.showMeasurements(statement, context))
       return
     case 'show series':
-      yield* linked(statementId, await showSeries(statement, context), context.chunkSize)
+      yield* kept(context, async (holding) =>
+        linked(statementId, await showSeries(statement, context, holding), context.chunkSize),
+      )
       return
     case 'show cardinality':
       yield* linked(statementId, await showCardinality(statement, context), context.chunkSize)
@@ -122,6 +127,19 @@ async function* runStatement(
     default:
       await runCommand(statement, context)
       yield success(statementId, [], context.readOnly ? [warningOf(statement)] : [])
+  }
+}
+
+/** What a statement holds counts until its last part is taken: who reads slowly keeps it in memory. */
+async function* kept(
+  { held }: QueryContext,
+  answer: (holding: Holding) => Promise<Iterable<StatementResult>>,
+): AsyncGenerator<StatementResult> {
+  const holding = new Holding(held)
+  try {
+    yield* await answer(holding)
+  } finally {
+    holding.close()
   }
 }
 

@@ -132,39 +132,63 @@ export async function tagSearchOf(
 /** What a value takes in memory: it is a part of its series' key, with its places in a map and in an array. */
 export const valueBytes = (value: string): number => 64 + value.length
 
+/** @param holding counts what is in the answer */
 export async function showTagValues(
   statement: Of<'show tag values'>,
   context: QueryContext,
+  holding: Holding,
 ): Promise<readonly ResultSeries[]> {
   const database = requireDatabase(context, statement.database)
-  const { filter, inventory, measurements } = await tagSearchOf(statement, statement.key, context, database)
-  const { giveTurn } = inventory
-  const most = statement.limit > 0 ? statement.offset + statement.limit : Infinity
-  const holding = new Holding(context.held)
-  const wanted = { most, after: null, bytesOf: valueBytes, hold: holding.hold, giveTurn }
+  const search = await tagSearchOf(statement, statement.key, context, database)
   const answer: ResultSeries[] = []
-  try {
-    for (const { schema, keys } of measurements) {
-      if (keys.size === 0) continue
-      const byKey = [...keys].sort(compareText).map((key) => [key, new FirstTexts<null>(wanted)] as const)
-      for await (const some of seriesWhere(filter, inventory, schema)) {
-        for (const [key, values] of byKey) {
-          for (const { tags } of some) {
-            const value = tags.get(key)
-            if (value !== undefined) values.add(value, null)
-          }
-          await values.trim()
-        }
-      }
-      const rows: (readonly [string, string])[] = []
-      for (const [key, values] of byKey)
-        for await (const some of inSteps(await values.sorted(), giveTurn))
-          for (const value of some) if (rows.length < most) rows.push([key, value])
-      const shown = page(rows, statement)
-      if (shown.length > 0) answer.push(table(schema.name, ['key', 'value'], shown))
+  for (const measurement of search.measurements) {
+    const looking = new Holding(context.held)
+    try {
+      const { rows, bytes } = await valuesIn(measurement, search, statement, looking)
+      if (rows.length > 0) answer.push(table(measurement.schema.name, ['key', 'value'], rows))
+      // What is shown is kept, and the rest is not.
+      looking.close()
+      holding.hold(bytes)
+    } finally {
+      looking.close()
     }
-    return answer
-  } finally {
-    holding.close()
   }
+  return answer
+}
+
+/** @returns the page of a measurement's values, and what it takes in memory */
+async function valuesIn(
+  { schema, keys }: TagSearch['measurements'][number],
+  { filter, inventory }: TagSearch,
+  { limit, offset }: Of<'show tag values'>,
+  { hold }: Holding,
+): Promise<{ readonly rows: readonly (readonly [string, string])[]; readonly bytes: number }> {
+  const { giveTurn } = inventory
+  const rows: (readonly [string, string])[] = []
+  if (keys.size === 0) return { rows, bytes: 0 }
+  const most = limit > 0 ? offset + limit : Infinity
+  const wanted = { most, after: null, bytesOf: valueBytes, hold, giveTurn }
+  const byKey = [...keys].sort(compareText).map((key) => [key, new FirstTexts<null>(wanted)] as const)
+  for await (const some of seriesWhere(filter, inventory, schema)) {
+    for (const [key, values] of byKey) {
+      for (const { tags } of some) {
+        const value = tags.get(key)
+        if (value !== undefined) values.add(value, null)
+      }
+      await values.trim()
+    }
+  }
+  let [place, bytes] = [0, 0]
+  for (const [key, values] of byKey) {
+    for await (const some of inSteps(await values.sorted(), giveTurn)) {
+      for (const value of some) {
+        if (place >= offset && place < most) {
+          rows.push([key, value])
+          bytes += valueBytes(value)
+        }
+        place++
+      }
+    }
+  }
+  return { rows, bytes }
 }
