@@ -37,8 +37,10 @@ describe.skipIf(kubeconfig === undefined)('deletion protection (KUBECONFIG names
     for (const path of paths) cleanUp.push(() => server.send('DELETE', path))
     const probe = await newNamespace()
     await organization(probe, { deletionPolicy: 'Delete' })
-    await eventually('both policies are in force', 30_000, async () => {
+    const going = await newGoing({ deletionPolicy: 'Retain' })
+    await eventually('all policies are in force', 30_000, async () => {
       const answers = [await remove(probe, true), await removeOrganization(probe, true)]
+      answers.push(await change(going, { spec: { deletionPolicy: 'Delete' } }, true))
       return answers.every(({ status }) => status === 403)
     })
   })
@@ -72,11 +74,26 @@ describe.skipIf(kubeconfig === undefined)('deletion protection (KUBECONFIG names
     if (answer.status !== 201) throw new Error(answer.body.message)
   }
 
+  /** A namespace with an Organization that is being deleted. */
+  async function newGoing(spec: object): Promise<string> {
+    const namespace = await newNamespace()
+    await organization(namespace, spec)
+    await change(namespace, { metadata: { finalizers: ['example.com/held'] } })
+    await removeOrganization(namespace)
+    cleanUp.unshift(() => change(namespace, { metadata: { finalizers: null } }))
+    return namespace
+  }
+
   const dry = (path: string, isRehearsal: boolean) => (isRehearsal ? `${path}?dryRun=All` : path)
   const remove = (name: string, isRehearsal = false): Promise<Answer> =>
     server.send('DELETE', dry(pathOf(resources.namespaces, { name }), isRehearsal))
   const removeOrganization = (namespace: string, isRehearsal = false): Promise<Answer> =>
     server.send('DELETE', dry(pathOf(resources.organizations, { namespace, name: 'acme' }), isRehearsal))
+  const change = (namespace: string, body: object, isRehearsal = false): Promise<Answer> =>
+    server.send('PATCH', dry(pathOf(resources.organizations, { namespace, name: 'acme' }), isRehearsal), {
+      body,
+      type: 'application/merge-patch+json',
+    })
   const isThere = async (namespace: string) =>
     (await read(server, resources.organizations, namespace, 'acme')) !== null
 
@@ -97,6 +114,25 @@ describe.skipIf(kubeconfig === undefined)('deletion protection (KUBECONFIG names
       const namespace = await newNamespace()
       await organization(namespace, { deletionPolicy: 'Delete' }, { [confirmation]: 'true' })
       expect((await removeOrganization(namespace)).status).toBe(403)
+    })
+
+    test('that is going with its data retained does not come to lose it', async () => {
+      const namespace = await newGoing({ deletionPolicy: 'Retain' })
+      const { status, body } = await change(namespace, { spec: { deletionPolicy: 'Delete' } })
+      expect(status).toBe(403)
+      expect(body.message).toContain('deleted with its data retained')
+      expect((await change(namespace, { metadata: { labels: { a: 'b' } } })).status).toBe(200)
+    })
+
+    test('that leaves nothing can be made to retain its data while it is going', async () => {
+      const namespace = await newNamespace()
+      await organization(namespace, { deletionPolicy: 'Delete' }, { [confirmation]: 'acme' })
+      const stays = { metadata: { finalizers: ['example.com/held'] } }
+      expect((await change(namespace, stays)).status).toBe(200)
+      expect((await removeOrganization(namespace)).status).toBe(200)
+      expect((await change(namespace, { spec: { deletionPolicy: 'Retain' } })).status).toBe(200)
+      expect((await change(namespace, { metadata: { finalizers: null } })).status).toBe(200)
+      expect(await isThere(namespace)).toBe(false)
     })
 
     test.each([

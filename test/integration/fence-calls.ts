@@ -12,8 +12,13 @@ export interface Scene {
   readonly runtime: string
   /** A namespace of somebody else's, with a Secret `theirs`. */
   readonly foreign: string
-  /** One of somebody else's that is called like the operator's, without its mark. */
+  /** One of somebody else's that is called and labelled like the operator's, without its mark. */
   readonly unmarked: string
+  /**
+   * One that carries a mark and is no organization's, where somebody took the Pod Security label away and made a
+   * RoleBinding `holdfast-operator` of another role.
+   */
+  readonly damaged: string
   /** The Token's Secret. */
   readonly tokenSecret: KubeObject
   /** The operator's Secret `holdfast-ca`. */

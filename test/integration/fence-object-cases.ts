@@ -54,6 +54,16 @@ const namespaces: readonly FenceCase[] = [
     refusedBy: 'fence',
   },
   {
+    what: 'let any pod run in one whose Pod Security label somebody took away',
+    attempt: ({ damaged }) =>
+      merge(namespacePath(damaged), {
+        metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+      }),
+    control: ({ damaged }) =>
+      merge(namespacePath(damaged), { metadata: { annotations: { 'holdfast.dev/retained-since': 'now' } } }),
+    refusedBy: 'fence',
+  },
+  {
     what: 'delete a foreign namespace',
     attempt: ({ foreign }) => remove(namespacePath(foreign)),
     control: ({ runtime }) => remove(namespacePath(runtime)),

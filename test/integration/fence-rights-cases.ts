@@ -57,6 +57,9 @@ const reads: readonly FenceCase[] = [
   },
 ]
 
+const bindingPath = (namespace: string) =>
+  `/apis/${rbac}/v1/namespaces/${namespace}/rolebindings/holdfast-operator`
+
 const bindings: readonly FenceCase[] = [
   {
     what: 'take Secrets of a namespace without an Organization',
@@ -71,13 +74,19 @@ const bindings: readonly FenceCase[] = [
     refusedBy: 'tenants',
   },
   {
-    what: 'the same with a label that keeps the policy of tenants from looking',
+    what: 'the same with a label of what is in the namespaces that it made',
     attempt: ({ foreign, own }) =>
       create(
         binding(foreign, own, tenantRole, {
           metadata: { name: 'holdfast-operator', namespace: foreign, labels: labelled },
         }),
       ),
+    control: bindsInTenant,
+    refusedBy: 'tenants',
+  },
+  {
+    what: 'the same where the namespace has a label that keeps the policy of tenants from looking',
+    attempt: ({ unmarked, own }) => apply(binding(unmarked, own, tenantRole)),
     control: bindsInTenant,
     refusedBy: 'fence',
   },
@@ -188,9 +197,15 @@ const bindings: readonly FenceCase[] = [
     refusedBy: 'rights',
   },
   {
+    what: 'delete what the chart binds to it',
+    attempt: ({ own }) => remove(bindingPath(own)),
+    control: ({ damaged }) => remove(bindingPath(damaged)),
+    refusedBy: 'fence',
+  },
+  {
     what: 'delete somebody else’s RoleBinding',
     attempt: ({ tenant }) => remove(`/apis/${rbac}/v1/namespaces/${tenant}/rolebindings/theirs`),
-    control: ({ tenant }) => remove(`/apis/${rbac}/v1/namespaces/${tenant}/rolebindings/holdfast-operator`),
+    control: ({ tenant }) => remove(bindingPath(tenant)),
     refusedBy: 'fence',
   },
 ]

@@ -2,8 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pathOf, resources } from '../../operator/kube/resource.ts'
 import { ApiServer } from './api-server.ts'
-import { rehearse, send } from './calls.ts'
-import type { FenceCase, Scene } from './fence-calls.ts'
+import { apply, create, rehearse, send } from './calls.ts'
+import {
+  type FenceCase,
+  type Scene,
+  binding,
+  labelled,
+  mark,
+  namespace as namespaceOf,
+  tenantRole,
+} from './fence-calls.ts'
 import { objectCases } from './fence-object-cases.ts'
 import { rightsCases } from './fence-rights-cases.ts'
 import { OperatorBench } from './operator-bench.ts'
@@ -15,6 +23,7 @@ import { eventually } from './operator-harness.ts'
 
 const kubeconfig = process.env['KUBECONFIG']
 const fenceCases = [...rightsCases, ...objectCases]
+const newName = () => `holdfast-${randomBytes(8).toString('hex')}`
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 
 describe.skipIf(kubeconfig === undefined)(
@@ -30,9 +39,10 @@ describe.skipIf(kubeconfig === undefined)(
       account = await ApiServer.open(bench.operator.kubeconfig)
       const { namespace: tenant, runtime } = await bench.newTenant()
       const foreign = await bench.newNamespace()
-      const unmarked = `holdfast-${randomBytes(8).toString('hex')}`
-      bench.namespaces.push(unmarked, runtime)
-      await bench.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: unmarked } })
+      const [unmarked, damaged] = [newName(), newName()]
+      bench.namespaces.push(unmarked, damaged, runtime)
+      await bench.apply(namespaceOf(unmarked, { labels: labelled }))
+      await bench.apply(namespaceOf(damaged, { labels: labelled, annotations: mark }))
       for (const namespace of [tenant, foreign])
         await bench.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'theirs', namespace } })
       await bench.apply({
@@ -43,12 +53,14 @@ describe.skipIf(kubeconfig === undefined)(
         subjects: [],
       })
       const own = bench.operator.namespace
+      await bench.apply(binding(damaged, own, 'view'))
       scene = {
         own,
         tenant,
         runtime,
         foreign,
         unmarked,
+        damaged,
         tokenSecret: (await bench.get(resources.secrets, tenant, 'writer'))!,
         ownSecret: (await bench.get(resources.secrets, own, 'holdfast-ca'))!,
       }
@@ -109,6 +121,28 @@ describe.skipIf(kubeconfig === undefined)(
           expect(await tryOut(fenceCase)).toBe(`${refusedBy} ${statusOf[refusedBy]}`)
         },
       )
+    })
+
+    test('nobody makes a binding of its name and another role in a tenant’s namespace', async () => {
+      const { tenant, own } = scene
+      const allowed = await rehearse(bench.server, apply(binding(tenant, own, tenantRole)))
+      expect(allowed.body.message, 'control').toBeUndefined()
+      const { status, body } = await rehearse(bench.server, create(binding(tenant, own, 'view')))
+      expect(body.message).toContain(`ValidatingAdmissionPolicy '${own}-tenants'`)
+      expect(status).toBe(403)
+    })
+
+    test('a binding that somebody has emptied and labelled as another’s is put right', async () => {
+      const { tenant, own } = scene
+      const emptied = binding(tenant, own, tenantRole, {
+        metadata: { name: 'holdfast-operator', namespace: tenant, labels: labelled },
+        subjects: [],
+      })
+      await bench.apply(emptied)
+      await eventually('the operator has its right again', 20_000, async () => {
+        const found = await bench.get(resources.roleBindings, tenant, 'holdfast-operator')
+        return (found?.['subjects'] as readonly unknown[] | undefined)?.length === 1
+      })
     })
 
     test('nothing of what was tried has left a trace', async () => {

@@ -246,7 +246,12 @@ describe('rights are as small as the work allows', () => {
     const fence = ['holdfast-operator', 'holdfast-operator-tenants']
     expect(await policies([])).toEqual(fence)
     expect(await policies(['deletionProtection.enabled=true'])).toEqual(
-      expect.arrayContaining([...fence, 'holdfast-deletion', 'holdfast-deletion-tenants']),
+      expect.arrayContaining([
+        ...fence,
+        'holdfast-deletion',
+        'holdfast-deletion-policy',
+        'holdfast-deletion-tenants',
+      ]),
     )
   })
 
