@@ -143,6 +143,23 @@ describe('others have their turn', () => {
     expect(turns).toBeGreaterThanOrEqual(looked / step)
   })
 
+  test.each([
+    'SELECT count(v) FROM m',
+    'SELECT count(v) FROM m GROUP BY part',
+    'SELECT v FROM m GROUP BY host',
+    'SELECT median(v) FROM m',
+    'SELECT first(v) FROM m GROUP BY host',
+    'SELECT v FROM m ORDER BY time DESC LIMIT 1',
+  ])('and between series that are read: %s', async (text) => {
+    let turns = 0
+    const endTurn = () => {
+      turns++
+      return null
+    }
+    await rowsFor(text, { reader: readerOf(count), endTurn })
+    expect(turns).toBeGreaterThan(count)
+  })
+
   test('and an abandoned statement ends at the next one', async () => {
     const stop = new AbortController()
     let made = 0

@@ -304,6 +304,7 @@ export class CallBuilder {
   ): Points {
     const inputs: Points[] = []
     for (const one of series) {
+      await this.#environment.giveTurn()
       if (create === null) inputs.push(series.length === 1 ? one.points() : await one.held())
       else {
         const reduced = reduceWindows(one.points(), options, create, this.#environment)

@@ -65,7 +65,10 @@ export async function* readColumns(
     if (read === null) continue
     try {
       const reading = new ColumnsReading(environment, read, schema, columns, options, maxRows)
-      for (let set = 0; set < read.sets.length; set++) yield* reading.tablesOf(set)
+      for (let set = 0; set < read.sets.length; set++) {
+        await environment.giveTurn()
+        yield* reading.tablesOf(set)
+      }
     } finally {
       await read.feed.close()
     }
@@ -114,6 +117,7 @@ class ColumnsReading {
     const blocks: Block[] = []
     const cursors: SeriesCursor[] = []
     for (const [origin, one] of series.entries()) {
+      await this.#holder.giveTurn()
       const from = blocks.length
       let left = this.#most
       for await (const block of this.#blocksOf(one.series.id, plans[origin]!)) {

@@ -253,6 +253,7 @@ export async function* streamSet(
     limit > 0 ? takePoints(points, most) : takeOfShards(points, most, shardNs)
   const inputs: Points[] = []
   for (const one of series) {
+    await holder.giveTurn()
     if (!limited) inputs.push(series.length === 1 ? one.points() : await one.held())
     else {
       const points = take(one.points())
