@@ -27,9 +27,13 @@ export function networkPolicies(input: DesiredInput): readonly KubeObject[] {
   ]
 }
 
-/** Nobody may reach a node that wakes before it has the newest state document; see status/hibernation.ts. */
-function isClosed({ organization: { status } }: DesiredInput): boolean {
-  return status?.hibernation !== undefined && status.hibernation.step !== 'Stopping'
+/**
+ * Nobody may reach a node that wakes before it has the newest state document; see status/hibernation.ts. Status may be
+ * one step behind: what was stopping and shall run again wakes.
+ */
+function isClosed({ organization: { spec, status } }: DesiredInput): boolean {
+  if (status?.hibernation === undefined) return false
+  return status.hibernation.step !== 'Stopping' || spec.hibernation !== 'Now'
 }
 
 type Spec = Readonly<Record<string, unknown>>

@@ -24,7 +24,7 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
       annotations: { ...formAnnotations(input, form), ...rolloutRecord(input, rollout) },
     },
     spec: {
-      replicas: spec.hibernation === 'Now' ? 0 : spec.storage.replicas,
+      replicas: isToStop(input) ? 0 : spec.storage.replicas,
       serviceName: storageNode,
       // Replicas do not wait for each other: a node may need its peers to become ready.
       podManagementPolicy: 'Parallel',
@@ -37,6 +37,11 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
       volumeClaimTemplates: [claimTemplate(input)],
     },
   }
+}
+
+/** No pod that runs is taken away before status says so: whoever comes after this process must know that it must wake. */
+function isToStop({ organization: { spec, status }, existing }: DesiredInput): boolean {
+  return spec.hibernation === 'Now' && (existing === null || status?.hibernation !== undefined)
 }
 
 /** A claim template cannot change: what is there is repeated, growth goes to the claims themselves. */

@@ -8,6 +8,7 @@ import { stateDocument } from '../desired/state-document.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
+import { isRevokedEverywhere } from '../status/hibernation.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { decideDatabases, type DatabaseDecisions } from './databases.ts'
 import { rememberGoodForms, type GoodForms } from './last-good.ts'
@@ -85,8 +86,9 @@ export async function leaveInForce(
   const organizationId = idOfUid(organization.metadata.uid)
   const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
   const signer = { organizationId, ownerKey: pass.authority.operatorKey }
-  await finishTokens(pass, organizationId, observed, runtime, [])
-  await finishDatabases(pass, organizationId, observed, runtime, [])
+  const heard = { runtime, reports: [], isRevoked: isRevokedEverywhere(organization, runtime, []) }
+  await finishTokens(pass, organizationId, observed, heard)
+  await finishDatabases(pass, organizationId, observed, heard)
   const now = observedNow(pass, observed)
   await sayOrganization(pass, now, {
     organizationId,

@@ -9,7 +9,6 @@ import type { Observed, Seen } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
 import { pausedStatus } from '../status/organization.ts'
 import { progressing, type Standing } from '../status/standing.ts'
-import { nowhereElse } from '../status/storage-nodes.ts'
 import { tokenStatus } from '../status/token.ts'
 import { databaseProblem } from './databases.ts'
 import { eachInTime } from './each.ts'
@@ -19,6 +18,14 @@ import { addressOf } from './push.ts'
 import { tokenProblem } from './tokens.ts'
 import { sayUnreadable } from './unreadable.ts'
 import { eventTarget, isDeleting, releaseFinalizer, saysMore, writeStatus } from './write.ts'
+
+/** What there is of an organization's nodes, and what they said to its state document. */
+export interface NodesHeard {
+  readonly runtime: Runtime
+  readonly reports: readonly PodReport[]
+  /** None goes by an older document, nor will one that starts next. */
+  readonly isRevoked: boolean
+}
 
 /** Databases and Tokens that are not being deleted, in a form that could be read. */
 export function living<Kind>(members: readonly Seen<Kind>[]): readonly (Seen<Kind> & { parsed: Kind })[] {
@@ -88,12 +95,11 @@ export async function finishTokens(
   pass: Pass,
   organizationId: string,
   observed: Observed,
-  runtime: Runtime,
-  reports: readonly PodReport[],
+  { isRevoked }: NodesHeard,
 ): Promise<boolean> {
   const deleting = observed.tokens.filter(({ object }) => isDeleting(object))
   if (deleting.length === 0) return true
-  if (!nowhereElse(runtime.pods, reports)) {
+  if (!isRevoked) {
     await tokensAreGoing(pass, deleting)
     return false
   }
@@ -144,14 +150,12 @@ export async function finishDatabases(
   pass: Pass,
   organizationId: string,
   observed: Observed,
-  runtime: Runtime,
-  reports: readonly PodReport[],
+  { runtime, reports, isRevoked }: NodesHeard,
 ): Promise<boolean> {
-  const detached = nowhereElse(runtime.pods, reports)
   const deleting = observed.databases.filter(({ object }) => isDeleting(object))
   let waiting = 0
   const allSeen = await eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
-    const problem = detached
+    const problem = isRevoked
       ? await dropData(pass, organizationId, parsed, runtime, reports)
       : 'waiting for every storage node to let go of the database'
     if (problem === null) return releaseFinalizer(pass, pass.caches.databases, object)

@@ -12,6 +12,7 @@ import {
   asleepStanding,
   isAwake,
   isHibernated,
+  isRevokedEverywhere,
   nextHibernation,
   wakingStanding,
 } from '../status/hibernation.ts'
@@ -76,9 +77,10 @@ export async function settleOrganization(
 
   const { tokens, document, databases, runtime, reports } = settled
   for (const report of reports) if (isOpen(report)) pushFailed(pass, report)
+  const heard = { runtime, reports, isRevoked: isRevokedEverywhere(organization, runtime, reports) }
   const ends = [
-    await finishTokens(pass, organizationId, observed, runtime, reports),
-    await finishDatabases(pass, organizationId, observed, runtime, reports),
+    await finishTokens(pass, organizationId, observed, heard),
+    await finishDatabases(pass, organizationId, observed, heard),
   ]
   if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined

@@ -1,18 +1,19 @@
 import type { HibernationStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { progressing, ready, wholeSeconds, type Standing } from './standing.ts'
-import { everyNodeConfirmed } from './storage-nodes.ts'
+import { everyNodeConfirmed, nowhereElse } from './storage-nodes.ts'
 
 /**
  * The way of an organization into hibernation and out of it:
  *
- *     none -> Stopping     spec.hibernation is Now: the StatefulSet has no replicas
+ *     none -> Stopping     spec.hibernation is Now; from the next pass on the StatefulSet has no replicas
  *     -> Hibernated        no pod is left
- *     -> Waking            it is Never again: pods are made, and clients' paths to them stay closed
+ *     -> Waking            it is Never again: clients' paths are closed, and then pods are made
  *     -> none              every node has confirmed the state document, and the paths are opened
  *
  * A node that starts serves the document that it kept when no newer one comes in time. While it was away tokens were
- * revoked without its confirmation, so nobody may reach it before it has the newest.
+ * revoked without its confirmation, so nobody may reach it before it has the newest. What is said of the pods may be one
+ * step behind them, so while they stop nothing is held to be revoked without a node's word.
  */
 export function nextHibernation(
   { spec, status }: Organization,
@@ -24,7 +25,7 @@ export function nextHibernation(
   const step =
     spec.hibernation === 'Now'
       ? stepAsleep(known, runtime)
-      : known && stepAwake(known.step, runtime, everyNodeConfirmed(runtime.pods, reports))
+      : known && (everyNodeConfirmed(runtime.pods, reports) ? null : 'Waking')
   if (step === null) return null
   return step === known?.step ? known : { step, since: wholeSeconds(now) }
 }
@@ -37,11 +38,14 @@ function stepAsleep(known: HibernationStatus | null, { statefulSet, pods }: Runt
   return known?.step ?? 'Stopping'
 }
 
-function stepAwake(step: Step, { pods }: Runtime, isConfirmed: boolean): Step | null {
-  if (step === 'Waking') return isConfirmed ? null : 'Waking'
-  const wentOnRunning =
-    step === 'Stopping' && pods.some(({ running, terminating }) => running && !terminating)
-  return wentOnRunning ? null : 'Waking'
+/** No node accepts any more what the state document does not hold, nor will one that starts next. */
+export function isRevokedEverywhere(
+  { status }: Organization,
+  { pods }: Runtime,
+  reports: readonly PodReport[],
+): boolean {
+  const needsWord = status?.hibernation?.step === 'Stopping'
+  return nowhereElse(pods, reports) && (!needsWord || reports.some(({ result }) => result === 'confirmed'))
 }
 
 /** Whether nothing runs, as it should be. */

@@ -9,7 +9,16 @@ import { platform } from '../support/tenant-world.ts'
 import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import { createObject, editObject, hibernatedTenant, removeObject, settledTenant, team } from './scenarios.ts'
+import {
+  createObject,
+  editObject,
+  hibernatedTenant,
+  removeObject,
+  revokeAndWake,
+  settledTenant,
+  stoppedTenant,
+  team,
+} from './scenarios.ts'
 
 // Promise: an organization that hibernates keeps all but its pods and holds up nobody who waits for it to be ready; what
 // was made or revoked while it slept is in force before a client can reach a node of it.
@@ -29,9 +38,9 @@ interface Tenant {
   readonly runtime: string
 }
 
-function started(from: Cluster): Tenant {
-  const cluster = from.fork()
-  const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
+function started(from: Cluster, line?: Line): Tenant {
+  const cluster = line?.cluster ?? from.fork()
+  const operator = new OperatorProcess(cluster, line ?? new Line(cluster, () => null))
   operator.start()
   const uid = cluster.get(organizations, 'acme', team)!.metadata.uid!
   return { cluster, operator, runtime: runtimeNamespace(idOfUid(uid)) }
@@ -229,6 +238,65 @@ describe('an organization that wakes', () => {
     expect(statusOf(world.cluster).hibernation).toBeUndefined()
     expect(isReachable(world)).toBe(true)
     expect(condition(world.cluster, organizations, 'acme', 'Ready')?.status).toBe('True')
+  })
+})
+
+describe('a token that was said to be revoked opens nothing', () => {
+  /** An operator acts, ends after a write, and for some time there is none. */
+  async function ends(
+    cluster: Cluster,
+    act: (cluster: Cluster) => Promise<void>,
+    isLast: (what: string, write: number) => boolean,
+  ) {
+    let writes = 0
+    const line = new Line(cluster, ({ isWrite, verb, what }) =>
+      isWrite && isLast(`${verb} ${what}`, (writes += 1)) ? 'crash' : null,
+    )
+    const world = { ...started(cluster, line), revoked: hashesOf(cluster, 'writer')[0] }
+    await act(cluster)
+    const look = () => {
+      if (cluster.get(tokens, 'writer', team) || !isReachable(world)) return
+      expect(accepted(cluster), `the process ended after write ${writes}`).not.toContain(world.revoked)
+    }
+    for (let second = 0; second < 10 && !line.isDead; second += 1) await pass(world, 1, look)
+    const isThrough = !line.isDead
+    await world.operator.end()
+    await pass(world, 5, look)
+    return { isThrough, look }
+  }
+
+  async function goesOn(cluster: Cluster, look: () => void): Promise<void> {
+    const world = started(cluster, new Line(cluster, () => null))
+    await pass(world, 15, look)
+    await world.operator.end()
+    expect(cluster.get(tokens, 'writer', team)).toBeUndefined()
+    expect(isReachable(world)).toBe(true)
+    expect(statusOf(cluster).hibernation).toBeUndefined()
+  }
+
+  test('whenever an operator ends that wakes what was not said to sleep', async () => {
+    const from = await stoppedTenant()
+    expect(statusOf(from).hibernation?.step).toBe('Stopping')
+    let tried = 0
+    for (let isThrough = false; !isThrough; tried += 1) {
+      const cluster = from.fork()
+      const ended = await ends(cluster, revokeAndWake, (_what, write) => write > tried)
+      ;({ isThrough } = ended)
+      await goesOn(cluster, ended.look)
+    }
+    expect(tried).toBeGreaterThan(5)
+  })
+
+  test('whenever an operator ends that puts it to sleep, and the next once the token is gone', async () => {
+    const sleep = (cluster: Cluster) => editObject(cluster, organizations, 'acme', { hibernation: 'Now' })
+    let tried = 0
+    for (let isThrough = false; !isThrough; tried += 1) {
+      const cluster = settled.fork()
+      ;({ isThrough } = await ends(cluster, sleep, (_what, write) => write > tried))
+      const woken = await ends(cluster, revokeAndWake, (what) => what === 'metadata tokens acme-team/writer')
+      await goesOn(cluster, woken.look)
+    }
+    expect(tried).toBeGreaterThan(3)
   })
 })
 

@@ -85,6 +85,18 @@ export async function hibernatedTenant(): Promise<Cluster> {
   return cluster
 }
 
+/** The same, whose last pod has gone after an operator that had not said so before it ended. */
+export async function stoppedTenant(): Promise<Cluster> {
+  const cluster = await settledTenant('Retain')
+  const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
+  operator.start()
+  await editObject(cluster, resources.organizations, 'acme', { hibernation: 'Now' })
+  await cluster.clock.advance(1_000)
+  await operator.end()
+  while (cluster.all(resources.pods).length > 0) await cluster.tick()
+  return cluster
+}
+
 /** The same, with an operator that has ended while it replaced the StatefulSet of a volume that has grown. */
 export async function tenantWithoutSet(): Promise<Cluster> {
   const cluster = await settledTenant('Retain')
@@ -128,6 +140,11 @@ function lateTenant(stuck: Cluster): Cluster {
   return cluster
 }
 
+export async function revokeAndWake(cluster: Cluster): Promise<void> {
+  await removeObject(cluster, resources.tokens, 'writer', team)
+  await editObject(cluster, resources.organizations, 'acme', { hibernation: 'Never' })
+}
+
 export const scenarioNames = [
   'create',
   'limits of the organization',
@@ -144,6 +161,7 @@ export const scenarioNames = [
   'grow the volume',
   'hibernate',
   'revoke while it hibernates, and wake',
+  'revoke and wake before it is said to sleep',
   'delete while it grows',
   'delete while it hibernates',
   'delete organization, Retain',
@@ -151,14 +169,17 @@ export const scenarioNames = [
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
-  const [fresh, settled, mortal, asleep, between] = await Promise.all([
+  const [fresh, settled, mortal, asleep, stopped, between] = await Promise.all([
     empty(),
     settledTenant('Retain'),
     settledTenant('Delete'),
     hibernatedTenant(),
+    stoppedTenant(),
     tenantWithoutSet(),
   ])
   const stuck = await stuckTenant(settled)
+  // Before there is an operator: one that has not heard of it might say first that all sleep.
+  await revokeAndWake(stopped)
   const { organizations, databases, tokens, secrets } = resources
   const version = (name: string) => (cluster: Cluster) =>
     editObject(cluster, organizations, 'acme', { version: name })
@@ -210,14 +231,8 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       from: settled,
       act: (cluster) => editObject(cluster, organizations, 'acme', { hibernation: 'Now' }),
     },
-    {
-      name: 'revoke while it hibernates, and wake',
-      from: asleep,
-      act: async (cluster) => {
-        await removeObject(cluster, tokens, 'writer', team)
-        await editObject(cluster, organizations, 'acme', { hibernation: 'Never' })
-      },
-    },
+    { name: 'revoke while it hibernates, and wake', from: asleep, act: revokeAndWake },
+    { name: 'revoke and wake before it is said to sleep', from: stopped, act: async () => undefined },
     {
       name: 'delete while it grows',
       from: between,
