@@ -48,6 +48,7 @@ const refusedLookMs = 60_000
 /** A bound that was raised a moment ago is not known everywhere at once; what is refused after this is refused. */
 const patienceMs = 10_000
 const patientLookMs = 1_000
+const messageLimit = 4_096
 
 /** @param scene.organization in the form in force, with its newest status */
 export async function growVolumes(scene: Scene): Promise<GrowthStand> {
@@ -55,7 +56,8 @@ export async function growVolumes(scene: Scene): Promise<GrowthStand> {
   const known = organization.status?.storage?.growth ?? null
   try {
     const growth = await next(scene, known)
-    return { growth, lookAgainMs: growth === known ? waitMs(growth) : 0 }
+    const isSameStep = growth?.step === known?.step && growth?.size === known?.size
+    return { growth, lookAgainMs: isSameStep ? waitMs(growth) : 0 }
   } catch (error) {
     // The growth can wait; statuses, and a leader that is none any more, cannot.
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
@@ -71,16 +73,21 @@ function waitMs(growth: Growth | null): number | null {
 }
 
 function waiting(growth: Growth, message: string): Growth {
-  return growth.message === message ? growth : { ...growth, message: message.slice(0, 4_096) }
+  const said = message.slice(0, messageLimit)
+  return growth.message === said ? growth : { ...growth, message: said }
 }
 
 async function next(scene: Scene, known: Growth | null): Promise<Growth | null> {
-  const { organization, runtime, pass } = scene
+  const { organization, organizationId, runtime, pass } = scene
   const live = existingStorageNodes(runtime.statefulSet?.object ?? null)
   if (known?.step === 'Recreating') return recreate(scene, known, live)
   if (!live) return known
   const size = canonicalQuantity(organization.spec.storage.size)
-  if (compareQuantities(size, live.claim.size) <= 0) return null
+  if (compareQuantities(size, live.claim.size) <= 0) {
+    // A process may have ended after it had set something aside, and nobody is to find that later.
+    if (known) await dropSetAside(pass, organizationId)
+    return null
+  }
   const startedAt = pass.now.toISOString()
   if (known?.size !== size) return { size, step: 'Claiming', startedAt }
   return known.step === 'Resizing' ? resize(scene, known, live) : claim(scene, known)

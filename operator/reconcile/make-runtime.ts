@@ -57,7 +57,8 @@ export async function makeRuntime(
     }
     const conflict = await claimRuntime(pass, seen)
     if (conflict) return { ...made, hold: conflict }
-    const isReplaced = !statefulSet && claims.length > 0
+    // What was set aside is no newer than the growth that set it aside.
+    const isReplaced = !statefulSet && organization.status?.storage?.growth?.step === 'Recreating'
     const input = isReplaced ? { ...seen, existing: await recallSetAside(pass, organizationId) } : seen
     const forms = await recallGoodForms(pass, organizationId)
     const spec = problem ? forms.organization : organization.spec

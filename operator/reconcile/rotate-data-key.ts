@@ -49,6 +49,7 @@ const stepMs = 5_000
 /** Nobody waits longer than this for a key without looking whether it is still stored. */
 const lostMs = 600_000
 const longestWaitMs = 86_400_000
+const messageLimit = 4_096
 
 /** @param organization in the form in force, with its newest status */
 export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
@@ -60,7 +61,7 @@ export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
     return { encryption: known, lookAgainMs: Math.min(dueMs, longestWaitMs) }
   try {
     const encryption = await next(scene, known)
-    return { encryption, lookAgainMs: encryption === known ? stepMs : 0 }
+    return { encryption, lookAgainMs: isSameStep(encryption, known) ? stepMs : 0 }
   } catch (error) {
     // The change of a key can wait; statuses, and a leader that is none any more, cannot.
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
@@ -77,9 +78,14 @@ async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<
 
 function waiting(known: EncryptionStatus, message: string): EncryptionStatus {
   const { rotation } = known
-  if (!rotation || rotation.message === message) return known
-  return { ...known, rotation: { ...rotation, message: message.slice(0, 4_096) } }
+  const said = message.slice(0, messageLimit)
+  if (!rotation || rotation.message === said) return known
+  return { ...known, rotation: { ...rotation, message: said } }
 }
+
+/** However often its message changes. */
+const isSameStep = (next: EncryptionStatus, known: EncryptionStatus | undefined): boolean =>
+  next.keyId === known?.keyId && next.rotation?.step === known.rotation?.step
 
 /** Tenants that were made together do not change their keys together. */
 function dueInMs({ pass, organization, organizationId }: Scene, sinceMs: number): number {

@@ -12,14 +12,14 @@ import type { Pass } from './pass.ts'
  * What of a StatefulSet must not change is read from the live one. While it is replaced there is none, so this is set
  * aside before it goes, with the size that the next one is to have, and taken away when that one stands.
  */
-const recordSchema = z.strictObject({
+const recordSchema = z.object({
   version: z.string().nullable(),
   image: z.string(),
-  claim: z.strictObject({ size: z.string(), storageClassName: z.string().nullable() }),
+  claim: z.object({ size: z.string(), storageClassName: z.string().nullable() }),
   template: z
-    .strictObject({ text: z.string(), inputs: z.string().nullable().default(null), mac: z.string() })
+    .object({ text: z.string(), inputs: z.string().nullable().default(null), mac: z.string() })
     .nullable(),
-  rollout: z.strictObject({ text: z.string(), mac: z.string() }).nullable().default(null),
+  rollout: z.object({ text: z.string(), mac: z.string() }).nullable().default(null),
 })
 
 /** @returns null where nothing is set aside, or nothing that can be read: then the StatefulSet is made anew */

@@ -138,7 +138,71 @@ describe('a volume grows', () => {
   })
 })
 
+describe('what was set aside for a growth that ended', () => {
+  /** With an operator that has ended when it had set aside what the StatefulSet was. */
+  async function leftBehind(): Promise<Tenant> {
+    const first = await tenant()
+    const { cluster } = first
+    await first.operator.end()
+    const line = new Line(cluster, ({ verb, what }) =>
+      verb === 'create' && what.endsWith(`/${secretNames.setAside}`) ? 'crash' : null,
+    )
+    const operator = new OperatorProcess(cluster, line)
+    operator.start()
+    await askFor(first, '20Gi')
+    await pass(first, 15)
+    await operator.end()
+    expect(cluster.get(secrets, secretNames.setAside, first.runtime)).toBeDefined()
+    expect(statusOf(cluster).storage.growth?.step).toBe('Resizing')
+    const next = new OperatorProcess(cluster, new Line(cluster, () => null))
+    next.start()
+    return { ...first, operator: next }
+  }
+
+  test('goes when the size goes back', async () => {
+    const first = await leftBehind()
+    await askFor(first, '10Gi')
+    await pass(first, 10)
+    await first.operator.end()
+    expect(first.cluster.get(secrets, secretNames.setAside, first.runtime)).toBeUndefined()
+  })
+
+  test('is not what a StatefulSet is made from that somebody else took away', async () => {
+    const { cluster, runtime, ...first } = await leftBehind()
+    const record = cluster.get(secrets, secretNames.setAside, runtime)!
+    const world = { ...first, cluster, runtime }
+    await askFor(world, '10Gi')
+    await pass(world, 10)
+    const { uid: _uid, resourceVersion: _version, ...metadata } = record.metadata
+    if (!cluster.get(secrets, secretNames.setAside, runtime))
+      await cluster.kube.create({ ...record, metadata })
+    await cluster.kube.delete(cluster.get(statefulSets, 'storage-node', runtime)!)
+    await pass(world, 10)
+    await world.operator.end()
+    expect(statusOf(cluster).storage.size).toBe('10Gi')
+  })
+})
+
 describe('a volume that cannot grow', () => {
+  test('is looked at as seldom as it changes nothing, however long and new what is said of it', async () => {
+    const world = await tenant()
+    const { cluster } = world
+    let refusals = 0
+    const { admit } = cluster.kube.world
+    cluster.kube.world.admit = (verb, object) => {
+      admit(verb, object)
+      if (verb !== 'update' || object.kind !== 'PersistentVolumeClaim') return
+      refusals += 1
+      if (refusals > 200) throw new Error('again and again')
+      throw new AppError('forbidden', 'ERR_KUBE_FORBIDDEN', `${refusals} ${'x'.repeat(5_000)}`)
+    }
+    await askFor(world, '20Gi')
+    await pass(world, 60)
+    await world.operator.end()
+    expect(statusOf(cluster).storage.growth?.step).toBe('Refused')
+    expect(refusals).toBeLessThan(20)
+  })
+
   test.each([
     ['refused', 'Refused', 'the storage class must support resize', '10Gi'],
     ['infeasible', 'Resizing', 'the pool is full', '20Gi'],
