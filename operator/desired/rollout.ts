@@ -49,22 +49,35 @@ export const rolloutAnnotations = {
   mac: 'holdfast.dev/rollout-mac',
 } as const
 
-const rolloutSchema = z.strictObject({
+/** Loose: what a later operator adds is passed on, and an older one that takes over goes on all the same. */
+const rolloutSchema = z.looseObject({
   phase: z.enum(['Rolling', 'RollingBack', 'RolledBack']),
-  from: z.strictObject({ inputs: z.string(), template: z.string() }),
-  to: z.strictObject({ inputs: z.string(), image: z.string() }),
+  from: z.looseObject({ inputs: z.string(), template: z.string() }),
+  to: z.looseObject({ inputs: z.string(), image: z.string() }),
   startedAt: z.iso.datetime(),
   message: z.string().optional(),
 })
 
-/** The rollout that the operator recorded, null if there is none; what somebody else wrote counts for nothing. */
-export function recordedRollout(
-  signer: Signer,
-  existing: Pick<ExistingStorageNodes, 'rollout'> | null,
-): Rollout | null {
+type Recorded = Pick<ExistingStorageNodes, 'rollout'> | null
+
+/**
+ * The rollout that the operator recorded, null if there is none, or none that it can read; what somebody else wrote
+ * counts for nothing.
+ */
+export function recordedRollout(signer: Signer, existing: Recorded): Rollout | null {
+  const text = recordedText(signer, existing)
+  return text === null ? null : (rolloutSchema.safeParse(JSON.parse(text)).data ?? null)
+}
+
+/** Whether an operator recorded one in a way that this one does not know. */
+export function isUnreadable(signer: Signer, existing: Recorded): boolean {
+  return recordedText(signer, existing) !== null && recordedRollout(signer, existing) === null
+}
+
+function recordedText(signer: Signer, existing: Recorded): string | null {
   const record = existing?.rollout
-  if (!record || !isSigned(signature(signer, 'holdfast-rollout-1', record.text), record.mac)) return null
-  return rolloutSchema.parse(JSON.parse(record.text))
+  if (!record) return null
+  return isSigned(signature(signer, 'holdfast-rollout-1', record.text), record.mac) ? record.text : null
 }
 
 /** The annotations that record a rollout. */

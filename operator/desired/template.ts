@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
+import { classNamed } from '../api/platform.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { storageNode } from '../naming/names.ts'
 import { classOf, type DesiredInput } from './input.ts'
@@ -46,8 +47,19 @@ const templateSchema = z.looseObject({
 export function recordedForm(input: DesiredInput, wanted: string): Form | null {
   const record = input.existing?.template
   if (!record) return null
-  const form = { inputs: record.inputs ?? wanted, template: record.text }
-  return isSigned(formMac(input, form), record.mac) ? form : null
+  for (const inputs of inputsOf(input, record.inputs, wanted)) {
+    const form = { inputs, template: record.text }
+    if (isSigned(formMac(input, form), record.mac)) return form
+  }
+  return null
+}
+
+/** A record of before was made of what is wanted now, or of that with the version that runs. */
+function* inputsOf(input: DesiredInput, named: string | null, wanted: string): Iterable<string> {
+  yield named ?? wanted
+  const version = input.existing?.version ?? null
+  const isKnown = classNamed(input.platform, input.organization.spec.class) !== null
+  if (named === null && version !== null && isKnown) yield chosen(input, version)
 }
 
 /** The annotations that record a form. */

@@ -6,6 +6,7 @@ import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { existingStorageNodes } from './existing.ts'
 import type { DesiredInput, ExistingStorageNodes } from './input.ts'
+import { isUnreadable, planOf, recordedRollout, rolloutAnnotations, rolloutRecord } from './rollout.ts'
 import { chosen, formAnnotations, formOf, templateAnnotations } from './template.ts'
 import { tenantRoleBinding } from './role-binding.ts'
 import { desiredTenant } from './tenant.ts'
@@ -162,6 +163,17 @@ describe('the pod template stays as it was made while nothing that people choose
     expect(again.metadata.annotations).toEqual({ ...annotations, [templateAnnotations.inputs]: inputs })
   })
 
+  test('a record that names no inputs is a way back also where the version changes with the operator', () => {
+    const old = older()
+    const { [templateAnnotations.inputs]: _, ...annotations } = old.metadata.annotations!
+    const lean = existingStorageNodes({ ...old, metadata: { ...old.metadata, annotations } })
+    const of = input({ version: '0.2.0' }, lean)
+    const served = { ...of.organization.status!, stateDigest: 'sha256:0' }
+    const { rollout } = planOf({ ...of, organization: { ...of.organization, status: served } })
+    expect(rollout).toMatchObject({ phase: 'Rolling', from: { inputs: chosen(of, '0.1.0') } })
+    expect(JSON.parse(rollout!.from.template)).toEqual(template(old))
+  })
+
   test('what somebody changed by hand is put back', () => {
     const old = older()
     const text = JSON.stringify(old['spec']).replace('"runAsNonRoot":true', '"runAsNonRoot":false')
@@ -189,6 +201,30 @@ describe('the pod template stays as it was made while nothing that people choose
     const forged = { ...old, metadata: { ...old.metadata, annotations } }
     const again = JSON.stringify(template(made({}, existingStorageNodes(forged))))
     expect(again).not.toMatch(/forged|old-ready/)
+  })
+})
+
+describe('a rollout that another release recorded', () => {
+  const from = formOf(chosen(input(), '0.1.0'), {})
+  const to = { inputs: chosen(input(), '0.2.0'), image: 'storage-node:0.2.0' }
+  const rollout = { phase: 'Rolling', from, to, startedAt: '2026-11-22T12:00:00.000Z' } as const
+  const recorded = (more: object) => {
+    const annotations = rolloutRecord(input(), { ...rollout, ...more })
+    const [text, mac] = [annotations[rolloutAnnotations.rollout]!, annotations[rolloutAnnotations.mac]!]
+    return { ...running, rollout: { text, mac } }
+  }
+
+  test('with more in it goes on, and keeps that', () => {
+    const later = { attempts: 2, to: { ...to, digest: 'x' } }
+    expect(recordedRollout(input(), recorded(later))).toEqual({ ...rollout, ...later })
+    expect(isUnreadable(input(), recorded(later))).toBe(false)
+  })
+
+  test('in a phase that nobody knows is none, and known as such', () => {
+    const strange = recorded({ phase: 'Probing' })
+    expect(recordedRollout(input(), strange)).toBeNull()
+    expect(isUnreadable(input(), strange)).toBe(true)
+    expect(isUnreadable(input(), { rollout: { ...strange.rollout, mac: 'forged' } })).toBe(false)
   })
 })
 
