@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { platform, TenantWorld } from '../../test/support/tenant-world.ts'
+import { runningStatus } from '../../test/support/stateful-pods.ts'
 import type { Organization } from '../api/organization.ts'
 import { rolloutAnnotations } from '../desired/rollout.ts'
 import { resources } from '../kube/resource.ts'
@@ -236,6 +237,23 @@ describe('a version that does not come up', () => {
     expect(status(other).upgrade?.phase).toBe('RollingBack')
   })
 
+  test('is not one that an operator finds seconds from ready when it was away for long', async () => {
+    const of = await tenant()
+    of.world.pods = 'starting'
+    await choose(of, { version: '0.2.0' })
+    await rounds(of)
+    const pod = podOf(of).metadata.uid
+    of.world.clock.jump(60 * minuteMs)
+    of.world.restart()
+    await of.world.pass()
+    await of.world.pass()
+    expect(status(of).upgrade?.phase).toBe('Rolling')
+    await of.world.kube.patchStatus(podOf(of), runningStatus(true))
+    await rounds(of)
+    expect([status(of).version, status(of).upgrade]).toEqual(['0.2.0', undefined])
+    expect(podOf(of).metadata.uid).toBe(pod)
+  })
+
   test('has longer where its container is on its first start', async () => {
     const of = await tenant()
     of.world.pods = 'starting'
@@ -293,7 +311,7 @@ describe('while it is under way', () => {
     expect(imageIn(of)).toBe(image)
     expect(status(of).upgrade?.phase).toBe('Rolling')
     await paused('false')
-    await rounds(of, minuteMs)
+    await rounds(of, 2 * minuteMs)
     expect(status(of).upgrade?.phase).toBe('RolledBack')
   })
 

@@ -3,7 +3,7 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import type { Organization } from '../api/organization.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { planOf, recordedRollout, type Plan, type Rollout } from '../desired/rollout.ts'
+import { isUnreadable, planOf, recordedRollout, type Plan, type Rollout } from '../desired/rollout.ts'
 import { statefulSet as statefulSetOf } from '../desired/stateful-set.ts'
 import { recordedForm, versionOf, type Form } from '../desired/template.ts'
 import { applyObject } from '../kube/apply.ts'
@@ -69,6 +69,10 @@ export async function rollOut(scene: Scene, isMade: boolean): Promise<RolloutSta
 export function sayBegun(pass: Pass, input: DesiredInput): void {
   const { rollout } = planOf(input)
   const before = recordedRollout(input, input.existing)
+  if (isUnreadable(input, input.existing)) {
+    const { organizationId } = input
+    pass.log.warn({ organizationId }, 'the record of a rollout cannot be read, and counts as none')
+  }
   if (rollout?.phase !== 'Rolling' || before?.startedAt === rollout.startedAt) return
   const [from, to] = [versionOf(rollout.from), versionOf(rollout.to)]
   const what =
@@ -100,12 +104,36 @@ async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promis
   }
   pass.memory.forget(upSince(scene))
   const leftMs = lateAtMs(rollout, organization, runtime) - pass.now.getTime()
-  if (leftMs > 0) return { rollout, lookAgainMs: Math.min(leftMs, liveLookMs) }
-  if (rollout.phase === 'RollingBack' || isWayBack(rollout)) return { rollout, lookAgainMs: null }
-  // A way back costs the tenant a restart: what caches say is not enough.
+  const isLast = rollout.phase === 'RollingBack' || isWayBack(rollout)
+  if (isLast || leftMs > 2 * liveLookMs) {
+    pass.memory.forget(lateOf(scene))
+    return { rollout, lookAgainMs: leftMs > 0 ? Math.min(leftMs, liveLookMs) : null }
+  }
+  return takeBack(scene, input, { form, rollout }, leftMs)
+}
+
+/**
+ * A way back costs the tenant a restart: what caches say is not enough, nor is one look, which may be the first of a
+ * process after hours without any. So the last minute begins with a live look, and another one follows when it is over.
+ */
+async function takeBack(
+  scene: Scene,
+  input: DesiredInput,
+  { form, rollout }: { readonly form: Form; readonly rollout: Rollout },
+  leftMs: number,
+): Promise<RolloutStand> {
+  const { pass, organization, reports } = scene
+  const atMs = pass.clock.monotonicMs()
+  const first = pass.memory.look(lateOf(scene))
+  const waitMs = first ? Math.max(leftMs, first.atMs + liveLookMs - atMs) : 0
+  if (waitMs > 0) return { rollout, lookAgainMs: Math.min(waitMs, liveLookMs) }
   const live = await readLive(scene)
-  if (isUp(live, reports) || lateAtMs(rollout, organization, live) > pass.now.getTime())
-    return { rollout, lookAgainMs: retryMs }
+  if (isUp(live, reports)) return { rollout, lookAgainMs: retryMs }
+  if (!first) {
+    pass.memory.looked(lateOf(scene), { atMs, hold: null })
+    return { rollout, lookAgainMs: liveLookMs }
+  }
+  if (lateAtMs(rollout, organization, live) > pass.now.getTime()) return { rollout, lookAgainMs: retryMs }
   const next = {
     ...rollout,
     phase: 'RollingBack' as const,
@@ -113,10 +141,13 @@ async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promis
     message: failureOf(live, reports),
   }
   await record(scene, input, { form, rollout: next })
+  pass.memory.forget(lateOf(scene))
   pass.metrics.rolloutEnded('rolled-back')
   pass.log.warn({ organizationId: input.organizationId, reason: next.message }, 'rollout taken back')
   return { rollout: next, lookAgainMs: 0 }
 }
+
+const lateOf = ({ organization }: Scene): string => `late ${organization.metadata.uid}`
 
 const upSince = ({ organization }: Scene): string => `up ${organization.metadata.uid}`
 

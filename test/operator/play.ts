@@ -38,7 +38,8 @@ export async function playQuietly(scenario: Scenario): Promise<Reference> {
   const operator = new OperatorProcess(cluster, line)
   operator.start()
   await scenario.act(cluster)
-  for (let quiet = 0, passed = 0; quiet < quietMs; passed += tickMs) {
+  const restMs = quietMs + (scenario.waitsMs ?? 0)
+  for (let quiet = 0, passed = 0; quiet < restMs; passed += tickMs) {
     if (passed > 2 * limitMs) throw new Error(`${scenario.name}: never comes to rest`)
     quiet = (await tick(cluster)) ? 0 : quiet + tickMs
   }
@@ -69,7 +70,8 @@ export async function play(
   let operator = new OperatorProcess(cluster, lines[0]!)
   operator.start()
   await scenario.act(cluster)
-  const limit = fault.limitMs ?? limitMs
+  const usualMs = limitMs + (scenario.waitsMs ?? 0)
+  const limit = (fault.limitMs ?? limitMs) + (scenario.waitsMs ?? 0)
   let stepMs = tickMs
   for (let passed = 0, stays = 0; ;) {
     if (operator.line.isDead) {
@@ -83,7 +85,7 @@ export async function play(
     const isRight = !isMoving && !operator.line.isDead && isSame(endState(cluster), reference.state)
     stays = isRight ? stays + 1 : 0
     // What only a full list mends takes minutes, in which nothing happens.
-    stepMs = passed < limitMs || isMoving ? tickMs : longTickMs
+    stepMs = passed < usualMs || isMoving ? tickMs : longTickMs
     const isThere = stays === staysTicks
     if (isThere || passed > limit) {
       const difference = isThere ? null : differenceOf(endState(cluster), reference.state)

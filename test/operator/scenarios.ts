@@ -11,6 +11,8 @@ export interface Scenario {
   readonly name: (typeof scenarioNames)[number]
   readonly from: Cluster
   readonly act: (cluster: Cluster) => Promise<void>
+  /** How long an operator does nothing on the way, and again after each new start: none by default. */
+  readonly waitsMs?: number
 }
 
 export const team = 'acme-team'
@@ -206,7 +208,12 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       act: (cluster) => editObject(cluster, organizations, 'acme', { encryption: { rotateEvery: '1h' } }),
     },
     { name: 'upgrade', from: settled, act: version('0.2.0') },
-    { name: 'upgrade that is taken back', from: lateTenant(stuck), act: async () => undefined },
+    {
+      name: 'upgrade that is taken back',
+      from: lateTenant(stuck),
+      act: async () => undefined,
+      waitsMs: 30_000,
+    },
     { name: 'another version beside a stuck pod', from: stuck, act: version('0.3.0') },
     { name: 'back beside a stuck pod', from: stuck, act: version('0.1.0') },
     {
