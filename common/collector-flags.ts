@@ -10,9 +10,6 @@ function markLate(): void {
   // Percent of that room: from the first on it marks beside other work, from the second on before it.
   setFlagsFromString('--incremental-marking-soft-trigger=70')
   setFlagsFromString('--incremental-marking-hard-trigger=90')
-  // Buffers outside the heap count as part of that room. Otherwise each 64 MB of them is a collection of the whole heap,
-  // however little of it is garbage: several a second where bodies and columns come and go. Later V8s know nothing else.
-  setFlagsFromString('--external-memory-accounted-in-global-limit')
 }
 
 /**
@@ -27,4 +24,14 @@ export function chooseCollectorFlags(memoryLimitBytes: number): void {
     setFlagsFromString('--heap-growing-percent=25')
     setFlagsFromString('--semi-space-growth-factor=1')
   }
+}
+
+/**
+ * Has buffers outside the heap count as part of the room that the heap is given. Otherwise each 64 MB of them is a
+ * collection of the whole heap, however little of it is garbage: several a second where bodies and columns come and go.
+ * Later V8s know nothing else. Not for a process whose heap is small beside the buffers that it keeps, which would collect
+ * all the time, and not where memory is short.
+ */
+export function countBuffersAsHeap(memoryLimitBytes: number): void {
+  if (!isSmallPod(memoryLimitBytes)) setFlagsFromString('--external-memory-accounted-in-global-limit')
 }

@@ -1,7 +1,7 @@
 import { systemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import { idleCollection } from '../common/idle-collection.ts'
-import { chooseCollectorFlags } from '../common/collector-flags.ts'
+import { chooseCollectorFlags, countBuffersAsHeap } from '../common/collector-flags.ts'
 import { untilSignalled } from '../common/lifecycle.ts'
 import { createLogger } from '../common/log.ts'
 import { parseNodeConfig } from './config.ts'
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
   const isRotation = process.argv[2] === 'rotate-key'
   const config = parseNodeConfig(process.argv.slice(isRotation ? 3 : 2), process.env)
   chooseCollectorFlags(config.memoryLimitBytes)
+  countBuffersAsHeap(config.memoryLimitBytes)
   const log = createLogger('storage-node', { level: config.logLevel })
   const onFatal = (error: Error): void => {
     log.fatal({ err: error }, 'the state on disk is not known any more')
