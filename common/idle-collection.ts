@@ -7,8 +7,11 @@ import type { Component } from './lifecycle.ts'
 const periodMs = 5_000
 /** A process that used less of the processor than this in a period is quiet: a pause holds nobody up. */
 const quietMs = 250
-/** What a process has used since the last collection before there can be garbage worth another one. */
-const worthMs = 500
+/**
+ * What a process has used since the last collection before there can be garbage worth another one. With less, who asks
+ * something every few seconds would find the code for it thrown away each time.
+ */
+const worthMs = 2_000
 /** Collections take no more of the processor than one part in this many of what requests do. */
 const share = 20
 

@@ -6,7 +6,7 @@ import { spreadLine, type Figure, type Line, type Table } from './report.ts'
 import { hosts, linesPerBatch, settled, writePath, type Run } from './run.ts'
 import type { Server, ServerName } from './server.ts'
 
-/** Different questions of a type; each is asked once a round, servers in turn. */
+/** Different questions of a type. A round asks one server all of them, then the next one, when the others are idle. */
 const questionsPerType = 8
 
 export const devopsDay: Bodies = {
@@ -31,7 +31,7 @@ export async function queryTable(
 
 /** What has to be known to read the tables of queries. */
 export function queryNotes(run: Run): readonly string[] {
-  const asked = `${questionsPerType} different questions a type, each asked ${run.rounds} times; medians, least and most.`
+  const asked = `${questionsPerType} different questions a type, each asked ${run.rounds} times, one server after the other; medians, least and most.`
   const near = queryTypes.map(({ name, metricsqlNote }) => `${name}: ${metricsqlNote}`).join('; ')
   return [
     `${queryRows} rows: ${hosts} hosts, a day, every 10 s. ${asked} Answers of ours and InfluxDB's are compared first: floats to 1e-9, rows of one time in any order.`,
@@ -96,12 +96,14 @@ async function oneType(run: Run, servers: readonly Server[], type: QueryType): P
   if (found === 0 && able.length > 0) throw new Error(`${type.name}: no question of it finds anything`)
   const times = new Map<ServerName, number[]>(able.map(({ kind }) => [kind.name, []]))
   for (let round = 0; round < run.rounds; round++)
-    for (const question of questions)
-      for (const server of able) {
+    for (const server of able) {
+      await settled(servers)
+      for (const question of questions) {
         const startedMs = performance.now()
         await ask(server, question)
         times.get(server.kind.name)!.push(performance.now() - startedMs)
       }
+    }
   const { what, figures } = spreadLine(`${type.name}: ${type.what}`, times)
   return { what, figures: { ...figures, ...Object.fromEntries(failures) } }
 }
