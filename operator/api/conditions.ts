@@ -216,14 +216,17 @@ export const conditionSchema = z
 
 export type Condition = z.infer<typeof conditionSchema>
 
+/** What the API server says for a status that nobody has written: no generation is less than 1. */
+export const unseenGeneration = -1
+
 /** The part of status that all kinds share. */
 export const commonStatus = {
   observedGeneration: z
     .int()
-    .min(0)
+    .min(unseenGeneration)
     .max(Number.MAX_SAFE_INTEGER)
     .optional()
-    .describe('metadata.generation that the operator has last acted on.'),
+    .describe('metadata.generation that the operator has last acted on; -1 until it has seen the object.'),
   conditions: z
     .array(conditionSchema)
     .max(16)

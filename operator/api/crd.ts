@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { databaseRules, organizationRules, tokenRules, type Rule } from './cel.ts'
+import { unseenGeneration } from './conditions.ts'
 import { databaseSpecSchema, databaseStatusSchema } from './database.ts'
 import { group, version } from './fields.ts'
 import { organizationSpecSchema, organizationStatusSchema } from './organization.ts'
@@ -152,7 +153,9 @@ export function customResourceDefinition(kind: Kind): Readonly<Record<string, un
       kind: { type: 'string', description: `${kind.kind}.` },
       metadata: { type: 'object' },
       spec: kind.spec,
-      status: kind.status,
+      // So that an object that no operator has seen yet is never taken for a healthy one: kstatus, by which Flux and Helm wait,
+      // compares it with the generation, and would take an object without a status for what it is to be.
+      status: { ...kind.status, default: { observedGeneration: unseenGeneration } },
     },
     'x-kubernetes-validations': kind.objectRules.length > 0 ? kind.objectRules : undefined,
   }
