@@ -3,7 +3,7 @@ import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
 import { ApiServer } from './api-server.ts'
-import { eventually, OperatorHarness, read } from './operator-harness.ts'
+import { eventually, OperatorHarness, read, type OperatorOptions } from './operator-harness.ts'
 import { StorageNodeStandIn } from './storage-node-stand-in.ts'
 
 const apiVersion = 'holdfast.dev/v1alpha1'
@@ -67,9 +67,9 @@ export class OperatorBench {
     this.nodes = new StorageNodeStandIn(server, operator.installationId)
   }
 
-  static async open(kubeconfig: string): Promise<OperatorBench> {
+  static async open(kubeconfig: string, options: OperatorOptions = {}): Promise<OperatorBench> {
     const server = await ApiServer.open(kubeconfig)
-    const bench = new OperatorBench(server, await OperatorHarness.open(server, kubeconfig))
+    const bench = new OperatorBench(server, await OperatorHarness.open(server, kubeconfig, options))
     await bench.operator.start()
     bench.nodes.start()
     return bench
@@ -142,7 +142,10 @@ export class OperatorBench {
 
   /** A tenant with one database and one token, ready. */
   async newTenant(spec: object = {}) {
-    const namespace = await this.newNamespace()
+    return this.newTenantIn(await this.newNamespace(), spec)
+  }
+
+  async newTenantIn(namespace: string, spec: object = {}) {
     for (const object of [organization(namespace, spec), database(namespace), token(namespace)])
       await this.apply(object)
     const found = await this.becomesReady(resources.organizations, namespace, 'acme')

@@ -11,9 +11,17 @@ import { pathOf, resources, type Resource } from '../../operator/kube/resource.t
 import { writeAccountKubeconfig } from './account.ts'
 import { ApiServer } from './api-server.ts'
 import { applyChartRights } from './chart-rights.ts'
+import type { Release } from './release.ts'
 
 const root = join(import.meta.dirname, '../..')
 const serviceAccount = 'holdfast-operator'
+
+export interface OperatorOptions {
+  /** Namespaces, there already, that alone are looked at; none for all. */
+  readonly watchNamespaces?: readonly string[]
+  /** What Helm installs, in place of the chart's rights alone; the operator's own Deployment finds no node. */
+  readonly release?: Release
+}
 
 /** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
 export class OperatorHarness {
@@ -21,25 +29,34 @@ export class OperatorHarness {
   readonly #server: ApiServer
   readonly #folder: string
   readonly #metricsPort: number
+  readonly #watchNamespaces: string
+  readonly #release: Release | null
+  readonly #adminKubeconfig: string
   installationId = ''
   /** Paths of what is of no namespace and this test's alone. */
   #clusterWide: readonly string[] = []
   #process: ChildProcess | null = null
   #exited: Promise<unknown> = Promise.resolve()
 
-  private constructor(server: ApiServer, namespace: string, folder: string, metricsPort: number) {
+  private constructor(server: ApiServer, kubeconfig: string, folder: string, options: OperatorOptions) {
+    const { watchNamespaces = [], release = null } = options
     this.#server = server
-    this.namespace = namespace
+    this.namespace = release?.namespace ?? `holdfast-test-${process.pid}`
+    this.#release = release
+    this.#adminKubeconfig = kubeconfig
     this.#folder = folder
-    this.#metricsPort = metricsPort
+    this.#metricsPort = 20_000 + (process.pid % 10_000)
+    this.#watchNamespaces = watchNamespaces.join(',')
   }
 
-  static async open(server: ApiServer, kubeconfig: string): Promise<OperatorHarness> {
+  static async open(
+    server: ApiServer,
+    kubeconfig: string,
+    options: OperatorOptions = {},
+  ): Promise<OperatorHarness> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-operator-'))
-    const namespace = `holdfast-test-${process.pid}`
-    const port = 20_000 + (process.pid % 10_000)
-    const harness = new OperatorHarness(server, namespace, folder, port)
-    await harness.#prepare(kubeconfig)
+    const harness = new OperatorHarness(server, kubeconfig, folder, options)
+    await harness.#prepare()
     return harness
   }
 
@@ -58,12 +75,14 @@ export class OperatorHarness {
   }
 
   async start(): Promise<void> {
+    await this.#signIn()
     const child = spawn(process.execPath, [join(root, 'operator/main.ts')], {
       env: {
         PATH: process.env['PATH'],
         HOLDFAST_NAMESPACE: this.namespace,
         HOLDFAST_POD_NAME: 'operator',
         HOLDFAST_PLATFORM_FILE: join(this.#folder, 'platform.yaml'),
+        HOLDFAST_WATCH_NAMESPACES: this.#watchNamespaces,
         HOLDFAST_KUBECONFIG: this.kubeconfig,
         HOLDFAST_METRICS_LISTEN: `127.0.0.1:${this.#metricsPort}`,
       },
@@ -108,12 +127,34 @@ export class OperatorHarness {
 
   async close(): Promise<void> {
     await this.stop()
+    await this.#release?.uninstall()
     for (const path of this.#clusterWide.toReversed()) await this.#server.send('DELETE', path)
     await this.#server.send('DELETE', pathOf(resources.namespaces, { name: this.namespace }))
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  async #prepare(kubeconfig: string): Promise<void> {
+  async #prepare(): Promise<void> {
+    const made = await this.#server.apply({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: this.namespace },
+    })
+    this.installationId = idOfUid((made.body['metadata'] as { uid: string }).uid)
+    if (this.#release) await this.#release.install()
+    else await this.#grantRights()
+    await this.#signIn()
+    await this.#untilFenced()
+    const platform = this.#release ? await this.#release.platformFile() : stringify(this.#platform())
+    await writeFile(join(this.#folder, 'platform.yaml'), platform)
+  }
+
+  /** With a token of the account as it is now: another one of its name does not take an old one's. */
+  async #signIn(): Promise<void> {
+    const account = { namespace: this.namespace, name: serviceAccount }
+    await writeAccountKubeconfig(this.#server, this.#adminKubeconfig, account, this.kubeconfig)
+  }
+
+  async #grantRights(): Promise<void> {
     for (const plural of ['organizations', 'databases', 'tokens']) {
       const yaml = await readFile(join(root, `crds/holdfast.dev_${plural}.yaml`), 'utf8')
       await eventually(`${plural} are served`, 20_000, async () => {
@@ -121,24 +162,6 @@ export class OperatorHarness {
         return true
       })
     }
-    const made = await this.#server.apply({
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: this.namespace },
-    })
-    this.installationId = idOfUid((made.body['metadata'] as { uid: string }).uid)
-    await this.#grantRights()
-    await writeAccountKubeconfig(
-      this.#server,
-      kubeconfig,
-      { namespace: this.namespace, name: serviceAccount },
-      this.kubeconfig,
-    )
-    await this.#untilFenced()
-    await writeFile(join(this.#folder, 'platform.yaml'), stringify(this.#platform()))
-  }
-
-  async #grantRights(): Promise<void> {
     await this.#server.apply({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
@@ -146,6 +169,7 @@ export class OperatorHarness {
     })
     this.#clusterWide = await applyChartRights(this.#server, {
       namespace: this.namespace,
+      settings: this.#watchNamespaces === '' ? [] : [`operator.watchNamespaces={${this.#watchNamespaces}}`],
       isWanted: () => true,
     })
   }
@@ -154,6 +178,7 @@ export class OperatorHarness {
   async #untilFenced(): Promise<void> {
     const account = await ApiServer.open(this.kubeconfig)
     const namespace = 'default'
+    const policy = this.#release ? serviceAccount : this.namespace
     const refused: readonly KubeObject[] = [
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'evil' } },
       {
@@ -171,7 +196,7 @@ export class OperatorHarness {
     for (const object of refused) {
       await eventually(`${object.kind} is fenced`, 30_000, async () => {
         const { body } = await account.apply(object, { dryRun: true })
-        if (body.message?.includes(`ValidatingAdmissionPolicy '${this.namespace}`)) return true
+        if (body.message?.includes(`ValidatingAdmissionPolicy '${policy}`)) return true
         throw new Error(JSON.stringify(body))
       })
     }

@@ -238,6 +238,21 @@ describe('rights are as small as the work allows', () => {
     expect(await fence([])).not.toContain('variables.inNamespace in ')
   })
 
+  test('where only some namespaces are looked at, what users write is open in these alone', async () => {
+    const watched = ['marketing', 'team-2']
+    const objects = await render([...required, `operator.watchNamespaces={${watched.join(',')}}`])
+    const groups = ({ rules }: Rendered) => rules.flatMap(({ apiGroups }) => apiGroups)
+    expect(groups(named(objects, 'ClusterRole', 'holdfast-operator'))).not.toContain('holdfast.dev')
+    const roles = objects.filter((object) => object?.metadata.name === 'holdfast-operator-tenant')
+    expect(roles.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`)).toEqual(
+      watched.flatMap((namespace) => [`Role ${namespace}`, `RoleBinding ${namespace}`]).toSorted(),
+    )
+    const all = await render(required)
+    const byRole = named(objects, 'Role', 'holdfast-operator-tenant').rules
+    expect(named(all, 'ClusterRole', 'holdfast-operator').rules).toEqual(expect.arrayContaining([...byRole]))
+    expect(all.filter((object) => object?.metadata.name === 'holdfast-operator-tenant')).toEqual([])
+  })
+
   test('deletions are confirmed only where that is asked for', async () => {
     const policies = async (settings: readonly string[]) =>
       (await render([...required, ...settings]))

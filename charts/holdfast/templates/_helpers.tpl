@@ -78,3 +78,20 @@ gateway:
     - {{ . | quote }}
     {{- end }}
 {{- end }}
+
+{{/* The operator on what users write, and events about it: cluster-wide, or in each of operator.watchNamespaces. */}}
+{{- define "holdfast.tenantRules" -}}
+- apiGroups: [holdfast.dev]
+  resources: [organizations, databases, tokens]
+  verbs: [get, list, watch, patch]
+- apiGroups: [holdfast.dev]
+  resources: [organizations/status, databases/status, tokens/status]
+  verbs: [get, patch]
+# A Token's Secret names its owner; clusters that check owner references ask for this.
+- apiGroups: [holdfast.dev]
+  resources: [tokens/finalizers]
+  verbs: [update]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
