@@ -5,7 +5,7 @@ import { run } from './run.ts'
 import { ensurePrograms } from './system-packages.ts'
 
 /** Must be the version of DuckDB that @duckdb/node-api brings: DuckDB refuses any other. */
-const duckdbVersion = '1.5.5'
+export const duckdbVersion = '1.5.5'
 const fileName = 'httpfs.duckdb_extension'
 
 /** Takes the file out of a wheel, which is a zip archive, with what Python itself has. */

@@ -25,13 +25,20 @@ const libraries = [
   'libstdc++.so.6',
 ]
 
+export interface SystemLibraries {
+  /** A folder that holds them at their places in an image. */
+  readonly root: string
+  /** Names of the package files that they are out of, a line each. */
+  readonly versions: string
+}
+
 /**
  * A folder that holds the system libraries of an image at their places, their licences, and `versions.txt` beside
  * them. They are the newest that this machine's Debian or Ubuntu offers when first asked for; deleting the cache
  * brings newer ones.
  * @throws AppError ERR_IMAGE_LIBRARIES where there is no apt, or for another processor
  */
-export async function systemLibraries(): Promise<{ readonly root: string; readonly versions: string }> {
+export async function systemLibraries(): Promise<SystemLibraries> {
   const platform = platforms[process.arch]
   if (platform === undefined) throw unavailable(`images are for ${Object.keys(platforms).join(' and ')}`)
   const system = await readFile('/etc/os-release', 'utf8').catch(() => '')

@@ -18,6 +18,7 @@ beforeEach(async () => {
     packages: ['node_modules/detect-libc'],
     files: { 'app/extensions/extra': join(folder, 'extra') },
     libraries: join(folder, 'libraries'),
+    billOfMaterials: '{"bomFormat":"CycloneDX"}',
   })
 })
 afterEach(() => rm(folder, { recursive: true }))
@@ -39,6 +40,7 @@ describe('an image holds what its programs need, and nothing that helps an intru
       '/etc/passwd',
       '/lib/libc.so.6',
       '/usr/share/doc/holdfast/licences.txt',
+      '/usr/share/doc/holdfast/sbom.cdx.json',
     ])
   })
 

@@ -12,9 +12,12 @@ export interface RootContents {
   readonly files: Readonly<Record<string, string>>
   /** Folder with the system libraries at their places. */
   readonly libraries: string
+  /** What the image is made of, as CycloneDX. */
+  readonly billOfMaterials: string
 }
 
 const repository = join(import.meta.dirname, '..')
+const documents = 'usr/share/doc/holdfast'
 export const nodeBinary = join(repository, 'node_modules/node/bin/node')
 
 /** Lays out a root file system: no shell, nothing that is not run, everything owned by root and read-only in use. */
@@ -33,7 +36,9 @@ export async function writeRoot(folder: string, contents: RootContents): Promise
     await copyOnce(source, join(folder, target))
   }
   await writeUsers(folder)
-  await writeLicences(folder, contents)
+  await mkdir(join(folder, documents), { recursive: true })
+  await writeFile(join(folder, documents, 'sbom.cdx.json'), contents.billOfMaterials)
+  await writeLicences(join(folder, documents), contents)
 }
 
 /** Without the types and maps that only a developer reads. */
@@ -59,12 +64,10 @@ async function writeUsers(folder: string): Promise<void> {
 }
 
 async function writeLicences(folder: string, contents: RootContents): Promise<void> {
-  const target = join(folder, 'usr/share/doc/holdfast')
   const packages = [...contents.programs.flatMap((program) => program.packages), ...contents.packages]
   const node = 'Node.js (MIT) and what it is made of: https://github.com/nodejs/node/blob/main/LICENSE'
-  await mkdir(target, { recursive: true })
   await writeFile(
-    join(target, 'licences.txt'),
+    join(folder, 'licences.txt'),
     [await licencesOf(['']), node, await licencesOf(packages), ''].join('\n\n'),
   )
 }

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { version } from '../common/version.ts'
 import { writeImageArchive } from '../local-kubernetes/image-archive.ts'
+import { billOfMaterials } from './bill-of-materials.ts'
 import { cached, cacheKey } from './cache.ts'
 import { readDockerfile } from './dockerfile.ts'
 import { ensureDuckdbExtension } from './duckdb-extension.ts'
-import { systemLibraries } from './image-libraries.ts'
+import { systemLibraries, type SystemLibraries } from './image-libraries.ts'
 import { bundleProgram, type Ban, type Program } from './image-programs.ts'
 import { writeRoot, type RootContents } from './image-root.ts'
 import { publishCommands } from './publish.ts'
@@ -41,6 +42,7 @@ const recipes: readonly ImageRecipe[] = [
     programs: [
       { name: 'operator', source: 'operator/main.ts', bans: [noDuckdb] },
       { name: 'gateway', source: 'gateway/main.ts', bans: [noDuckdb, noKubernetes] },
+      { name: 'helm-test', source: 'operator/helm-test/main.ts', bans: [noDuckdb] },
     ],
     packages: [],
     files: () => Promise.resolve({}),
@@ -86,12 +88,12 @@ export function buildImages(): Promise<readonly BuiltImage[]> {
 
 async function buildImage(recipe: ImageRecipe): Promise<BuiltImage> {
   const settings = readDockerfile(await readFile(join(root, recipe.dockerfile), 'utf8'))
-  const { contents, inputs } = await gather(recipe)
+  const { parts, inputs } = await gather(recipe)
   const allInputs = [JSON.stringify(settings), ...inputs]
   const name = `localhost/${recipe.name}:${version}-${cacheKey(allInputs).slice(0, 12)}`
   const build = async (draft: string) => {
     const rootFolder = join(draft, 'root')
-    await writeRoot(rootFolder, contents)
+    await writeRoot(rootFolder, await contentsOf(recipe, parts))
     await writeImageArchive({ ...settings, name, rootFolder, output: join(draft, 'image.tar') })
     await rm(rootFolder, { recursive: true })
   }
@@ -99,23 +101,47 @@ async function buildImage(recipe: ImageRecipe): Promise<BuiltImage> {
   return { name, archive: join(folder, 'image.tar') }
 }
 
+interface Parts extends Pick<RootContents, 'programs' | 'files'> {
+  readonly libraries: SystemLibraries
+}
+
+async function contentsOf(recipe: ImageRecipe, { programs, files, libraries }: Parts): Promise<RootContents> {
+  const { name, packages } = recipe
+  const system = await readFile('/etc/os-release', 'utf8')
+  const bill = await billOfMaterials({
+    name,
+    packages: [...packages, ...programs.flatMap((program) => program.packages)],
+    systemPackages: libraries.versions,
+    distribution: /^ID="?([a-z]+)/m.exec(system)?.[1] ?? 'debian',
+    hasDuckdbExtension: Object.keys(files).some((path) => path.endsWith('.duckdb_extension')),
+  })
+  return { programs, packages, files, libraries: libraries.root, billOfMaterials: bill }
+}
+
+/** Sources of ours, besides the programs', that an image's bytes depend on. */
+const shaping = [
+  'scripts/image-root.ts',
+  'scripts/bill-of-materials.ts',
+  'local-kubernetes/image-archive.ts',
+  'package-lock.json',
+]
+
 /** What goes into an image, and all that its bytes depend on. */
 async function gather(
   recipe: ImageRecipe,
-): Promise<{ readonly contents: RootContents; readonly inputs: readonly (string | Uint8Array)[] }> {
+): Promise<{ readonly parts: Parts; readonly inputs: readonly (string | Uint8Array)[] }> {
   const [libraries, files, ...programs] = await Promise.all([
     systemLibraries(),
     recipe.files(),
     ...recipe.programs.map(bundleProgram),
   ])
   // The lock file pins every package to its bytes, Node.js and DuckDB among them.
-  const parts = ['scripts/image-root.ts', 'local-kubernetes/image-archive.ts', 'package-lock.json']
-  const texts = await Promise.all(parts.map((path) => readFile(join(root, path))))
+  const texts = await Promise.all(shaping.map((path) => readFile(join(root, path))))
   const fileInputs = await Promise.all(
     Object.entries(files).map(async ([target, source]) => [target, await readFile(source)]),
   )
   return {
-    contents: { programs, packages: recipe.packages, files, libraries: libraries.root },
+    parts: { programs, files, libraries },
     inputs: [
       ...texts,
       process.arch,
@@ -130,10 +156,10 @@ async function gather(
 /** The build contexts of the Dockerfiles: `FOLDER/holdfast` and `FOLDER/holdfast-storage-node`, made anew. */
 async function writeContexts(folder: string): Promise<void> {
   for (const recipe of recipes) {
-    const { contents } = await gather(recipe)
+    const { parts } = await gather(recipe)
     const context = join(folder, recipe.name)
     await rm(context, { recursive: true, force: true })
-    await writeRoot(context, contents)
+    await writeRoot(context, await contentsOf(recipe, parts))
     console.log(`docker build --tag ${recipe.name}:${version} --file ${recipe.dockerfile} ${context}`)
   }
 }
