@@ -26,6 +26,12 @@ export default defineConfig({
         hookTimeout: 900_000,
         fileParallelism: false,
       }),
+      layer('gitops', ['test/gitops/**/*.test.ts'], {
+        globalSetup: ['test/integration/control-plane.ts'],
+        testTimeout: 300_000,
+        hookTimeout: 900_000,
+        fileParallelism: false,
+      }),
       layer('e2e', ['test/e2e/**/*.test.ts'], {
         testTimeout: 600_000,
         hookTimeout: 1_800_000,
