@@ -42,7 +42,7 @@ export const reasons = {
   Upgrading: {
     of: ['Ready', 'Reconciling'],
     meaning:
-      'The storage nodes are replaced, one by one, by another version or with other resources or scheduling. What is not ready within 10 minutes (25 while its container is on its first start) is taken back.',
+      'The storage nodes are replaced, one by one, by another version or with other resources or scheduling. What is not ready within the time that the platform sets, 10 minutes (25 while its container is on its first start) unless it says otherwise, is taken back.',
   },
   RollingBack: {
     of: ['Ready', 'Reconciling'],

@@ -59,6 +59,14 @@ export const platformSchema = z.strictObject({
         .describe('Image of each version of the storage node.'),
       imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
       defaultVersion: z.string().min(1).describe('Version that new organizations get.'),
+      rolloutLimitMinutes: z
+        .int()
+        .min(1)
+        .max(1_440)
+        .default(10)
+        .describe(
+          'Another version, other resources or another place that are not ready after this time are taken back; a container on its first start has 15 minutes more.',
+        ),
     })
     .refine(({ images, defaultVersion }) => Object.hasOwn(images, defaultVersion), {
       message: 'storageNode.defaultVersion: a key of storageNode.images expected',

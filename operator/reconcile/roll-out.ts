@@ -12,7 +12,7 @@ import { resources } from '../kube/resource.ts'
 import { storageNodeSelector } from '../naming/labels.ts'
 import { storageNode } from '../naming/names.ts'
 import { podView, statefulSetView, type PodReport, type Runtime } from '../observe/runtime.ts'
-import { failureOf, isUp, isWayBack, lateAtMs } from '../status/upgrade.ts'
+import { failureOf, isUp, isWayBack, lateAtMs, rolloutLimitMs } from '../status/upgrade.ts'
 import type { Pass } from './pass.ts'
 import { eventTarget } from './write.ts'
 
@@ -103,7 +103,8 @@ async function step(scene: Scene, input: DesiredInput, rollout: Rollout): Promis
     return steadyInMs > 0 ? { rollout, lookAgainMs: steadyInMs } : end(scene, input, rollout, form)
   }
   pass.memory.forget(upSince(scene))
-  const leftMs = lateAtMs(rollout, organization, runtime) - pass.now.getTime()
+  const limitMs = rolloutLimitMs(pass.platform)
+  const leftMs = lateAtMs(rollout, organization, runtime, limitMs) - pass.now.getTime()
   const isLast = rollout.phase === 'RollingBack' || isWayBack(rollout)
   if (isLast || leftMs > 2 * liveLookMs) {
     pass.memory.forget(lateOf(scene))
@@ -133,7 +134,8 @@ async function takeBack(
     pass.memory.looked(lateOf(scene), { atMs, hold: null })
     return { rollout, lookAgainMs: liveLookMs }
   }
-  if (lateAtMs(rollout, organization, live) > pass.now.getTime()) return { rollout, lookAgainMs: retryMs }
+  const lateMs = lateAtMs(rollout, organization, live, rolloutLimitMs(pass.platform))
+  if (lateMs > pass.now.getTime()) return { rollout, lookAgainMs: retryMs }
   const next = {
     ...rollout,
     phase: 'RollingBack' as const,

@@ -18,7 +18,7 @@ import {
 } from '../status/hibernation.ts'
 import { growingStanding, servingStanding } from '../status/storage.ts'
 import { everyNodeConfirmed } from '../status/storage-nodes.ts'
-import { upgradeStanding } from '../status/upgrade.ts'
+import { rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
@@ -163,7 +163,8 @@ function standingOf(
   const asleep = asleepStanding(organization, runtime, hibernation)
   if (asleep) return growingStanding(asleep, runtime, growth)
   const nodes = growingStanding(servingStanding(scene, wasReady, growth), runtime, growth)
-  const standing = rollout ? upgradeStanding(rollout, organization, runtime, nodes, pass.now) : nodes
+  const moment = { now: pass.now, limitMs: rolloutLimitMs(pass.platform) }
+  const standing = rollout ? upgradeStanding(rollout, organization, runtime, nodes, moment) : nodes
   return wakingStanding(organization, hibernation, standing)
 }
 

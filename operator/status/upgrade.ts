@@ -1,14 +1,13 @@
 import type { Organization, UpgradeStatus } from '../api/organization.ts'
+import type { Platform } from '../api/platform.ts'
 import type { Rollout } from '../desired/rollout.ts'
 import { versionOf } from '../desired/template.ts'
 import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
 import { progressing, stalled, wholeSeconds, type Standing } from './standing.ts'
 import { everyNodeConfirmed, servingPods } from './storage-nodes.ts'
 
-/** A form of the pods that is not ready after this time is taken back. */
-export const rolloutLimitMs = 600_000
-/** A container on its first start may be reading a long log; its startup probe gives it fifteen minutes. */
-export const firstStartLimitMs = 1_500_000
+/** A container on its first start may be reading a long log: it has as much longer as its startup probe gives it. */
+const firstStartMs = 900_000
 
 const messageLimit = 2_048
 
@@ -19,11 +18,19 @@ export function isUp({ statefulSet, pods }: Runtime, reports: readonly PodReport
   return fresh.length > 0 && fresh.length >= statefulSet.replicas && everyNodeConfirmed(pods, reports)
 }
 
-/** When a phase is over whatever has come of it, in Unix milliseconds. */
+/** A form of the pods that is not ready after this time is taken back. */
+export const rolloutLimitMs = ({ storageNode }: Pick<Platform, 'storageNode'>): number =>
+  storageNode.rolloutLimitMinutes * 60_000
+
+/**
+ * When a phase is over whatever has come of it, in Unix milliseconds.
+ * @param limitMs of the platform (`rolloutLimitMs`)
+ */
 export function lateAtMs(
   { startedAt }: Rollout,
   { status }: Pick<Organization, 'status'>,
   { statefulSet, pods }: Runtime,
+  limitMs: number,
 ): number {
   const isFirstStart = pods.some(
     ({ revision, running, ready, restarts }) =>
@@ -32,7 +39,7 @@ export function lateAtMs(
   // What slept meanwhile has had no time before it woke.
   const wokeAt = status?.hibernation?.since ?? startedAt
   const beganMs = Math.max(Date.parse(startedAt), Date.parse(wokeAt))
-  return beganMs + (isFirstStart ? firstStartLimitMs : rolloutLimitMs)
+  return beganMs + limitMs + (isFirstStart ? firstStartMs : 0)
 }
 
 /** Why the pods are not ready, as they and their nodes say themselves. */
@@ -69,14 +76,14 @@ export function upgradeStanding(
   organization: Organization,
   runtime: Runtime,
   nodes: Standing,
-  now: Date,
+  { now, limitMs }: { readonly now: Date; readonly limitMs: number },
 ): Standing {
   const { phase, message = '' } = rollout
   const { tried, before } = namesOf(rollout)
   if (phase === 'Rolling') {
     const back = isWayBack(rollout)
       ? ''
-      : `. Where it is not ready within ${minutes(rolloutLimitMs)} minutes, ${minutes(firstStartLimitMs)} if its first start takes that long, ${before} comes back`
+      : `. Where it is not ready within ${minutes(limitMs)} min, ${minutes(limitMs + firstStartMs)} if its first start takes that long, ${before} comes back`
     const failing = runtime.pods.find((pod) => !pod.ready && (pod.trouble ?? pod.lastExit) !== null)
     const said = failing
       ? `${failing.name}: ${troubleOf(failing)}`
@@ -84,7 +91,7 @@ export function upgradeStanding(
     return progressing('Upgrading', `${tried} is taken into use${said ? `: ${said}` : ''}${back}`)
   }
   const failed = `${tried} did not come up: ${message}`
-  const isLate = now.getTime() >= lateAtMs(rollout, organization, runtime)
+  const isLate = now.getTime() >= lateAtMs(rollout, organization, runtime, limitMs)
   if (phase === 'RollingBack' && !isLate) return progressing('RollingBack', `${failed}. ${before} comes back`)
   const served = nodes.state === 'ready' ? `${before} serves` : `${before} is back: ${nodes.message}`
   return stalled('UpgradeRolledBack', `${failed}. ${served}. ${remedyOf(rollout)}`)

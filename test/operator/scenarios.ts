@@ -138,7 +138,7 @@ async function stuckTenant(settled: Cluster): Promise<Cluster> {
 /** The same shortly before its time is over. */
 function lateTenant(stuck: Cluster): Cluster {
   const cluster = stuck.fork()
-  cluster.clock.jump(rolloutLimitMs - 35_000)
+  cluster.clock.jump(rolloutLimitMs(platform) - 35_000)
   return cluster
 }
 
