@@ -53,18 +53,6 @@ async function rolledBack(): Promise<Tenant> {
 }
 
 describe('another version', () => {
-  test('is taken back after the time that the platform sets', async () => {
-    const of = await tenant()
-    of.world.platform = { ...platform, storageNode: { ...platform.storageNode, rolloutLimitMinutes: 2 } }
-    of.world.brokenImages.add('example/node-2')
-    await choose(of, { version: '0.2.0' })
-    await rounds(of, minuteMs)
-    expect(status(of).upgrade?.phase).toBe('Rolling')
-    expect(condition(of, 'Reconciling').message).toContain('within 2 min, 17 if')
-    await rounds(of, 2 * minuteMs)
-    expect(status(of).upgrade?.phase).toBe('RolledBack')
-  })
-
   test('takes the place of the one that serves', async () => {
     const of = await tenant()
     const before = podOf(of).metadata.uid
