@@ -13,7 +13,9 @@ export default defineConfig({
     projects: [
       layer(
         'unit',
-        ['{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench}/**/*.test.ts'],
+        [
+          '{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench,test/chaos}/**/*.test.ts',
+        ],
         { testTimeout: 60_000, hookTimeout: 60_000 },
       ),
       layer('tidy', ['test/tidy/**/*.test.ts']),

@@ -3,6 +3,17 @@ import type { Progress } from '../scripts/run.ts'
 export const CLUSTER_KINDS = ['current', 'kind', 'local'] as const
 export type ClusterKind = (typeof CLUSTER_KINDS)[number]
 
+/** What tests do to a control plane of our own. */
+export interface ControlPlaneFaults {
+  /** Ends the API server and starts it again: every watch ends, and for a moment nothing can be read or written. */
+  restartApiServer(): Promise<void>
+  /**
+   * Keeps a pod from the API server for a while.
+   * @param how reset: what is open is cut and nothing new opens; silence: packets vanish
+   */
+  cutOff(podAddress: string, how: 'reset' | 'silence', lastsMs: number): Promise<void>
+}
+
 /** A Kubernetes to install Holdfast on. */
 export interface Cluster {
   readonly kind: ClusterKind
@@ -15,6 +26,8 @@ export interface Cluster {
   readonly nodeAddress: string
   /** The API server's audit log, a JSON event a line, writes only; undefined where it cannot be had. */
   readonly auditLog: string | undefined
+  /** undefined where the control plane is not ours. */
+  readonly faults: ControlPlaneFaults | undefined
   isUp(): Promise<boolean>
   /** Brings it up, or repairs it; does nothing, quickly, if it is up. */
   up(progress: Progress): Promise<void>

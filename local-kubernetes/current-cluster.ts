@@ -12,6 +12,7 @@ const LOADER = 'HOLDFAST_IMAGE_LOADER'
 export class CurrentCluster implements Cluster {
   readonly kind = 'current'
   readonly auditLog = undefined
+  readonly faults = undefined
   readonly kubeconfig = process.env['KUBECONFIG'] ?? join(homedir(), '.kube/config')
   readonly kubectl = findTools().kubectl
   readonly helm = findTools().helm

@@ -15,6 +15,7 @@ export class KindCluster implements Cluster {
   readonly kind = 'kind'
   readonly nodeAddress = '127.0.0.1'
   readonly auditLog = undefined
+  readonly faults = undefined
   readonly kubectl = findTools().kubectl
   readonly helm = findTools().helm
   readonly #folder = join(cacheFolder(), 'kind')

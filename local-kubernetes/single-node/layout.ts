@@ -22,6 +22,7 @@ export const CGROUP = 'holdfast-kubernetes'
 export const NFT_TABLES = [
   ['inet', 'holdfast_kubernetes'],
   ['inet', 'holdfast_network_policy'],
+  ['inet', 'holdfast_cut'],
   ['ip', 'kube-proxy'],
   ['ip6', 'kube-proxy'],
 ] as const

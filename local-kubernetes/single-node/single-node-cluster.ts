@@ -5,13 +5,14 @@ import { withLock } from '../../scripts/lock.ts'
 import { bootId } from '../../scripts/process-identity.ts'
 import { spanOf, type Progress } from '../../scripts/run.ts'
 import { ensurePackages } from '../../scripts/system-packages.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster, ControlPlaneFaults } from '../cluster.ts'
 import { buildPrograms } from '../programs.ts'
 import { addonManifests, applyAddons, areAddonsApplied } from './addons.ts'
 import { ensureAuthority, KUBECONFIG_USERS, writeKubeconfig } from './authority.ts'
 import { prepareCgroups } from './cgroups.ts'
 import { components, type Stages } from './components.ts'
 import { cniConfig, configurationFiles } from './configuration.ts'
+import { cutOff } from './cut-off.ts'
 import {
   isHostPrepared,
   prepareHost,
@@ -26,7 +27,7 @@ import { endEverything } from './leftovers.ts'
 import { CNI_PLUGINS, CONTAINERD, nodePackages } from './packages.ts'
 import type { ClientIdentity } from './probe.ts'
 import { isNodeReady, untilReady } from './readiness.ts'
-import { ComponentError, ensureComponent, isServing, linkProgram } from './process.ts'
+import { ComponentError, ensureComponent, isServing, linkProgram, stopComponent } from './process.ts'
 
 const LOCK = `${RUN}.lock`
 
@@ -51,6 +52,10 @@ export class SingleNodeCluster implements Cluster {
   readonly helm = program('helm')
   readonly nodeAddress = NODE_ADDRESS
   readonly auditLog = paths.auditLog
+  readonly faults: ControlPlaneFaults = {
+    restartApiServer: () => withLock(LOCK, () => this.#restartApiServer()),
+    cutOff,
+  }
 
   async isUp(): Promise<boolean> {
     try {
@@ -124,6 +129,14 @@ export class SingleNodeCluster implements Cluster {
     progress('waiting for the node, DNS and volumes')
     await untilReady(plan.identity)
     progress(`Kubernetes is up after ${spanOf(performance.now() - startedMs)}`)
+  }
+
+  async #restartApiServer(): Promise<void> {
+    const { stages } = await makePlan(await buildPrograms(() => {}))
+    for (const spec of stages.api) {
+      await stopComponent(spec.name)
+      await ensureComponent(spec)
+    }
   }
 
   async #endAll(): Promise<void> {

@@ -2,17 +2,28 @@ import { readdir, readFile } from 'node:fs/promises'
 import { kill } from 'node:process'
 import type { TestCluster } from './kubernetes.ts'
 
+export type Component = 'operator' | 'gateway' | 'storage-node'
+
+/** Selects the pods of one of our programs. */
+export const selectorOf = (component: Component): string => `app.kubernetes.io/component=${component}`
+
+/** kill -9 of the storage node of one organization: no signal handler, no grace. */
+export const killStorageNode = (test: TestCluster, namespace: string): Promise<void> =>
+  killProgram(test, namespace, 'storage-node')
+
 /**
- * kill -9 of the storage node of one organization, from the machine that runs it: no signal handler, no grace. The
- * process is found by the pod's uid in its cgroup, so that nothing else can be hit.
+ * kill -9 of a program in its pod, from the machine that runs it. The process is found by the pod's uid in its cgroup, so
+ * that nothing else can be hit.
+ * @throws Error where not exactly one such process runs
  */
-export async function killStorageNode(test: TestCluster, namespace: string): Promise<void> {
-  const pod = await test.get('pod', 'storage-node-0', '--namespace', namespace)
-  const processes = await processesOfPod(pod.metadata.uid)
-  const nodes = processes.filter(({ command }) => command.includes('/app/storage-node.js'))
-  if (nodes.length !== 1)
-    throw new Error(`one storage node process expected in ${namespace}, found ${nodes.length}`)
-  kill(nodes[0]!.pid, 'SIGKILL')
+export async function killProgram(test: TestCluster, namespace: string, component: Component): Promise<void> {
+  const pods = await test.get('pods', '--namespace', namespace, '--selector', selectorOf(component))
+  const uids = pods.items.map(({ metadata }) => metadata.uid)
+  const found = (await Promise.all(uids.map(processesOfPod))).flat()
+  const programs = found.filter(({ command }) => command.includes(`/app/${component}.js`))
+  if (programs.length !== 1)
+    throw new Error(`one ${component} process expected in ${namespace}, found ${programs.length}`)
+  kill(programs[0]!.pid, 'SIGKILL')
 }
 
 interface PodProcess {

@@ -31,8 +31,9 @@ export interface Reply {
 
 /** Reads the Secret of a Token once, as an application does at its start. */
 export async function tenantOf(test: TestCluster, namespace: string, tokenSecret: string): Promise<Tenant> {
-  const [token, organization, organizationId, ca] = await Promise.all(
-    ['token', 'org', 'org-id', 'ca.crt'].map((key) => test.secret(namespace, tokenSecret, key)),
+  const { data } = await test.get('secret', tokenSecret, '--namespace', namespace)
+  const [token, organization, organizationId, ca] = ['token', 'org', 'org-id', 'ca.crt'].map((key) =>
+    Buffer.from(data[key]!, 'base64').toString('utf8'),
   )
   await rememberToken(token!)
   const caFile = join(runFolder, `${namespace}-${tokenSecret}.crt`)

@@ -3,7 +3,7 @@ import { run } from '../../../scripts/run.ts'
 import { ensurePythonPackages } from '../../support/python-packages.ts'
 
 /** The official InfluxDB clients. */
-const packages = ['influxdb-client==1.50.0', 'influxdb==5.3.2']
+export const clientPackages = ['influxdb-client==1.50.0', 'influxdb==5.3.2']
 
 export interface WriteCall {
   readonly call: 'write'
@@ -37,7 +37,7 @@ export interface Answer {
 export async function callWithPython(call: WriteCall | QueryCall): Promise<Answer> {
   const output = await run('python3', [join(import.meta.dirname, 'influx.py')], {
     input: JSON.stringify(call),
-    env: { PYTHONPATH: await ensurePythonPackages('python-clients', packages) },
+    env: { PYTHONPATH: await ensurePythonPackages('python-clients', clientPackages) },
     timeoutMs: 60_000,
   })
   return JSON.parse(output) as Answer
