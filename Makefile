@@ -1,6 +1,6 @@
 # Holdfast. Every target works from a fresh clone: what is missing is installed first.
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint format soak bench
+.PHONY: help up down test lint format soak bench bench-operator
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -29,3 +29,6 @@ soak: node_modules/.package-lock.json ## the long forms of the tests
 
 bench: node_modules/.package-lock.json ## figures
 	@npm run --silent bench
+
+bench-operator: node_modules/.package-lock.json ## figures of the operator with 10, 100 and 1,000 organizations
+	@npm run --silent bench-operator

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { day } from '../test/bench/day.ts'
@@ -8,6 +8,7 @@ import { influxdb } from '../test/bench/influxdb.ts'
 import { ingest } from '../test/bench/ingest.ts'
 import { startLoader } from '../test/bench/loader.ts'
 import { parseOptions, type Options } from '../test/bench/options.ts'
+import { withStorageNode } from '../test/bench/page.ts'
 import { markdown, type Table } from '../test/bench/report.ts'
 import type { Run } from '../test/bench/run.ts'
 import { startup } from '../test/bench/startup.ts'
@@ -45,7 +46,9 @@ await script(async () => {
     const run = { kinds, loader, rounds, rows, folder, memoryLimitBytes, say: timedProgress() }
     const tables = await everyTable(run, options)
     console.log(`\n${tables.map((table) => markdown(table, kinds)).join('\n')}`)
-    if (options.whole) await writeFile(page, document(tables, kinds, performance.now() - startedMs))
+    if (!options.whole) return
+    const before = await readFile(page, 'utf8').catch(() => '')
+    await writeFile(page, withStorageNode(before, document(tables, kinds, performance.now() - startedMs)))
   } finally {
     loader.stop()
     await rm(folder, { recursive: true, force: true })

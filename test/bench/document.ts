@@ -2,7 +2,7 @@ import { cpus, release, totalmem } from 'node:os'
 import { markdown, type Table } from './report.ts'
 import type { ServerKind } from './server.ts'
 
-/** docs/benchmarks.md as a whole. @param elapsedMs of the run */
+/** docs/benchmarks.md without the operator's section. @param elapsedMs of the run */
 export function document(tables: readonly Table[], kinds: readonly ServerKind[], elapsedMs: number): string {
   const processors = cpus()
   const gibibytes = Math.round(totalmem() / 1024 ** 3)

@@ -23,6 +23,8 @@ export class AdminServer {
   readonly deleted: string[] = []
   /** Connections over the server's lifetime. */
   connections = 0
+  /** Called when a document has come into force. */
+  onDocument: () => void = () => undefined
   /** Answers in place of the usual one. */
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | null = null
 
@@ -103,6 +105,7 @@ export class AdminServer {
       }
       for (const { id } of this.document?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
       this.document = parsed.data
+      this.onDocument()
       return send(200, this.state)
     }
     if (request.method === 'DELETE' && request.url?.startsWith(adminPaths.databases)) {

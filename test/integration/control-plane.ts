@@ -19,27 +19,46 @@ const startLimitMs = 60_000
 
 export default async function setup(): Promise<() => Promise<void>> {
   if (process.env['KUBECONFIG']) return async () => undefined
+  const plane = await startControlPlane()
+  process.env['KUBECONFIG'] = plane.kubeconfig
+  return () => plane.stop()
+}
+
+export interface ControlPlane {
+  /** Of an administrator. */
+  readonly kubeconfig: string
+  stop(): Promise<void>
+}
+
+/** @param more arguments of a program, besides those that it has here or in their place */
+export async function startControlPlane(
+  more: Readonly<Partial<Record<ProgramName, readonly string[]>>> = {},
+): Promise<ControlPlane> {
   const programs = await buildPrograms((line) => console.log(line))
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-control-plane-'))
   const running: ChildProcess[] = []
-  const teardown = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     for (const child of running.toReversed()) await stop(child)
     await rm(folder, { recursive: true, force: true })
   }
   try {
     for (const name of programNames) await symlink(join(programs, 'kube'), join(folder, name))
-    await start(folder, running)
+    await start(folder, running, more)
   } catch (error) {
-    await teardown()
+    await end()
     throw error
   }
-  process.env['KUBECONFIG'] = join(folder, 'kubeconfig')
-  return teardown
+  return { kubeconfig: join(folder, 'kubeconfig'), stop: end }
 }
 
 const programNames = ['etcd', 'kube-apiserver', 'kube-controller-manager'] as const
+type ProgramName = (typeof programNames)[number]
 
-async function start(folder: string, running: ChildProcess[]): Promise<void> {
+async function start(
+  folder: string,
+  running: ChildProcess[],
+  more: Readonly<Partial<Record<ProgramName, readonly string[]>>>,
+): Promise<void> {
   const [client, peer, api, manager] = await freePorts(4)
   const etcd = `http://127.0.0.1:${client}`
   const peers = `http://127.0.0.1:${peer}`
@@ -50,9 +69,10 @@ async function start(folder: string, running: ChildProcess[]): Promise<void> {
   })
   await writeFile(join(folder, 'service-accounts.key'), privateKey, { mode: 0o600 })
   await writeFile(join(folder, 'tokens.csv'), `${token},tests,tests,system:masters\n`, { mode: 0o600 })
-  const run = (name: (typeof programNames)[number], args: readonly string[]): void => {
+  const run = (name: ProgramName, args: readonly string[]): void => {
     const output = openSync(join(folder, `${name}.log`), 'w')
-    running.push(spawn(join(folder, name), args, { cwd: folder, stdio: ['ignore', output, output] }))
+    const all = [...args, ...(more[name] ?? [])]
+    running.push(spawn(join(folder, name), all, { cwd: folder, stdio: ['ignore', output, output] }))
   }
   run('etcd', [
     '--data-dir=etcd-data',

@@ -8,6 +8,7 @@ import { systemClock } from '../../common/clock.ts'
 import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import type { Form } from '../support/image-form.ts'
 import { writeAccountKubeconfig } from './account.ts'
 import { ApiServer } from './api-server.ts'
 import { applyChartRights } from './chart-rights.ts'
@@ -15,12 +16,15 @@ import type { Release } from './release.ts'
 
 const root = join(import.meta.dirname, '../..')
 const serviceAccount = 'holdfast-operator'
+const asSource: Form = { command: [process.execPath, join(root, 'operator/main.ts')], environment: {} }
 
 export interface OperatorOptions {
   /** Namespaces, there already, that alone are looked at; none for all. */
   readonly watchNamespaces?: readonly string[]
   /** What Helm installs, in place of the chart's rights alone; the operator's own Deployment finds no node. */
   readonly release?: Release
+  /** How the program is started. */
+  readonly form?: Form
 }
 
 /** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
@@ -32,6 +36,7 @@ export class OperatorHarness {
   readonly #watchNamespaces: string
   readonly #release: Release | null
   readonly #adminKubeconfig: string
+  readonly #form: Form
   installationId = ''
   /** Paths of what is of no namespace and this test's alone. */
   #clusterWide: readonly string[] = []
@@ -39,7 +44,8 @@ export class OperatorHarness {
   #exited: Promise<unknown> = Promise.resolve()
 
   private constructor(server: ApiServer, kubeconfig: string, folder: string, options: OperatorOptions) {
-    const { watchNamespaces = [], release = null } = options
+    const { watchNamespaces = [], release = null, form = asSource } = options
+    this.#form = form
     this.#server = server
     this.namespace = release?.namespace ?? `holdfast-test-${process.pid}`
     this.#release = release
@@ -70,14 +76,21 @@ export class OperatorHarness {
     return join(this.#folder, 'operator.log')
   }
 
+  /** Of the process that was started last. */
+  get pid(): number {
+    return this.#process?.pid ?? 0
+  }
+
   log(): Promise<string> {
     return readFile(this.logFile, 'utf8')
   }
 
   async start(): Promise<void> {
     await this.#signIn()
-    const child = spawn(process.execPath, [join(root, 'operator/main.ts')], {
+    const [program = '', ...args] = this.#form.command
+    const child = spawn(program, args, {
       env: {
+        ...this.#form.environment,
         PATH: process.env['PATH'],
         HOLDFAST_NAMESPACE: this.namespace,
         HOLDFAST_POD_NAME: 'operator',

@@ -17,13 +17,17 @@ const sources = {
   'storage-node': 'storage-node/main.ts',
   'query-process': 'storage-node/query-process/main.ts',
   gateway: 'gateway/main.ts',
+  operator: 'operator/main.ts',
 } as const
 
 /**
  * A program as its image holds it: the same bundles, the flags and the environment of the Dockerfile, with `folder` in
  * place of `/app`, and this machine's system libraries.
  */
-export async function imageForm(program: 'storage-node' | 'gateway', folder: string): Promise<Form> {
+export async function imageForm(
+  program: 'storage-node' | 'gateway' | 'operator',
+  folder: string,
+): Promise<Form> {
   const isNode = program === 'storage-node'
   const file = isNode ? 'storage-node.Dockerfile' : 'Dockerfile'
   const { entrypoint, env } = readDockerfile(await readFile(join(root, file), 'utf8'))
@@ -34,7 +38,7 @@ export async function imageForm(program: 'storage-node' | 'gateway', folder: str
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
     await symlink(await ensureDuckdbExtension(), join(folder, 'extensions/httpfs.duckdb_extension'))
   }
-  for (const name of isNode ? (['storage-node', 'query-process'] as const) : (['gateway'] as const)) {
+  for (const name of isNode ? (['storage-node', 'query-process'] as const) : [program]) {
     const { code } = await bundleProgram({ name, source: sources[name], bans: [] })
     await writeFile(join(folder, `${name}.js`), code)
   }
