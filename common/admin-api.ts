@@ -41,6 +41,11 @@ export interface NodeState {
   readonly damage?: readonly FileDamage[]
   /** Work that fails again and again and is tried on; empty where all is well. */
   readonly troubles?: readonly NodeTrouble[]
+  /**
+   * Milliseconds since the last answer to a client that was let in, or since the start of a process that has let none
+   * in; 0 while one is being served. By the node's own clock that nobody sets.
+   */
+  readonly idleMs?: number | undefined
 }
 
 /** Work that has failed three times in a row at least. */

@@ -11,7 +11,7 @@ import type { Clock } from './clock.ts'
 import { messageOf } from './errors.ts'
 import type { Component } from './lifecycle.ts'
 import type { Logger } from './log.ts'
-import { tlsOptions, type TlsDirectory } from './tls.ts'
+import { tlsOptions, type TlsSource } from './tls.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -44,7 +44,7 @@ export interface HttpServerSettings {
   readonly clock: Clock
   readonly log: Logger
   readonly tls?: {
-    readonly directory: TlsDirectory
+    readonly directory: TlsSource
     /** required: who does not present a certificate of the authority is refused by TLS itself. */
     readonly clientCertificate: 'none' | 'optional' | 'required'
     /** Looks at a connection that TLS accepted. @returns false to end it */

@@ -20,6 +20,13 @@ export interface TlsMaterial {
   readonly authority: Buffer | null
 }
 
+/** Material that is renewed while it is in use. */
+export interface TlsSource {
+  readonly material: TlsMaterial
+  /** Calls `listener` whenever other material comes into force. */
+  onChange(listener: (material: TlsMaterial) => void): void
+}
+
 /**
  * What every TLS connection of Holdfast is held to: 1.2 or 1.3, and with 1.2 only suites with forward secrecy and
  * authenticated encryption.
@@ -89,7 +96,7 @@ const sameMaterial = (a: TlsMaterial, b: TlsMaterial): boolean =>
  * the process runs. Kubernetes swaps such a folder by a symbolic link, which file watches miss, so this polls. Files
  * that do not fit together, as seen in the middle of a swap, leave what was read before in force.
  */
-export class TlsDirectory implements Component {
+export class TlsDirectory implements Component, TlsSource {
   readonly name = 'certificates'
   readonly #directory: string
   readonly #withAuthority: boolean

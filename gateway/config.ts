@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { AppError } from '../common/errors.ts'
 import { parseListenAddress, type ListenAddress } from '../common/http-server.ts'
+import type { Rate } from '../common/rate-limit.ts'
+import { defaultHoldLimits, type HoldLimits } from './holds.ts'
 import { defaultPoolLimits, type PoolLimits } from './pools.ts'
-import type { Rate } from './rate-limit.ts'
 
 export interface GatewayConfig {
   readonly listen: ListenAddress
@@ -18,6 +19,9 @@ export interface GatewayConfig {
   /** Of one credential, after it. */
   readonly requests: Rate
   readonly pools: PoolLimits
+  /** Where the operator is asked for organizations that hibernate; null for nowhere. */
+  readonly wakeAddress: ListenAddress | null
+  readonly holds: HoldLimits
   readonly maxConnections: number
   /** Of one source address. */
   readonly connectionsPerSource: number
@@ -54,6 +58,10 @@ const schema = z
     HOLDFAST_CONNECTIONS_PER_ORGANIZATION: whole.default(defaultPoolLimits.connectionsPerOrganization),
     HOLDFAST_REQUESTS_PER_ORGANIZATION: whole.default(defaultPoolLimits.requestsPerOrganization),
     HOLDFAST_UPSTREAM_TIMEOUT_MS: whole.default(defaultPoolLimits.responseTimeoutMs),
+    HOLDFAST_WAKE_ADDRESS: address.optional(),
+    HOLDFAST_HOLD_MS: z.coerce.number().int().min(100).max(60_000).default(defaultHoldLimits.holdMs),
+    HOLDFAST_HELD_REQUESTS: whole.default(defaultHoldLimits.requests),
+    HOLDFAST_HELD_REQUESTS_PER_ORGANIZATION: whole.default(defaultHoldLimits.requestsPerOrganization),
     HOLDFAST_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   })
   .superRefine((values, context) => {
@@ -106,6 +114,12 @@ export function parseGatewayConfig(environment: Readonly<Record<string, string |
       connectionsPerOrganization: values.HOLDFAST_CONNECTIONS_PER_ORGANIZATION,
       requestsPerOrganization: values.HOLDFAST_REQUESTS_PER_ORGANIZATION,
       responseTimeoutMs: values.HOLDFAST_UPSTREAM_TIMEOUT_MS,
+    },
+    wakeAddress: values.HOLDFAST_WAKE_ADDRESS ?? null,
+    holds: {
+      holdMs: values.HOLDFAST_HOLD_MS,
+      requests: values.HOLDFAST_HELD_REQUESTS,
+      requestsPerOrganization: values.HOLDFAST_HELD_REQUESTS_PER_ORGANIZATION,
     },
     logLevel: values.HOLDFAST_LOG_LEVEL,
   }

@@ -4,14 +4,17 @@ import type { Clock } from '../common/clock.ts'
 import { HttpServer } from '../common/http-server.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
+import { RateLimit, type Rate } from '../common/rate-limit.ts'
 import { TlsDirectory } from '../common/tls.ts'
 import type { GatewayConfig } from './config.ts'
 import { createGatewayHandler } from './handler.ts'
+import { Holds } from './holds.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { OrganizationPools } from './pools.ts'
-import { RateLimit, sourceKey, type Rate } from './rate-limit.ts'
 import { Remembered } from './remembered.ts'
+import { sourceKey } from './source-key.ts'
 import type { TargetOf } from './target.ts'
+import { WakeDoor } from './wake-door.ts'
 
 const times = ({ perSecond, burst }: Rate, factor: number): Rate => ({
   perSecond: factor * perSecond,
@@ -36,7 +39,12 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
       ? null
       : new TlsDirectory({ directory: config.tlsDir, withAuthority: false, clock, log })
   const pools = new OrganizationPools({ targetOf, material: null, limits: config.pools, clock })
-  const metrics = createGatewayMetrics(() => pools.size)
+  const door = config.wakeAddress && new WakeDoor(config.wakeAddress)
+  const holds = door && new Holds((id, token, signal) => door.ask(id, token, signal), config.holds, clock)
+  const metrics = createGatewayMetrics({
+    pools: () => pools.size,
+    heldRequests: () => holds?.waiting ?? 0,
+  })
   const server = new HttpServer({
     name: 'clients',
     listen: config.listen,
@@ -47,6 +55,7 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
       byCredential: new RateLimit(config.requests, clock),
       accepted: new Remembered(clock),
       reached: new Remembered(clock),
+      holds,
       baseDomain: config.baseDomain,
       startedMs: clock.nowMs(),
       metrics,
@@ -72,6 +81,7 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
     [
       identity,
       ...(publicTls ? [publicTls] : []),
+      ...(door ? [doorComponent(door, identity)] : []),
       poolsComponent(pools, identity, clock),
       metricsServer,
       server,
@@ -111,6 +121,17 @@ function poolsComponent(pools: OrganizationPools, identity: TlsDirectory, clock:
       await sweeping
       await pools.closeAll()
     },
+  }
+}
+
+function doorComponent(door: WakeDoor, identity: TlsDirectory): Component {
+  return {
+    name: 'wake door',
+    async start() {
+      door.renew(identity.material)
+      identity.onChange((material) => door.renew(material))
+    },
+    stop: () => door.close(),
   }
 }
 

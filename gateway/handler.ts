@@ -14,13 +14,16 @@ import {
 import { AppError, unreachable } from '../common/errors.ts'
 import type { RequestHandler } from '../common/http-server.ts'
 import type { Logger } from '../common/log.ts'
+import type { RateLimit } from '../common/rate-limit.ts'
 import { loggedPath, requestIdOf } from '../common/request-log.ts'
 import { version } from '../common/version.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf, type Routing } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
-import { forward, isNobodyThere, isWrongPeer } from './proxy.ts'
-import { sourceKey, type RateLimit } from './rate-limit.ts'
+import { forwardHeld, type HeldOutcome } from './forward-held.ts'
+import type { Holds } from './holds.ts'
+import { forward, isNobodyThere, isWrongPeer, type Outcome } from './proxy.ts'
+import { sourceKey } from './source-key.ts'
 import { answerProbe } from './probes.ts'
 import type { Remembered } from './remembered.ts'
 
@@ -35,6 +38,8 @@ export interface GatewayParts {
   readonly accepted: Remembered
   /** Organizations that have a node. */
   readonly reached: Remembered
+  /** Requests that wait for their organization to wake; null where no operator is asked. */
+  readonly holds: Holds | null
   readonly baseDomain: string | null
   readonly startedMs: number
   readonly metrics: GatewayMetrics
@@ -145,7 +150,7 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
   visit.organizationId = routing.id
   const waitSeconds = parts.byCredential.take(routing.credentialKey)
   if (waitSeconds > 0) return tooMany(visit, 'requests', waitSeconds)
-  return pass(parts, visit, routing.id, routing.credentialKey)
+  return pass(parts, visit, routing)
 }
 
 /**
@@ -157,32 +162,65 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
 function takeAttempt(parts: GatewayParts, routing: Routing, source: string): number {
   if (routing.to === 'nobody') return parts.bySource.take(source)
   if (parts.accepted.has(routing.credentialKey)) return 0
-  const mayBeReal = routing.wellFormed && parts.reached.has(routing.id)
+  const mayBeReal = routing.token !== null && parts.reached.has(routing.id)
   return mayBeReal ? parts.byOrganization.take(`${routing.id} ${source}`) : parts.bySource.take(source)
 }
 
-async function pass(
+type ToOrganization = Extract<Routing, { readonly to: 'organization' }>
+
+async function pass(parts: GatewayParts, visit: Visit, routing: ToOrganization): Promise<void> {
+  settle(parts, visit, routing, await passOn(parts, visit, routing))
+}
+
+/** To a node, at once or when the organization is awake. */
+async function passOn(
   parts: GatewayParts,
   visit: Visit,
-  organizationId: string,
-  credentialKey: string,
-): Promise<void> {
+  { id, credentialKey, token }: ToOrganization,
+): Promise<HeldOutcome> {
   const { request, response } = visit
-  const outcome = await forward(request, response, parts.pools, {
-    organizationId,
-    source: visit.source,
-    requestId: visit.requestId,
-    onLetIn: () => {
-      visit.letIn = true
-      parts.accepted.add(credentialKey)
-    },
-    protocol: 'encrypted' in request.socket ? 'https' : 'http',
-  }).catch((error: unknown) => {
-    if (error instanceof AppError && error.kind === 'unavailable') {
-      return { kind: 'unavailable' as const, cause: error }
-    }
-    throw error
-  })
+  const attempt = (): Promise<Outcome> =>
+    forward(request, response, parts.pools, {
+      organizationId: id,
+      source: visit.source,
+      requestId: visit.requestId,
+      onLetIn: () => {
+        visit.letIn = true
+        parts.accepted.add(credentialKey)
+      },
+      protocol: 'encrypted' in request.socket ? 'https' : 'http',
+    }).catch((error: unknown) => {
+      if (error instanceof AppError && error.kind === 'unavailable') {
+        return { kind: 'unavailable' as const, cause: error, isUntouched: true }
+      }
+      throw error
+    })
+  const { holds, clock } = parts
+  if (!holds) return attempt()
+  const gone = new AbortController()
+  const onClose = () => gone.abort()
+  response.once('close', onClose)
+  const caller = { organizationId: id, credentialKey, token }
+  try {
+    return await forwardHeld({
+      holds,
+      caller,
+      clientGone: gone.signal,
+      clock,
+      attempt,
+      onHeld: (end, waitedMs) => parts.metrics.holds.observe({ end }, waitedMs / 1000),
+    })
+  } finally {
+    response.off('close', onClose)
+  }
+}
+
+function settle(
+  parts: GatewayParts,
+  visit: Visit,
+  { id: organizationId, credentialKey }: ToOrganization,
+  outcome: HeldOutcome,
+): void {
   switch (outcome.kind) {
     case 'answered':
       visit.answeredBy = 'node'
@@ -204,6 +242,11 @@ async function pass(
       parts.log[level]({ err: outcome.cause, organizationId, requestId: visit.requestId }, 'no storage node')
       return isNobodyThere(outcome.cause) ? nobodyThere(visit) : unavailable(visit)
     }
+    case 'waking':
+      parts.reached.add(organizationId)
+      return unavailable(visit, 'the organization is waking: come back', 'waking')
+    case 'full':
+      return unavailable(visit, 'too many requests wait for the organization to wake', 'waking')
     default:
       return unreachable(outcome)
   }
@@ -214,9 +257,13 @@ function deny(visit: Visit, reason: string): void {
   send(visit, 401, unauthorized(visit.dialect))
 }
 
-function unavailable(visit: Visit, message = 'storage node unavailable'): void {
+function unavailable(
+  visit: Visit,
+  message = 'storage node unavailable',
+  reason: 'unavailable' | 'waking' = 'unavailable',
+): void {
   visit.response.setHeader('retry-after', String(retryAfterSeconds))
-  refuse(visit, 'unavailable', 503, 'unavailable', message)
+  refuse(visit, reason, 503, 'unavailable', message)
 }
 
 /** All that can be known here: an address without a node is what hibernation looks like, and a restart too. */

@@ -15,8 +15,8 @@ export type Routing =
       readonly to: 'organization'
       readonly id: string
       readonly credentialKey: string
-      /** There is a token, and its checksum is right. */
-      readonly wellFormed: boolean
+      /** The token, whose checksum is right; null where there is none. */
+      readonly token: string | null
     }
   | { readonly to: 'nobody'; readonly reason: 'no-credential' | 'no-organization' | 'disagreement' }
 
@@ -38,13 +38,8 @@ export function routingOf(claims: Claims, baseDomain: string | null): Routing {
   const [id] = named
   if (id === undefined) return { to: 'nobody', reason: 'no-organization' }
   if (named.size > 1 || tokens.length > 1) return { to: 'nobody', reason: 'disagreement' }
-  const wellFormed = tokens.length === 1
-  return {
-    to: 'organization',
-    id,
-    wellFormed,
-    credentialKey: hashToken(tokens[0] ?? JSON.stringify(credentials)),
-  }
+  const [token = null] = tokens
+  return { to: 'organization', id, token, credentialKey: hashToken(token ?? JSON.stringify(credentials)) }
 }
 
 function idOfHost(host: string | undefined, baseDomain: string | null): readonly string[] {

@@ -11,7 +11,8 @@ export type Outcome =
   | { readonly kind: 'answered' }
   /** Nothing has been sent to the client yet. */
   | { readonly kind: 'unauthorized' | 'unknown-organization' }
-  | { readonly kind: 'unavailable'; readonly cause: unknown }
+  /** isUntouched: nothing of the request was read either, so it can be passed on as if for the first time. */
+  | { readonly kind: 'unavailable'; readonly cause: unknown; readonly isUntouched: boolean }
   | { readonly kind: 'client-gone' }
 
 export interface Forwarding {
@@ -37,20 +38,16 @@ export async function forward(
   forwarding: Forwarding,
 ): Promise<Outcome> {
   const lease = pools.lease(forwarding.organizationId)
-  // Not the request itself: a node may answer before it has read all, and the rest must still be read from the client,
-  // or its next request on this connection would never be seen.
-  const body = hasBody(request) ? new PassThrough() : null
+  const body = hasBody(request) ? bodyOf(request, response) : null
   const clientGone = new AbortController()
   const onClose = () => clientGone.abort()
   response.once('close', onClose)
   try {
-    if (request.headers.expect !== undefined) response.writeContinue()
-    if (body) request.pipe(body)
     const answer = await lease.pool.request({
       method: request.method as Dispatcher.HttpMethod,
       path: request.url!,
       headers: requestHeaders(request.rawHeaders, request.headers.connection, forwarding),
-      body,
+      body: body?.stream ?? null,
       signal: clientGone.signal,
     })
     if (answer.statusCode === 401) {
@@ -68,12 +65,29 @@ export async function forward(
       response.destroy()
       return { kind: 'answered' }
     }
-    return isUnknownName(error) ? { kind: 'unknown-organization' } : { kind: 'unavailable', cause: error }
+    if (isUnknownName(error)) return { kind: 'unknown-organization' }
+    return { kind: 'unavailable', cause: error, isUntouched: body?.isTouched !== true }
   } finally {
     response.off('close', onClose)
-    if (body) request.unpipe(body).resume()
+    if (body?.isTouched) request.unpipe(body.stream).resume()
     lease.release()
   }
+}
+
+/**
+ * The body on its way to a node. Not the request itself: a node may answer before it has read all, and the rest must
+ * still be read from the client, or its next request on this connection would never be seen. Nothing is read, and
+ * nobody told to go on, before a connection to a node takes it.
+ */
+function bodyOf(request: IncomingMessage, response: ServerResponse) {
+  const stream = new PassThrough()
+  const body = { stream, isTouched: false }
+  stream.once('resume', () => {
+    body.isTouched = true
+    if (request.headers.expect !== undefined) response.writeContinue()
+    request.pipe(stream)
+  })
+  return body
 }
 
 const codeOf = (error: unknown): unknown =>
@@ -84,5 +98,11 @@ const isUnknownName = (error: unknown): boolean => codeOf(error) === 'ENOTFOUND'
 
 /** Nobody is behind the organization's address: no pod runs, or the one that does has not opened its port. */
 export const isNobodyThere = (error: unknown): boolean => codeOf(error) === 'ECONNREFUSED'
+
+/** No connection came about: refused, or lost where the way to an address without a pod ends. */
+export const isUnreached = (error: unknown): boolean =>
+  ['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'].includes(
+    String(codeOf(error)),
+  )
 
 export const isWrongPeer = (error: unknown): boolean => codeOf(error) === wrongPeerCode

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../common/clock.ts'
 import { Remembered } from './remembered.ts'
-import { RateLimit, sourceKey } from './rate-limit.ts'
+import { RateLimit } from '../common/rate-limit.ts'
+import { sourceKey } from './source-key.ts'
 
 function fakeClock(): Clock & { advance(ms: number): void } {
   let nowMs = 0

@@ -16,6 +16,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
       watchNamespaces: [],
       kubeconfig: null,
       metricsListen: { host: '0.0.0.0', port: 9090 },
+      wakeListen: null,
       workers: 4,
       logLevel: 'info',
     })
@@ -24,6 +25,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
   test.each([
     ['HOLDFAST_WATCH_NAMESPACES', 'a,b', { watchNamespaces: ['a', 'b'] }],
     ['HOLDFAST_METRICS_LISTEN', '[::1]:0', { metricsListen: { host: '::1', port: 0 } }],
+    ['HOLDFAST_WAKE_LISTEN', '0.0.0.0:8088', { wakeListen: { host: '0.0.0.0', port: 8088 } }],
     ['HOLDFAST_WORKERS', '64', { workers: 64 }],
     ['HOLDFAST_LOG_LEVEL', 'debug', { logLevel: 'debug' }],
   ])('%s=%s', (variable, value, expected) => {
@@ -34,6 +36,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
     ['HOLDFAST_WATCH_NAMESPACES', 'a,B'],
     ['HOLDFAST_METRICS_LISTEN', '9090'],
     ['HOLDFAST_METRICS_LISTEN', '0.0.0.0:70000'],
+    ['HOLDFAST_WAKE_LISTEN', 'here'],
     ['HOLDFAST_WORKERS', '0'],
     ['HOLDFAST_WORKERS', '65'],
     ['HOLDFAST_LOG_LEVEL', 'loud'],

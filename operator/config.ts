@@ -29,6 +29,9 @@ const environmentSchema = z.object({
     .describe('comma list of tenant namespaces; empty = all'),
   HOLDFAST_KUBECONFIG: z.string().min(1).optional().describe('to run outside of a cluster'),
   HOLDFAST_METRICS_LISTEN: listen.prefault('0.0.0.0:9090').describe('/metrics, /healthz and /readyz'),
+  HOLDFAST_WAKE_LISTEN: listen
+    .optional()
+    .describe('the wake door, for the gateway; none: what hibernates when idle is woken by nobody'),
   HOLDFAST_WORKERS: workers.prefault('4').describe('tenants that are settled at the same time'),
   HOLDFAST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 })
@@ -42,6 +45,8 @@ export interface OperatorConfig {
   /** null: the service account of the pod. */
   readonly kubeconfig: string | null
   readonly metricsListen: ListenAddress
+  /** null for no wake door. */
+  readonly wakeListen: ListenAddress | null
   readonly workers: number
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
 }
@@ -64,6 +69,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     watchNamespaces: found.HOLDFAST_WATCH_NAMESPACES,
     kubeconfig: found.HOLDFAST_KUBECONFIG ?? null,
     metricsListen: found.HOLDFAST_METRICS_LISTEN,
+    wakeListen: found.HOLDFAST_WAKE_LISTEN ?? null,
     workers: found.HOLDFAST_WORKERS,
     logLevel: found.HOLDFAST_LOG_LEVEL,
   })

@@ -1,7 +1,11 @@
 import type { Registry } from 'prom-client'
 import { systemClock } from '../common/clock.ts'
+import { HttpServer } from '../common/http-server.ts'
+import { identity } from '../common/identity.ts'
 import type { Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
+import { RateLimit } from '../common/rate-limit.ts'
+import { carriesExactly } from '../common/tls.ts'
 import type { Platform } from './api/platform.ts'
 import type { Authority } from './authority/authority.ts'
 import type { OperatorConfig } from './config.ts'
@@ -9,14 +13,22 @@ import { Controller } from './controller/controller.ts'
 import type { LeaderElection } from './controller/leader-election.ts'
 import type { KubeClient } from './kube/client.ts'
 import { EventRecorder } from './kube/events.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type OperatorMetrics } from './metrics.ts'
 import { NodeClient } from './node-client/node-client.ts'
 import { Watches } from './observe/watches.ts'
 import { PassMemory } from './reconcile/memory.ts'
 import { reconcileTenant } from './reconcile/tenant.ts'
+import { createWakeHandler } from './wake/door.ts'
+import { OwnTls } from './wake/own-tls.ts'
+import { Wakes } from './wake/wakes.ts'
 
 /** Certificates last a year; an hour more or less does not matter. */
 const refreshMs = 3_600_000
+/** Of wake requests: a gateway asks four times a second for each token that waits. */
+const wakeRates = {
+  all: { perSecond: 400, burst: 800 },
+  byOrganization: { perSecond: 50, burst: 100 },
+}
 
 export interface LeaderOptions {
   readonly client: KubeClient
@@ -50,6 +62,7 @@ export function leaderComponents(options: LeaderOptions): {
     nodeConnections: () => nodes.size,
     isLeader: () => election.held,
   })
+  const wakes = new Wakes(systemClock)
   const controller = new Controller({
     name: 'tenant',
     clock: systemClock,
@@ -66,6 +79,7 @@ export function leaderComponents(options: LeaderOptions): {
       authority,
       events,
       memory: new PassMemory(),
+      wakes,
       clock: systemClock,
       random: Math.random,
       metrics,
@@ -81,8 +95,51 @@ export function leaderComponents(options: LeaderOptions): {
       stop: () => watches.stop(),
     },
     controller,
+    ...wakeDoor(options, watches, controller, wakes, metrics),
   ]
   return { components, missing: () => (watches.missing.length > 0 ? watches.missing.join(', ') : null) }
+}
+
+/** Where the gateway asks for organizations that hibernate; see common/wake-api.ts. */
+function wakeDoor(
+  { authority, config, log }: LeaderOptions,
+  watches: Watches,
+  controller: Controller,
+  wakes: Wakes,
+  metrics: OperatorMetrics,
+): readonly Component[] {
+  if (config.wakeListen === null) return []
+  const gateway = identity(authority.installationId, 'gateway')
+  const handler = createWakeHandler({
+    caches: watches.caches,
+    keyOf: (organizationId) => watches.keyOf(organizationId),
+    look: (key) => controller.enqueue(key, 'edit'),
+    wakes,
+    limits: {
+      all: new RateLimit(wakeRates.all, systemClock),
+      byOrganization: new RateLimit(wakeRates.byOrganization, systemClock),
+    },
+    count: (outcome) => metrics.wakeAsked(outcome),
+    clock: systemClock,
+    log,
+  })
+  const ownTls = new OwnTls(() => authority.operatorIdentity, systemClock)
+  const server = new HttpServer({
+    name: 'wake door',
+    listen: config.wakeListen,
+    handler,
+    clock: systemClock,
+    log,
+    maxConnections: 256,
+    requestTimeoutMs: 10_000,
+    drainMs: 1_000,
+    tls: {
+      directory: ownTls,
+      clientCertificate: 'required',
+      accept: (socket) => socket.authorized && carriesExactly(socket.getPeerCertificate(), gateway),
+    },
+  })
+  return [ownTls, server]
 }
 
 /** Renews what the authority has issued when its time comes. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { WakeOutcome } from './wake/door.ts'
 
 /** How a tenant stands, as its Organization's conditions say. */
 export type TenantState = 'ready' | 'reconciling' | 'stalled' | 'deleting'
@@ -11,6 +12,7 @@ export interface OperatorMetrics {
   tenantGone(key: string): void
   pushFailed(): void
   rolloutEnded(outcome: 'done' | 'rolled-back'): void
+  wakeAsked(outcome: WakeOutcome): void
 }
 
 /** @param gauges read when the figures are fetched */
@@ -27,6 +29,12 @@ export function createMetrics(
   const rollouts = new Counter({
     name: 'holdfast_rollouts_total',
     help: 'Changes of version, resources or scheduling of an organization’s storage nodes that have ended',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const wakes = new Counter({
+    name: 'holdfast_wake_requests_total',
+    help: 'What the gateway was told that asked for an organization: awake, waking, asleep, denied or limited',
     labelNames: ['outcome'],
     registers,
   })
@@ -56,6 +64,7 @@ export function createMetrics(
     tenantGone: (key) => states.delete(key),
     pushFailed: () => pushFailures.inc(),
     rolloutEnded: (outcome) => rollouts.inc({ outcome }),
+    wakeAsked: (outcome) => wakes.inc({ outcome }),
   }
 }
 

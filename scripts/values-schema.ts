@@ -121,6 +121,12 @@ const valuesSchema = z.strictObject({
       requestsPerOrganization: count(1_000_000, 'Requests under way to one organization, of one gateway pod'),
       connectionsPerOrganization: count(10_000, 'Connections to its storage nodes, of one gateway pod'),
       silenceSeconds: count(86_400, 'Longest silence of a storage node within a request'),
+      holdSeconds: count(
+        60,
+        'Longest time that a request waits for an organization to wake that hibernates when idle',
+      ).optional(),
+      heldRequests: count(100_000, 'Requests that wait so, of one gateway pod').optional(),
+      heldRequestsPerOrganization: count(100_000, 'Of these, for one organization').optional(),
     }),
     ...pods,
   }),

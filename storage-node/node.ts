@@ -13,6 +13,7 @@ import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
 import { seriesThatFit } from './engine/shares.ts'
 import type { NodeEnvironment } from './environment.ts'
+import { Activity } from './http/activity.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
 import { LineParser } from './line-protocol/line-parser.ts'
 import { QuerySlots, WriteRate } from './http/limits.ts'
@@ -163,6 +164,7 @@ function createParts(
 ): NodeParts {
   const bodies = new BodyBudget(bodyBytes(config))
   const slots = new QuerySlots(readingQueries(config))
+  const activity = new Activity(clock)
   const metrics = createNodeMetrics({
     engineStats: () => engine.current?.stats() ?? null,
     servesStoredState: () => store.servesKept,
@@ -170,6 +172,7 @@ function createParts(
     bodyBytesInFlight: () => bodies.usedBytes,
     runningQueries: () => slots.running,
     waitingQueries: () => slots.waiting,
+    idleMs: () => activity.idleMs,
     eventLoopDelay: watchEventLoop(),
   })
   return {
@@ -201,6 +204,7 @@ function createParts(
     ),
     rounds: new Rounds(),
     writeRate: new WriteRate(clock),
+    activity,
     metrics,
     clock,
     log,

@@ -67,36 +67,58 @@ function immutable<Spec, Resource extends WithSpec<Spec>>(
   }
 }
 
+/** In CEL: whether a field and all above it are there. */
+function presence(field: string): string {
+  const steps = field.slice(1).split('.')
+  return steps.map((_, index) => `has(self.${steps.slice(0, index + 1).join('.')})`).join(' && ')
+}
+
 /** An optional or defaulted duration that must be above 0. @param field below spec, for example `.limits.queryTimeout` */
 function positive<Resource>(
   field: string,
   of: (resource: Resource) => string | null,
   example: string,
 ): Rule<Resource> {
-  const steps = field.slice(1).split('.')
-  const present = steps.map((_, index) => `has(self.${steps.slice(0, index + 1).join('.')})`).join(' && ')
   return {
     at: 'spec',
     field,
-    cel: `!(${present}) || self${field}.matches('[1-9]')`,
+    cel: `!(${presence(field)}) || self${field}.matches('[1-9]')`,
     message: `a duration above 0 expected, for example ${example}`,
     holds: (now) => /[1-9]/.test(of(now) ?? '1'),
   }
 }
 
-const hourMs = 3_600_000
-
 /**
- * An hour or more, in CEL, whose durations know no days and weeks and end after 292 years. So a number of hours, days
- * or weeks will do, or so many digits of a smaller unit that it must be over an hour; what is left is small enough to
+ * So long or more, in CEL, whose durations know no days and weeks and end after 292 years. So a number of hours, days
+ * or weeks will do, or so many digits of a smaller unit that it must be over it; what is left is small enough to
  * reckon with. A text that is no duration passes: its pattern refuses it.
  */
-const plainlyOverAnHour =
-  '[1-9][0-9]*[hdw]|[1-9][0-9]{2,}m($|[0-9])|[1-9][0-9]{4,}s|[1-9][0-9]{7,}ms|[1-9][0-9]{10,}us|[1-9][0-9]{13,}ns'
-const atLeastAnHour = (text: string): string =>
-  `(!${text}.matches('${durationPattern}') || ${text}.matches('${plainlyOverAnHour}') || ` +
-  `(!${text}.matches('[dw]') && duration(${text}) >= duration('1h')))`
-const isAtLeastAnHour = (text: string): boolean => durationMs(text) >= hourMs
+const plainlyOver = {
+  '1h': '[1-9][0-9]*[hdw]|[1-9][0-9]{2,}m($|[0-9])|[1-9][0-9]{4,}s|[1-9][0-9]{7,}ms|[1-9][0-9]{10,}us|[1-9][0-9]{13,}ns',
+  '1m': '[1-9][0-9]*[hdw]|[1-9][0-9]*m($|[0-9])|[1-9][0-9]{2,}s|[1-9][0-9]{5,}ms|[1-9][0-9]{8,}us|[1-9][0-9]{11,}ns',
+} as const
+
+const atLeast = (text: string, least: keyof typeof plainlyOver): string =>
+  `(!${text}.matches('${durationPattern}') || ${text}.matches('${plainlyOver[least]}') || ` +
+  `(!${text}.matches('[dw]') && duration(${text}) >= duration('${least}')))`
+const isAtLeast = (text: string, least: keyof typeof plainlyOver): boolean =>
+  durationMs(text) >= durationMs(least)
+
+/** A defaulted duration of at least so long. @param field below spec, for example `.limits.queryTimeout` */
+function lasting<Resource>(
+  field: string,
+  least: keyof typeof plainlyOver,
+  of: (resource: Resource) => string,
+  example: string,
+): Rule<Resource> {
+  return {
+    at: 'spec',
+    field,
+    cel: `!(${presence(field)}) || ${atLeast(`self${field}`, least)}`,
+    message: `at least ${least} expected, for example ${example}`,
+    holds: (now) => isAtLeast(of(now), least),
+  }
+}
 
 const smallestVolume = '100Mi'
 const largestVolume = '1Pi'
@@ -161,22 +183,9 @@ export const organizationRules: readonly Rule<Organization>[] = [
     message: 'each entry has either user or group',
     holds: ({ spec }) => spec.members.every(({ user, group }) => (user === null) !== (group === null)),
   },
-  {
-    at: 'spec',
-    field: '.encryption.rotateEvery',
-    cel: `!(has(self.encryption) && has(self.encryption.rotateEvery)) || ${atLeastAnHour('self.encryption.rotateEvery')}`,
-    message: 'at least 1h expected, for example 2160h',
-    holds: ({ spec }) => isAtLeastAnHour(spec.encryption.rotateEvery),
-  },
+  lasting('.encryption.rotateEvery', '1h', ({ spec }) => spec.encryption.rotateEvery, '2160h'),
   positive('.limits.queryTimeout', ({ spec }) => spec.limits.queryTimeout, '60s'),
-  positive('.idleAfter', ({ spec }) => spec.idleAfter, '30m'),
-  {
-    at: 'spec',
-    field: '.idleAfter',
-    cel: "self.hibernation != 'WhenIdle' || has(self.idleAfter)",
-    message: 'expected with hibernation WhenIdle, for example 30m',
-    holds: ({ spec }) => spec.hibernation !== 'WhenIdle' || spec.idleAfter !== null,
-  },
+  lasting('.idleAfter', '1m', ({ spec }) => spec.idleAfter, '30m'),
 ]
 
 function isOneKindOfPeer(peer: AccessPeer): boolean {
@@ -218,26 +227,26 @@ export const databaseRules: readonly Rule<Database>[] = [
   {
     at: 'spec',
     field: '.retention',
-    cel: `!self.retention.matches('[1-9]') || ${atLeastAnHour('self.retention')}`,
+    cel: `!self.retention.matches('[1-9]') || ${atLeast('self.retention', '1h')}`,
     message: 'at least 1h expected, for example 720h, or 0 for ever',
-    holds: ({ spec }) => isForever(spec.retention) || isAtLeastAnHour(spec.retention),
+    holds: ({ spec }) => isForever(spec.retention) || isAtLeast(spec.retention, '1h'),
   },
   {
     at: 'spec',
     field: '.retentionPolicies',
-    cel: `self.retentionPolicies.all(p, !p.duration.matches('[1-9]') || ${atLeastAnHour('p.duration')})`,
+    cel: `self.retentionPolicies.all(p, !p.duration.matches('[1-9]') || ${atLeast('p.duration', '1h')})`,
     message: 'each duration is at least 1h, for example 720h, or 0 for ever',
     holds: ({ spec }) =>
-      spec.retentionPolicies.every(({ duration }) => isForever(duration) || isAtLeastAnHour(duration)),
+      spec.retentionPolicies.every(({ duration }) => isForever(duration) || isAtLeast(duration, '1h')),
   },
   {
     at: 'spec',
     field: '.retentionPolicies',
-    cel: `self.retentionPolicies.all(p, !has(p.shardDuration) || ${atLeastAnHour('p.shardDuration')})`,
+    cel: `self.retentionPolicies.all(p, !has(p.shardDuration) || ${atLeast('p.shardDuration', '1h')})`,
     message: 'each shardDuration is at least 1h, for example 24h',
     holds: ({ spec }) =>
       spec.retentionPolicies.every(
-        ({ shardDuration }) => shardDuration === null || isAtLeastAnHour(shardDuration),
+        ({ shardDuration }) => shardDuration === null || isAtLeast(shardDuration, '1h'),
       ),
   },
   {

@@ -69,12 +69,13 @@ export const reasons = {
   },
   Hibernating: {
     of: ['Ready', 'Reconciling'],
-    meaning: 'spec.hibernation is Now and the storage nodes are stopping.',
+    meaning:
+      'The storage nodes are stopping: spec.hibernation is Now, or it is WhenIdle and nobody was served for spec.idleAfter.',
   },
   Hibernated: {
     of: ['Ready'],
     meaning:
-      'Ready is True since that is what spec.hibernation asks for: no pod runs, data and keys are kept, requests are answered 503. Of a Database or Token: it is in force when the organization wakes, before any client is served.',
+      'Ready is True since that is what spec.hibernation asks for: no pod runs, data and keys are kept. Requests are answered 503; with WhenIdle one to the gateway with a valid token wakes the organization and waits. Of a Database or Token: it is in force when the organization wakes, before any client is served.',
   },
   Waking: {
     of: ['Ready', 'Reconciling'],

@@ -149,9 +149,11 @@ export const organizationSpecSchema = z.object({
     .enum(['Never', 'Now', 'WhenIdle'])
     .default('Never')
     .describe(
-      'Now: no pods, data kept, requests answered 503. WhenIdle: the same after idleAfter, until a valid request.',
+      'Now: no pods, data kept, requests answered 503. WhenIdle: the same after idleAfter, until a request to the gateway with a valid token, which waits until it is answered.',
     ),
-  idleAfter: optional(duration()).describe('With hibernation WhenIdle: how long without a request.'),
+  idleAfter: duration()
+    .default('30m')
+    .describe('With hibernation WhenIdle: how long nobody is served before it hibernates, at least 1m.'),
   restoreFrom: optional(
     z.object({
       organizationId: id().describe('Id of the organization whose retained data to take over.'),

@@ -33,8 +33,6 @@ describe('Organization', () => {
     ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
     ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
-    ['spec.hibernation', { hibernation: 'WhenIdle' }],
-    ['spec.idleAfter', { idleAfter: '1h' }],
     ['spec.restoreFrom', { restoreFrom: { organizationId: '0123456789abcdef' } }],
   ])('%s is named', (path, spec) => {
     const found = unsupportedInOrganization(organization(spec))
@@ -46,6 +44,8 @@ describe('Organization', () => {
     const spec = {
       displayName: 'M',
       description: 'm',
+      hibernation: 'WhenIdle',
+      idleAfter: '1h',
       class: 'large',
       storage: { size: '10Gi' },
       version: '0.1.0',

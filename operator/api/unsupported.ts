@@ -57,8 +57,6 @@ export function organizationChecks({ spec }: Organization): readonly Check[] {
     ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
     ['spec.limits.writeBytesPerSecond', limits.writeBytesPerSecond !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
-    ['spec.hibernation', spec.hibernation === 'WhenIdle', 'set it to Never or Now'],
-    ['spec.idleAfter', spec.idleAfter !== null, leaveOut],
     ['spec.restoreFrom', spec.restoreFrom !== null, leaveOut],
   ]
 }

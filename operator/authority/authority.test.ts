@@ -119,7 +119,7 @@ describe('what certificates say', () => {
     await authority.refresh()
     const own = new X509Certificate(authority.operatorIdentity.certificatePem)
     expect(identitiesOf(own.subjectAltName)).toEqual([`holdfast://${installationId}/operator`])
-    expect(own.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2'])
+    expect(own.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
     const gateway = new X509Certificate(secrets.stored.get('holdfast-gateway-identity')!.data['tls.crt']!)
     expect(identitiesOf(gateway.subjectAltName)).toEqual([`holdfast://${installationId}/gateway`])
     const server = new X509Certificate(secrets.stored.get('holdfast-gateway-tls')!.data['tls.crt']!)

@@ -177,7 +177,8 @@ function operatorRequest(installationId: string): CertificateRequest {
     uris: [identity(installationId, 'operator')],
     dnsNames: [],
     ipAddresses: [],
-    usages: ['client'],
+    // It calls the nodes, and the gateway calls it.
+    usages: ['server', 'client'],
   }
 }
 

@@ -1,4 +1,5 @@
 import { adminPort, clientPort } from '../../common/admin-api.ts'
+import { isToSleep } from '../api/hibernation.ts'
 import type { AccessPeer } from '../api/organization.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { componentSelector, labelKeys, storageNodeSelector, type ComponentLabel } from '../naming/labels.ts'
@@ -31,9 +32,10 @@ export function networkPolicies(input: DesiredInput): readonly KubeObject[] {
  * Nobody may reach a node that wakes before it has the newest state document; see status/hibernation.ts. Status may be
  * one step behind: what was stopping and shall run again wakes.
  */
-function isClosed({ organization: { spec, status } }: DesiredInput): boolean {
-  if (status?.hibernation === undefined) return false
-  return status.hibernation.step !== 'Stopping' || spec.hibernation !== 'Now'
+function isClosed({ organization }: DesiredInput): boolean {
+  const step = organization.status?.hibernation?.step
+  if (step === undefined) return false
+  return step !== 'Stopping' || !isToSleep(organization)
 }
 
 type Spec = Readonly<Record<string, unknown>>

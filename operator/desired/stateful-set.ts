@@ -1,3 +1,4 @@
+import { isToSleep } from '../api/hibernation.ts'
 import { canonicalQuantity } from '../api/quantity.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
@@ -40,8 +41,8 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
 }
 
 /** No pod that runs is taken away before status says so: whoever comes after this process must know that it must wake. */
-function isToStop({ organization: { spec, status }, existing }: DesiredInput): boolean {
-  return spec.hibernation === 'Now' && (existing === null || status?.hibernation !== undefined)
+function isToStop({ organization, existing }: DesiredInput): boolean {
+  return isToSleep(organization) && (existing === null || organization.status?.hibernation !== undefined)
 }
 
 /** A claim template cannot change: what is there is repeated, growth goes to the claims themselves. */

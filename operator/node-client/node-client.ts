@@ -78,6 +78,7 @@ const nodeStateSchema = z.object({
   databasesWithData: z.array(z.string().refine(isId)).max(100_000),
   damage: z.array(fileDamageSchema).max(1_000).default([]),
   troubles: z.array(nodeTroubleSchema).max(10).default([]),
+  idleMs: z.int().min(0).optional(),
 })
 
 const dataKeyStateSchema = z.object({

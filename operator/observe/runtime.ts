@@ -59,6 +59,8 @@ export type PodReport = {
   readonly damage?: readonly FileDamage[]
   /** What fails there again and again; absent if the node has not said. */
   readonly troubles?: readonly NodeTrouble[]
+  /** For how long it has served nobody; absent if the node has not said. */
+  readonly idleMs?: number
 } &
   /** The document is in force there. */
   (

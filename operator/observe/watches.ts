@@ -117,6 +117,11 @@ export class Watches {
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()))
   }
 
+  /** The key of the tenant with an organization id, undefined for none. */
+  keyOf(organizationId: string): string | undefined {
+    return this.#keysById.get(organizationId)
+  }
+
   /** Kinds whose caches are not filled yet. */
   get missing(): readonly string[] {
     return this.#reflectors.filter(({ synced }) => !synced).map(({ name }) => name)

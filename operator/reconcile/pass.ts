@@ -40,6 +40,10 @@ export interface TenantContext {
   }
   readonly events: Events
   readonly memory: PassMemory
+  readonly wakes: {
+    /** Id of the token with which an organization is wanted awake just now, null if it is not. */
+    wantedBy(organizationId: string): string | null
+  }
   readonly clock: Clock
   readonly random: () => number
   readonly metrics: {

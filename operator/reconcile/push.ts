@@ -38,10 +38,11 @@ async function pushTo(
   signal: AbortSignal,
 ): Promise<PodReport> {
   const node = addressOf(document.organization.id, pod)
-  let heard: Pick<PodReport, 'damage' | 'troubles'> = {}
+  let heard: Pick<PodReport, 'damage' | 'troubles' | 'idleMs'> = {}
   try {
     let state = await nodes.getState(node, signal)
-    heard = { damage: state.damage ?? [], troubles: state.troubles ?? [] }
+    const { damage = [], troubles = [], idleMs } = state
+    heard = { damage, troubles, ...(idleMs !== undefined && { idleMs }) }
     if (!state.formatVersions.includes(stateFormatVersion)) {
       const reads = state.formatVersions.join(', ')
       const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`

@@ -13,13 +13,13 @@ import {
   isAwake,
   isHibernated,
   isRevokedEverywhere,
-  nextHibernation,
   wakingStanding,
 } from '../status/hibernation.ts'
 import { growingStanding, servingStanding } from '../status/storage.ts'
 import { everyNodeConfirmed } from '../status/storage-nodes.ts'
 import { rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
+import { hibernate } from './hibernate.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
@@ -88,7 +88,7 @@ export async function settleOrganization(
   const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
   // A pass that could not make all of the pods what they are to be judges none of them.
   const isMade = !refused && classNamed(pass.platform, scene.organization.spec.class) !== null
-  const underWay = await goOn(scene, isMade)
+  const underWay = await goOn(scene, isMade, hold === null && ends.every(Boolean))
   const standing =
     hold ?? damageStanding(integrity) ?? unreadableStanding(observed) ?? standingOf(scene, underWay, wasReady)
   const said = await sayStatuses(pass, observedNow(pass, members), {
@@ -129,24 +129,24 @@ interface Scene {
   readonly reports: readonly PodReport[]
 }
 
-/** Takes the next step of everything that takes many passes. */
-async function goOn(scene: Scene, isMade: boolean) {
-  const { organization, runtime, reports, pass } = scene
-  const hibernation = nextHibernation(organization, runtime, reports, pass.now)
+/** Takes the next step of everything that takes many passes. @param isDone nothing else is left to be done */
+async function goOn(scene: Scene, isMade: boolean, isDone: boolean) {
+  const { organization, runtime } = scene
   // A key is changed by nodes that run.
   const dataKey = isHibernated(organization, runtime) ? noStand : await rotateDataKey(scene)
   const grown = await growVolumes(scene)
   const rolled = await rollOut(scene, isMade && isAwake(organization))
-  // Status is nothing that a watch asks for a pass by.
-  const isNewStep = hibernation?.step !== organization.status?.hibernation?.step
-  const all = [dataKey.lookAgainMs, grown.lookAgainMs, rolled.lookAgainMs, isNewStep ? 0 : null]
+  const { rollout } = rolled
+  const { growth } = grown
+  const isRotating = (dataKey.encryption ?? organization.status?.encryption)?.rotation !== undefined
+  const slept = hibernate(scene, isDone && rollout === null && growth === null && !isRotating)
+  const all = [dataKey.lookAgainMs, grown.lookAgainMs, rolled.lookAgainMs, slept.lookAgainMs]
   const looks = all.filter((ms) => ms !== null)
   const soonestMs = looks.length === 0 ? null : Math.min(...looks)
-  const { rollout } = rolled
   return {
     encryption: dataKey.encryption,
-    growth: grown.growth,
-    hibernation,
+    growth,
+    hibernation: slept.hibernation,
     rollout,
     lookAgainMs: soonestMs,
   }

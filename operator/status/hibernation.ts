@@ -1,14 +1,24 @@
+import { durationMs } from '../../common/duration.ts'
+import { isToSleep } from '../api/hibernation.ts'
 import type { HibernationStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { progressing, ready, wholeSeconds, type Standing } from './standing.ts'
 import { everyNodeConfirmed, nowhereElse } from './storage-nodes.ts'
 
+/** What besides its spec decides whether an organization hibernates. */
+export interface Calls {
+  /** Its nodes have served nobody for spec.idleAfter, and nothing else is under way. */
+  readonly isIdle: boolean
+  /** Somebody with a valid token asks for it. */
+  readonly isWanted: boolean
+}
+
 /**
  * The way of an organization into hibernation and out of it:
  *
- *     none -> Stopping     spec.hibernation is Now; from the next pass on the StatefulSet has no replicas
+ *     none -> Stopping     spec.hibernation is Now, or WhenIdle and it is; from the next pass on the StatefulSet has no replicas
  *     -> Hibernated        no pod is left
- *     -> Waking            it is Never again: clients' paths are closed, and then pods are made
+ *     -> Waking            it is Never again, or WhenIdle and wanted: clients' paths are closed, and then pods are made
  *     -> none              every node has confirmed the state document, and the paths are opened
  *
  * A node that starts serves the document that it kept when no newer one comes in time. While it was away tokens were
@@ -16,21 +26,33 @@ import { everyNodeConfirmed, nowhereElse } from './storage-nodes.ts'
  * step behind them, so while they stop nothing is held to be revoked without a node's word.
  */
 export function nextHibernation(
-  { spec, status }: Organization,
+  organization: Organization,
   runtime: Runtime,
   reports: readonly PodReport[],
+  calls: Calls,
   now: Date,
 ): HibernationStatus | null {
-  const known = status?.hibernation ?? null
-  const step =
-    spec.hibernation === 'Now'
-      ? stepAsleep(known, runtime)
-      : known && (everyNodeConfirmed(runtime.pods, reports) ? null : 'Waking')
+  const known = organization.status?.hibernation ?? null
+  const step = nextStep(organization, runtime, reports, calls)
   if (step === null) return null
   return step === known?.step ? known : { step, since: wholeSeconds(now) }
 }
 
 type Step = HibernationStatus['step']
+
+function nextStep(
+  organization: Organization,
+  runtime: Runtime,
+  reports: readonly PodReport[],
+  { isIdle, isWanted }: Calls,
+): Step | null {
+  const { spec, status } = organization
+  const known = status?.hibernation ?? null
+  const goesByUse = spec.hibernation === 'WhenIdle'
+  if (isToSleep(organization)) return goesByUse && isWanted ? 'Waking' : stepAsleep(known, runtime)
+  if (known) return everyNodeConfirmed(runtime.pods, reports) ? null : 'Waking'
+  return goesByUse && isIdle && !isWanted ? 'Stopping' : null
+}
 
 function stepAsleep(known: HibernationStatus | null, { statefulSet, pods }: Runtime): Step {
   if (statefulSet?.replicas === 0 && pods.length === 0) return 'Hibernated'
@@ -49,12 +71,30 @@ export function isRevokedEverywhere(
 }
 
 /** Whether nothing runs, as it should be. */
-export const isHibernated = ({ spec }: Organization, { pods }: Runtime): boolean =>
-  spec.hibernation === 'Now' && pods.length === 0
+export const isHibernated = (organization: Organization, { pods }: Runtime): boolean =>
+  isToSleep(organization) && pods.length === 0
 
 /** Whether pods run or are to run since a time that is known: then it can be told whether they come up. */
-export const isAwake = ({ spec, status }: Organization): boolean =>
-  spec.hibernation !== 'Now' && (status?.hibernation === undefined || status.hibernation.step === 'Waking')
+export const isAwake = (organization: Organization): boolean => {
+  const step = organization.status?.hibernation?.step
+  return !isToSleep(organization) && (step === undefined || step === 'Waking')
+}
+
+/**
+ * How long until the nodes of an organization that is awake may have served nobody for spec.idleAfter: 0 or less when
+ * they have. null where it does not go by that, or where a node has not said since when it has served nobody.
+ */
+export function untilIdleMs(
+  { spec, status }: Organization,
+  { pods }: Runtime,
+  reports: readonly PodReport[],
+): number | null {
+  if (spec.hibernation !== 'WhenIdle' || status?.hibernation !== undefined) return null
+  if (!everyNodeConfirmed(pods, reports)) return null
+  const idlesMs = reports.flatMap(({ idleMs }) => idleMs ?? [])
+  if (idlesMs.length < reports.length) return null
+  return durationMs(spec.idleAfter) - Math.min(...idlesMs)
+}
 
 /** How an organization stands that is to hibernate, null if it is not. */
 export function asleepStanding(
@@ -62,11 +102,21 @@ export function asleepStanding(
   { pods }: Runtime,
   next: HibernationStatus | null,
 ): Standing | null {
-  if (spec.hibernation !== 'Now') return null
-  return next?.step === 'Hibernated'
-    ? ready('no pod runs, as spec.hibernation says; data, keys and tokens are kept', 'Hibernated')
-    : progressing('Hibernating', `${pods.length} storage nodes are stopping`)
+  const goes = next?.step === 'Stopping' || next?.step === 'Hibernated'
+  if (spec.hibernation !== 'Now' && !goes) return null
+  if (next?.step !== 'Hibernated')
+    return progressing('Hibernating', `${pods.length} storage nodes are stopping${whyOf(spec)}`)
+  const kept = 'data, keys and tokens are kept'
+  return ready(
+    spec.hibernation === 'Now'
+      ? `no pod runs, as spec.hibernation says; ${kept}`
+      : `no pod runs${whyOf(spec)}; ${kept}, and a request with a valid token wakes it`,
+    'Hibernated',
+  )
 }
+
+const whyOf = ({ hibernation, idleAfter }: Organization['spec']): string =>
+  hibernation === 'WhenIdle' ? `: nobody was served for ${idleAfter}` : ''
 
 /**
  * How an organization stands that is awake or wakes: nobody is served before the paths are open.

@@ -13,6 +13,8 @@ export interface MetricSources {
   runningQueries(): number
   /** Those of them that may not read points yet. */
   waitingQueries(): number
+  /** Since somebody was served. */
+  idleMs(): number
   /** Since it was asked last. */
   eventLoopDelay(): EventLoopDelay
 }
@@ -86,6 +88,11 @@ export function createNodeMetrics(sources: MetricSources) {
   const sampled = (name: string, help: string, value: () => number): void => {
     const gauge: Gauge = new Gauge({ name, help, registers, collect: (): void => gauge.set(value()) })
   }
+  sampled(
+    'holdfast_node_idle_seconds',
+    'How long nobody was served: what hibernation WhenIdle goes by',
+    () => sources.idleMs() / 1000,
+  )
   sampled(
     'holdfast_node_stored_state',
     'Serving the kept state document; the operator has not been heard of since the start',

@@ -7,6 +7,7 @@ import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
 import type { HeldBytes } from '../query/held-bytes.ts'
 import type { StateInForce, StateStore } from '../state/state-store.ts'
 import type { LineParser } from '../line-protocol/line-parser.ts'
+import type { Activity } from './activity.ts'
 import type { BodyBudget } from './body.ts'
 import type { NodeMetrics } from './metrics.ts'
 import type { QuerySlots, WriteRate } from './limits.ts'
@@ -32,6 +33,7 @@ export interface NodeParts {
   /** Of bodies. */
   readonly rounds: Rounds
   readonly writeRate: WriteRate
+  readonly activity: Activity
   readonly metrics: NodeMetrics
   readonly clock: Clock
   readonly log: Logger

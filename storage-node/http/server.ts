@@ -40,6 +40,7 @@ export function createClientHandler(
       fail(parts, exchange, served, error)
     }
     await finished(response)
+    if (served.principal) parts.activity.end()
     const durationMs = parts.clock.monotonicMs() - startMs
     parts.metrics.requests.inc({ endpoint: served.endpoint, status: String(response.statusCode) })
     parts.metrics.durations.observe({ endpoint: served.endpoint }, durationMs / 1000)
@@ -73,6 +74,7 @@ async function serve(
   // Which paths there are is told to those alone who are let in: any other answer would say that the node is there.
   if (standing === 'anonymous' || standing === 'refused') requireDirectAccess(parts, exchange)
   served.principal = authenticate(parts, exchange)
+  parts.activity.begin()
   if (standing === 'expected') exchange.response.setHeader(letInHeader, '1')
   if (!endpoint) return send(exchange, notFound(exchange.dialect))
   if (!callable || endpoint.access === 'open') {

@@ -21,6 +21,8 @@ export class AdminServer {
   /** What was asked, in order: `GET /admin/state`. */
   readonly requests: string[] = []
   readonly deleted: string[] = []
+  /** For how long it has served nobody. */
+  idleMs = 0
   /** Connections over the server's lifetime. */
   connections = 0
   /** Called when a document has come into force. */
@@ -78,6 +80,7 @@ export class AdminServer {
       formatVersions: [1],
       version: '0.1.0',
       databasesWithData: [],
+      idleMs: this.idleMs,
     }
   }
 

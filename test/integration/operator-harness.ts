@@ -81,6 +81,11 @@ export class OperatorHarness {
     return this.#process?.pid ?? 0
   }
 
+  /** Where the operator that leads is asked for organizations that hibernate. */
+  get wakePort(): number {
+    return this.#metricsPort - 10_000
+  }
+
   log(): Promise<string> {
     return readFile(this.logFile, 'utf8')
   }
@@ -98,6 +103,7 @@ export class OperatorHarness {
         HOLDFAST_WATCH_NAMESPACES: this.#watchNamespaces,
         HOLDFAST_KUBECONFIG: this.kubeconfig,
         HOLDFAST_METRICS_LISTEN: `127.0.0.1:${this.#metricsPort}`,
+        HOLDFAST_WAKE_LISTEN: `127.0.0.1:${this.wakePort}`,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

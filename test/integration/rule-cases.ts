@@ -138,9 +138,11 @@ const organizations: readonly RuleCase[] = [
   organization('no databases', { limits: { databases: 0 } }, 'spec.limits.databases'),
   organization('an issuer in clear', issuer('http://id.example.com'), 'spec.authentication.oidc.issuerURL'),
   organization('an issuer', issuer('https://id.example.com'), null),
-  organization('hibernation when idle, never said when', { hibernation: 'WhenIdle' }, 'spec.idleAfter'),
-  organization('hibernation when idle', { hibernation: 'WhenIdle', idleAfter: '30m' }, null),
+  organization('hibernation when idle, never said when', { hibernation: 'WhenIdle' }, null),
+  organization('hibernation when idle', { hibernation: 'WhenIdle', idleAfter: '60s' }, null),
+  organization('hibernation after days', { hibernation: 'WhenIdle', idleAfter: '2d12h' }, null),
   organization('hibernation after no time', { idleAfter: '0' }, 'spec.idleAfter'),
+  organization('hibernation after moments', { idleAfter: '59s' }, 'spec.idleAfter'),
   organization('hibernation at times', { hibernation: 'Sometimes' }, 'spec.hibernation'),
   organization('a restore', { restoreFrom: { organizationId: id } }, null),
   organization(
@@ -175,7 +177,7 @@ const organizations: readonly RuleCase[] = [
     {
       ...from({ namespace: 'a', cidr: null }),
       members: [{ user: 'a', group: null, role: 'Owner' }],
-      idleAfter: null,
+      description: null,
     },
     null,
   ),

@@ -34,6 +34,10 @@ export class Cluster {
   growth: 'works' | 'refused' | 'infeasible' = 'works'
   /** Images that no machine can pull. */
   readonly brokenImages = new Set<string>()
+  /** Id of the token with which somebody asks for the organization, over and over until it is awake. */
+  wantedBy: string | null = null
+  /** How the operator that runs is asked. */
+  ask: (key: string) => void = () => undefined
   readonly #generations: Map<string, number>
   #bookmarkedMs = 0
 
@@ -59,6 +63,7 @@ export class Cluster {
     for (const [key, object] of this.kube.world.objects) kube.world.objects.set(key, object)
     const copy = new Cluster(kube, this.nodes.fork(), new Map(this.#generations))
     for (const image of this.brokenImages) copy.brokenImages.add(image)
+    copy.wantedBy = this.wantedBy
     copy.clock.jump(this.clock.monotonicMs() - copy.clock.monotonicMs())
     return copy
   }
@@ -75,6 +80,7 @@ export class Cluster {
   /** One round of everybody but the operator. */
   async tick(): Promise<void> {
     await this.#runPods()
+    if (this.wantedBy !== null && !this.all(resources.pods).some(isReady)) this.#askForAll()
     await this.#resizeVolumes()
     await this.#collectGarbage()
     await this.#emptyNamespaces()
@@ -86,6 +92,11 @@ export class Cluster {
     if (this.clock.monotonicMs() - this.#bookmarkedMs < bookmarkMs) return
     this.#bookmarkedMs = this.clock.monotonicMs()
     for (const resource of Object.values(resources)) this.kube.bookmark(resource)
+  }
+
+  #askForAll(): void {
+    for (const { metadata } of this.all(resources.organizations))
+      this.ask(`${metadata.namespace}/${metadata.name}`)
   }
 
   async #runPods(): Promise<void> {
@@ -149,6 +160,7 @@ export class Cluster {
       this.nodes.wipe()
       await this.kube.create(claimOf(claim, within, templateSize(set)))
     }
+    this.nodes.idleMs = 0
     const isBroken = this.brokenImages.has(imageOfSet(set))
     const pod = podOfSet(set, isBroken ? stuckStatus : runningStatus(false))
     await this.kube.create({ ...pod, metadata: { ...pod.metadata, ownerReferences: [ownerOf(set)] } })

@@ -17,9 +17,11 @@ export class OperatorProcess {
   readonly line: Line
   readonly #watches: Watches
   readonly #controller: Controller
+  readonly #cluster: Cluster
 
   constructor(cluster: Cluster, line: Line) {
     this.line = line
+    this.#cluster = cluster
     const { clock } = cluster
     const client = new FaultyClient(cluster.kube, line)
     const random = () => 0.5
@@ -45,6 +47,7 @@ export class OperatorProcess {
         },
         events: { record: () => undefined },
         memory: new PassMemory(),
+        wakes: { wantedBy: () => cluster.wantedBy },
         clock,
         random,
         metrics: {
@@ -58,6 +61,7 @@ export class OperatorProcess {
   }
 
   start(): void {
+    this.#cluster.ask = (key) => this.#controller.enqueue(key, 'edit')
     this.#watches
       .start((key, priority) => this.#controller.enqueue(key, priority))
       .then(() => this.#controller.start())

@@ -87,6 +87,27 @@ export async function hibernatedTenant(): Promise<Cluster> {
   return cluster
 }
 
+/** The same, which is to hibernate when it is idle and is in use, with an operator that has just ended. */
+export async function usedTenant(): Promise<Cluster> {
+  const cluster = await settledTenant('Retain')
+  await withOperator(cluster, () =>
+    editObject(cluster, resources.organizations, 'acme', { hibernation: 'WhenIdle', idleAfter: '30m' }),
+  )
+  return cluster
+}
+
+/** The same, asleep since nobody was served. */
+export async function idleTenant(): Promise<Cluster> {
+  const cluster = await usedTenant()
+  await withOperator(cluster, async () => beIdle(cluster))
+  return cluster
+}
+
+/** Nobody has been served for an hour. */
+export function beIdle(cluster: Cluster): void {
+  cluster.nodes.idleMs = 3_600_000
+}
+
 /** The same, whose last pod has gone after an operator that had not said so before it ended. */
 export async function stoppedTenant(): Promise<Cluster> {
   const cluster = await settledTenant('Retain')
@@ -142,6 +163,11 @@ function lateTenant(stuck: Cluster): Cluster {
   return cluster
 }
 
+/** Somebody with a valid token waits for an answer. */
+export function askFor(cluster: Cluster): void {
+  cluster.wantedBy = 'abcdefabcdefabcd'
+}
+
 export async function revokeAndWake(cluster: Cluster): Promise<void> {
   await removeObject(cluster, resources.tokens, 'writer', team)
   await editObject(cluster, resources.organizations, 'acme', { hibernation: 'Never' })
@@ -162,6 +188,9 @@ export const scenarioNames = [
   'delete database',
   'grow the volume',
   'hibernate',
+  'hibernate when idle',
+  'wake when asked for',
+  'revoke while it is idle, and ask for it',
   'revoke while it hibernates, and wake',
   'revoke and wake before it is said to sleep',
   'delete while it grows',
@@ -171,13 +200,15 @@ export const scenarioNames = [
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
-  const [fresh, settled, mortal, asleep, stopped, between] = await Promise.all([
+  const [fresh, settled, mortal, asleep, stopped, between, used, idle] = await Promise.all([
     empty(),
     settledTenant('Retain'),
     settledTenant('Delete'),
     hibernatedTenant(),
     stoppedTenant(),
     tenantWithoutSet(),
+    usedTenant(),
+    idleTenant(),
   ])
   const stuck = await stuckTenant(settled)
   // Before there is an operator: one that has not heard of it might say first that all sleep.
@@ -237,6 +268,16 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'hibernate',
       from: settled,
       act: (cluster) => editObject(cluster, organizations, 'acme', { hibernation: 'Now' }),
+    },
+    { name: 'hibernate when idle', from: used, act: async (cluster) => beIdle(cluster) },
+    { name: 'wake when asked for', from: idle, act: async (cluster) => askFor(cluster) },
+    {
+      name: 'revoke while it is idle, and ask for it',
+      from: idle,
+      act: async (cluster) => {
+        await removeObject(cluster, tokens, 'writer', team)
+        askFor(cluster)
+      },
     },
     { name: 'revoke while it hibernates, and wake', from: asleep, act: revokeAndWake },
     { name: 'revoke and wake before it is said to sleep', from: stopped, act: async () => undefined },

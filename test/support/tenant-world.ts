@@ -50,6 +50,8 @@ export class FakeNodes implements Nodes {
   damage: readonly FileDamage[] = []
   troubles: readonly NodeTrouble[] = []
   isUnreachable = false
+  /** For how long it has served nobody; null for a node that does not say. */
+  idleMs: number | null = 0
   formatVersions: readonly number[] = [1]
   /** What its volume needs: the key that seals first. */
   dataKeys: readonly Uint8Array[] = []
@@ -67,6 +69,7 @@ export class FakeNodes implements Nodes {
     copy.document = this.document
     copy.dataKeys = this.dataKeys
     copy.mountedKeys = this.mountedKeys
+    copy.idleMs = this.idleMs
     copy.dropped.push(...this.dropped)
     for (const id of this.#revoked) copy.#revoked.add(id)
     return copy
@@ -93,6 +96,7 @@ export class FakeNodes implements Nodes {
       databasesWithData: [],
       damage: this.damage,
       troubles: this.troubles,
+      ...(this.idleMs !== null && { idleMs: this.idleMs }),
     }
   }
 
@@ -280,6 +284,7 @@ export class TenantWorld {
         record: (_object, type, reason, message) => this.events.push(`${type} ${reason} ${message}`),
       },
       memory: this.#memory,
+      wakes: { wantedBy: () => null },
       clock: this.clock,
       random: () => 0.5,
       metrics: {

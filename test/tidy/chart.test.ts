@@ -270,6 +270,29 @@ describe('rights are as small as the work allows', () => {
     )
   })
 
+  test('the gateway asks the operator where that listens, and nobody else may', async () => {
+    const objects = await render(required)
+    const { operator, gateway } = startPrograms(objects)
+    const port = operator.wakeListen?.port
+    expect(gateway.wakeAddress).toEqual({
+      host: 'holdfast-operator.holdfast-system.svc.cluster.local.',
+      port,
+    })
+    const { ingress } = named(objects, 'NetworkPolicy', 'holdfast-operator').spec
+    expect(ingress).toEqual([
+      {
+        from: [
+          {
+            podSelector: {
+              matchLabels: expect.objectContaining({ 'app.kubernetes.io/component': 'gateway' }),
+            },
+          },
+        ],
+        ports: [{ protocol: 'TCP', port }],
+      },
+    ])
+  })
+
   test('metrics are open to whom the platform names, and to nobody else', async () => {
     const policy = async (name: string, settings: readonly string[]) =>
       JSON.stringify(named(await render([...required, ...settings]), 'NetworkPolicy', name).spec.ingress)

@@ -19,6 +19,7 @@ function nodeState(parts: NodeParts): NodeState {
     databasesWithData: parts.engine()?.databasesWithData() ?? [],
     damage: parts.engine()?.damage ?? [],
     troubles: parts.engine()?.troubles ?? [],
+    idleMs: parts.activity.idleMs,
   }
 }
 
