@@ -131,6 +131,7 @@ function wakeDoor(
     clock: systemClock,
     log,
     maxConnections: 256,
+    headersTimeoutMs: 5_000,
     requestTimeoutMs: 10_000,
     drainMs: 1_000,
     tls: {
