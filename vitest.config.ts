@@ -20,7 +20,11 @@ export default defineConfig({
       ),
       layer('tidy', ['test/tidy/**/*.test.ts']),
       layer('simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 1_800_000 }),
-      layer('operator', ['test/operator/**/*.test.ts'], { testTimeout: 600_000, maxWorkers: 2 }),
+      layer('operator', ['test/operator/**/*.test.ts'], {
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        maxWorkers: 2,
+      }),
       layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       layer('control-plane', ['test/integration/**/*.test.ts'], {
         globalSetup: ['test/integration/control-plane.ts'],

@@ -18,6 +18,7 @@ const check = pointTable('API server answers one request otherwise')
 /** Where several things happen at once, they may be seen one after the other. */
 const ofSeveral: readonly Scenario['name'][] = [
   'create',
+  'revoke while it is idle, and ask for it',
   'revoke while it hibernates, and wake',
   'delete while it grows',
 ]

@@ -29,7 +29,7 @@ let used: Cluster
 let asleep: Cluster
 beforeAll(async () => {
   used = await usedTenant()
-  asleep = await idleTenant()
+  asleep = await idleTenant(used)
 })
 
 interface Tenant {
