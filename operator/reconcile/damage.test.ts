@@ -72,7 +72,7 @@ describe('damage on a storage node', () => {
 
   test('is told also while the spec is refused', async () => {
     const world = await tenant()
-    await world.edit(resources.organizations, 'acme', { idleAfter: '1h' })
+    await world.edit(resources.organizations, 'acme', { limits: { writeBytesPerSecond: 1_000_000 } })
     world.nodes.damage = [damage]
     await world.settle()
     expect(condition(world, 'Stalled')).toMatchObject({ status: 'True', reason: 'NotYetSupported' })

@@ -14,7 +14,7 @@ const opensAll = (name: string, namespace: string, labels: Readonly<Record<strin
   spec: { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] },
 })
 
-test.each([[{}], [{ idleAfter: '1h' }]])('with the spec %j', async (spec) => {
+test.each([[{}], [{ limits: { writeBytesPerSecond: 1_000_000 } }]])('with the spec %j', async (spec) => {
   const world = new TenantWorld()
   const made = await world.create('Organization', 'acme', {})
   const id = idOfUid(made.metadata.uid!)

@@ -35,9 +35,7 @@ function condition(
 
 async function refuseBoth(world: TenantWorld): Promise<void> {
   await world.edit(resources.organizations, 'acme', {
-    limits: { databases: 1 },
-    hibernation: 'WhenIdle',
-    idleAfter: '1h',
+    limits: { databases: 1, writeBytesPerSecond: 1_000_000 },
   })
   await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
 }
@@ -131,9 +129,9 @@ describe('an Organization that is held stays closed', () => {
   }
 
   test.each([
-    ['and its last good form is known', { idleAfter: '1h' }, true],
+    ['and its last good form is known', { limits: { writeBytesPerSecond: 1_000_000 } }, true],
     ['and its class is gone', { class: 'gone' }, true],
-    ['and nothing is known of it', { idleAfter: '1h' }, false],
+    ['and nothing is known of it', { limits: { writeBytesPerSecond: 1_000_000 } }, false],
   ])('%s', async (_how, spec, isKnown) => {
     const { world, runtime } = await tenant()
     await world.edit(resources.organizations, 'acme', { access: { from: [{ cidr: '10.0.0.0/8' }] } })
@@ -161,7 +159,7 @@ describe('an Organization that is held stays closed', () => {
     const { world, runtime } = await tenant()
     const before = world.get(resources.statefulSets, 'storage-node', runtime)!
     await world.edit(resources.organizations, 'acme', {
-      idleAfter: '1h',
+      limits: { writeBytesPerSecond: 1_000_000 },
       storage: { size: '10Gi', replicas: 3 },
     })
     await world.settle()
