@@ -86,12 +86,12 @@ export class FileRows {
   /**
    * The points of a series within a span of time, as of `runs`, where nothing has to be waited for: they stand in one
    * block, which is in memory, and nothing of the file is deleted.
+   * @param range all of the series
    * @returns null if there are none; undefined where `range` and `runs` have to say
    */
-  runAtHand(seriesId: number, span: TimeSpan): Run | null | undefined {
+  runAtHand(range: RowRange, span: TimeSpan): Run | null | undefined {
     const { minTimeNs, maxTimeNs, deleted } = this.#file
-    const range = rowsOfSeries(this.#directory, seriesId)
-    if (!range || span.maxTimeNs < minTimeNs || span.minTimeNs > maxTimeNs) return null
+    if (span.maxTimeNs < minTimeNs || span.minTimeNs > maxTimeNs) return null
     const index = Math.floor(range.from / this.#blockRows)
     if (deleted.length > 0 || range.end > (index + 1) * this.#blockRows || !this.#isHeld(index))
       return undefined

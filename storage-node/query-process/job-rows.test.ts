@@ -106,13 +106,16 @@ const file: fc.Arbitrary<MadeFile> = fc.record({
   deleted: fc.array(area, { maxLength: 2 }),
 })
 
-/** Of each file the rows of its part of the time, which ends where the next one's begins. */
-const inTime = (files: readonly MadeFile[]): readonly MadeFile[] =>
+/**
+ * Of each file the rows of its part of the time, which ends where the next one's begins.
+ * @param overlap how much of its neighbours' parts each has too, below one half
+ */
+const inTime = (files: readonly MadeFile[], overlap: number): readonly MadeFile[] =>
   files
     .map(({ rows, deleted }, index) => ({
       rows: rows.filter(({ time }) => {
         const part = ((time + latest) / (2 * latest)) * files.length
-        return part >= index && part <= index + 1
+        return part >= index - overlap && part <= index + 1 + overlap
       }),
       deleted,
     }))
@@ -176,9 +179,10 @@ describe('rows of a job', () => {
   test('are its points', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc
-          .array(file, { minLength: 1, maxLength: 4 })
-          .chain((files) => fc.constantFrom(files, inTime(files), inTime(files).toReversed())),
+        fc.array(file, { minLength: 1, maxLength: 4 }).chain((files) => {
+          const arranged = [0, 0.2, 0.45].map((overlap) => inTime(files, overlap))
+          return fc.constantFrom(files, ...arranged, ...arranged.map((each) => each.toReversed()))
+        }),
         fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 }),
         fc.subarray(names, { minLength: 1 }),
         fc.tuple(fc.integer({ min: -12, max: 4 }), fc.integer({ min: -4, max: 12 })),

@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
-import { copyOfRun, mergeRuns, partOfRun, type Run } from '../buffer/merge.ts'
+import { copyOfRun, mergeRuns, type Run } from '../buffer/merge.ts'
 import { matchingRows } from '../engine/matching.ts'
 import type { FieldType } from '../engine/reader.ts'
 import type { SeriesRun } from '../engine/series-runs.ts'
 import type { Blocks } from './block-store.ts'
 import type { RowRange } from './directory.ts'
 import { FileRows, type TimeSpan } from './file-rows.ts'
+import { FileSeams } from './file-seams.ts'
 import type { ReadJob, SourceFile } from './messages.ts'
 
 /** What is put together at a time, unless one point is more: the cells of some series, or of one over some time. */
@@ -22,16 +23,13 @@ interface FileRun {
 }
 
 interface JobFile {
-  readonly order: number
+  readonly source: SourceFile
   readonly rows: FileRows
-  /** Where the next file begins. */
-  readonly nextNs: bigint | undefined
 }
 
-/** What of a file is settled, and its last point where the next file may say more of it. */
-interface Joint {
-  readonly runs: readonly Run[]
-  readonly meeting: FileRun | null
+/** What a file has of a series, of whatever time. */
+interface SeriesRows extends JobFile {
+  readonly range: RowRange
 }
 
 /** What is done with a run before the next one comes, which may take its memory; what it returns is waited for. */
@@ -64,14 +62,11 @@ export class JobRows {
     this.#files = []
     for (const file of files) {
       if (this.#isCancelled()) return
-      this.#files.push({
-        order: file.order,
-        nextNs: files[this.#files.length + 1]?.minTimeNs,
-        rows: await FileRows.open(store, file, this.#job, this.#scratch),
-      })
+      const rows = await FileRows.open(store, file, this.#job, this.#scratch)
+      this.#files.push({ source: file, rows })
       await this.#turn()
     }
-    if (isAscending(this.#job.seriesIds) && this.#canReadInPlace(files)) return this.#eachInPlace(visit)
+    if (isAscending(this.#job.seriesIds) && this.#hasRoomInPlace) return this.#eachInPlace(visit)
     for await (const run of this.#runs()) await visit(run)
   }
 
@@ -91,7 +86,7 @@ export class JobRows {
     let cells = 0
     for (const [index, seriesId] of this.#job.seriesIds.entries()) {
       if (index % seriesPerTurn === 0) await this.#turn()
-      const more = cellsOf(this.#files.map(({ rows }) => ({ rows, range: rows.all(seriesId) })))
+      const more = cellsOf(this.#filesOf(seriesId))
       if (more === 0) continue
       if (group.length >= maxSeriesAtOnce || (group.length > 0 && cells + more > this.#maxCellsAtOnce)) {
         yield group
@@ -109,11 +104,12 @@ export class JobRows {
     const found = new Map<number, FileRun[]>(seriesIds.map((id) => [id, []]))
     // As they stand in files, so that each block is looked at once.
     const asTheyStand = [...found].sort(([a], [b]) => a - b)
-    for (const { order, rows } of this.#files) {
+    for (const { source, rows } of this.#files) {
       for (const [seriesId, runs] of asTheyStand) {
         if (this.#isCancelled()) return
         const range = await rows.range(seriesId, span)
-        for await (const run of rows.runs(seriesId, range, this.#kept)) runs.push({ order, run })
+        for await (const run of rows.runs(seriesId, range, this.#kept))
+          runs.push({ order: source.order, run })
         await this.#turn()
       }
       rows.release()
@@ -125,10 +121,10 @@ export class JobRows {
   async *#runsOfLong(seriesId: number, span: TimeSpan): AsyncGenerator<SeriesRun> {
     if (this.#isCancelled()) return
     const ranges = []
-    for (const { order, rows } of this.#files) {
+    for (const { source, rows } of this.#files) {
       const range = await rows.range(seriesId, span)
       rows.release()
-      if (range.from < range.end) ranges.push({ order, rows, range })
+      if (range.from < range.end) ranges.push({ order: source.order, rows, range })
     }
     const { minTimeNs, maxTimeNs } = span
     if (cellsOf(ranges) > this.#maxCellsAtOnce && minTimeNs < maxTimeNs) {
@@ -159,59 +155,68 @@ export class JobRows {
     return (this.#scratches[column] = new Float64Array(length))
   }
 
-  /** Whether a series can be read file by file, with a block of each in memory. */
-  #canReadInPlace(files: readonly SourceFile[]): boolean {
+  /** Whether a block of each file has room in memory, so that series after series can be read. */
+  get #hasRoomInPlace(): boolean {
     const cells = this.#files.reduce((sum, { rows }) => sum + rows.cellsPerBlock, 0)
-    return areInTime(files) && (files.length === 1 || cells <= 2 * this.#maxCellsAtOnce)
+    return this.#files.length === 1 || cells <= 2 * this.#maxCellsAtOnce
   }
 
-  /** Each run is a look at a block, but for the one point of a series at which a file may meet the next one. */
+  /** Each run is a look at a block, but for the points of a series about which several files may say something. */
   async #eachInPlace(visit: Visit): Promise<void> {
     for (const seriesId of this.#job.seriesIds) {
-      let joint: Joint = { runs: [], meeting: null }
-      const show = (run: Run, file: JobFile): Promise<void> | undefined => {
-        joint = this.#joined(joint.meeting, { order: file.order, run }, file.nextNs)
-        return this.#visitMatching(seriesId, joint.runs, visit)
-      }
-      for (const file of this.#files) {
-        if (this.#isCancelled()) return
-        const atHand = file.rows.runAtHand(seriesId, this.#job)
-        // Most are: without a promise for each, it takes half as long.
-        const waiting = atHand ? show(atHand, file) : undefined
-        if (waiting) await waiting
-        if (atHand !== undefined) continue
-        const range = await file.rows.range(seriesId, this.#job)
-        for await (const view of file.rows.runs(seriesId, range, (all) => all)) await show(view, file)
-      }
-      const waiting = this.#visitMatching(seriesId, joint.meeting ? [joint.meeting.run] : [], visit)
-      if (waiting) await waiting
+      if (this.#isCancelled()) return
+      const files = this.#filesOf(seriesId)
+      const arrangement = arrangementOf(files)
+      if (arrangement !== 'apart' && cellsOf(files) > this.#maxCellsAtOnce)
+        for await (const run of this.#runsOfLong(seriesId, this.#job)) await visit(run)
+      else if (arrangement === 'mixed') await this.#eachOfMixed(seriesId, files, visit)
+      else await this.#eachOfSeries(seriesId, files, visit)
       if (this.#isTurnOver) await this.#turn()
     }
   }
 
-  /** @param point at which the file before may meet this one */
-  #joined(point: FileRun | null, view: FileRun, nextNs: bigint | undefined): Joint {
-    const [before, met] = this.#meet(point, view)
-    const runs = before ? [before] : []
-    if (nextNs === undefined || met.times.at(-1) !== nextNs) return { runs: [...runs, met], meeting: null }
-    const end = met.times.length - 1
-    const meeting = { order: view.order, run: copyOfRun(partOfRun(met, end, end + 1)) }
-    return { runs: [...runs, partOfRun(met, 0, end)], meeting }
+  #filesOf(seriesId: number): readonly SeriesRows[] {
+    const found: SeriesRows[] = []
+    for (const { source, rows } of this.#files) {
+      const range = rows.all(seriesId)
+      if (range) found.push({ source, rows, range })
+    }
+    return found
   }
 
-  /** @returns the point of one file, with what the next one says of the same time, and what is left of that */
-  #meet(point: FileRun | null, next: FileRun): readonly [Run | null, Run] {
-    if (!point || point.run.times[0] !== next.run.times[0]) return [point?.run ?? null, next.run]
-    const same = { order: next.order, run: partOfRun(next.run, 0, 1) }
-    const [older, newer] = point.order < same.order ? [point, same] : [same, point]
-    return [mergeRuns(this.#types, older.run, newer.run), partOfRun(next.run, 1, next.run.times.length)]
+  /** Of files of which only neighbours overlap. */
+  async #eachOfSeries(seriesId: number, files: readonly SeriesRows[], visit: Visit): Promise<void> {
+    const seams = new FileSeams(this.#types)
+    for (const [index, { source, rows, range }] of files.entries()) {
+      const left = this.#visitMatching(seriesId, seams.next(source.order), visit)
+      if (left) await left
+      const nextNs = files[index + 1]?.source.minTimeNs
+      const atHand = rows.runAtHand(range, this.#job)
+      // Most are: without a promise for each, it takes half as long.
+      const waiting = atHand ? this.#visitMatching(seriesId, seams.add(atHand, nextNs), visit) : undefined
+      if (waiting) await waiting
+      if (atHand !== undefined) continue
+      for await (const view of rows.runs(seriesId, await rows.range(seriesId, this.#job), (all) => all))
+        await this.#visitMatching(seriesId, seams.add(view, nextNs), visit)
+    }
+    const left = this.#visitMatching(seriesId, seams.end(), visit)
+    if (left) await left
+  }
+
+  async #eachOfMixed(seriesId: number, files: readonly SeriesRows[], visit: Visit): Promise<void> {
+    const found: FileRun[] = []
+    for (const { source, rows } of files) {
+      const range = await rows.range(seriesId, this.#job)
+      for await (const run of rows.runs(seriesId, range, this.#kept)) found.push({ order: source.order, run })
+    }
+    for await (const run of this.#merged(found)) await visit({ seriesId, run })
   }
 
   /** @returns what has to be waited for before anything else */
   #visitMatching(seriesId: number, all: readonly Run[], visit: Visit): Promise<void> | undefined {
     const found: SeriesRun[] = []
     for (const each of all) {
-      const run = each.times.length > 0 ? matchingRows(each, this.#job.matching) : null
+      const run = matchingRows(each, this.#job.matching)
       if (run) found.push({ seriesId, run })
     }
     return found.length > 1 ? visitAll(found, visit) : found[0] && visit(found[0])
@@ -247,17 +252,22 @@ export class JobRows {
   }
 }
 
-/**
- * Whether each is later than those before, but for the time at which it may meet its neighbour.
- * @param files in the order of their first times
- */
-const areInTime = (files: readonly SourceFile[]): boolean =>
-  files.every((file, index) => {
-    const before = files[index - 1]
-    if (!before || before.maxTimeNs < file.minTimeNs) return true
-    const isMeeting = before.maxTimeNs === file.minTimeNs
-    return isMeeting && before.minTimeNs < before.maxTimeNs && file.minTimeNs < file.maxTimeNs
-  })
+/** In the order of their first times: files that meet in no more than a time, that overlap their neighbours only, or others. */
+type Arrangement = 'apart' | 'neighbours' | 'mixed'
+
+function arrangementOf(files: readonly JobFile[]): Arrangement {
+  let arrangement: Arrangement = 'apart'
+  // Of all but the file before.
+  let endNs: bigint | null = null
+  for (let index = 1; index < files.length; index++) {
+    const { minTimeNs } = files[index]!.source
+    if (endNs !== null && endNs >= minTimeNs) return 'mixed'
+    const beforeNs = files[index - 1]!.source.maxTimeNs
+    if (beforeNs > minTimeNs) arrangement = 'neighbours'
+    if (endNs === null || beforeNs > endNs) endNs = beforeNs
+  }
+  return arrangement
+}
 
 async function visitAll(runs: readonly SeriesRun[], visit: Visit): Promise<void> {
   for (const run of runs) await visit(run)
@@ -268,8 +278,8 @@ const isAscending = (seriesIds: readonly number[]): boolean =>
   seriesIds.every((id, index) => index === 0 || seriesIds[index - 1]! < id)
 
 /** What ranges of rows take in memory, about. */
-const cellsOf = (ranges: readonly { readonly rows: FileRows; readonly range: RowRange | null }[]): number =>
-  ranges.reduce((sum, { rows, range }) => sum + (range ? (range.end - range.from) * rows.cellsPerRow : 0), 0)
+const cellsOf = (ranges: readonly Pick<SeriesRows, 'rows' | 'range'>[]): number =>
+  ranges.reduce((sum, { rows, range }) => sum + (range.end - range.from) * rows.cellsPerRow, 0)
 
 /** @returns groups of which each is later than those before */
 function apartInTime(runs: FileRun[]): readonly (readonly FileRun[])[] {
