@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { HttpServer } from '../../common/http-server.ts'
 import { silentLogger } from '../../common/log.ts'
-import { BodyBudget, withBody } from './body.ts'
+import { BodyBudget, withArriving, withBody, type ArrivingBody } from './body.ts'
 import { answerOf } from './errors.ts'
 import { openExchange } from './exchange.ts'
 import { respond } from './respond.ts'
@@ -132,6 +132,50 @@ describe('no body takes more memory than it may, and every refusal is an answer'
     expect(await withBody({ request, response }, small, use, 1_100_000)).toBe(true)
     expect(heldBytes).toBe(text.length)
     expect(small.usedBytes).toBe(0)
+  })
+
+  describe('while the rest is decompressed', () => {
+    const sizeBytes = 3_000_000
+    const text = Buffer.alloc(sizeBytes, 'm f=1 1\n')
+    const roomy = new BodyBudget(2 * sizeBytes)
+    const arrive = <T>(packed: Buffer, use: (body: ArrivingBody) => Promise<T>) => {
+      const request = Object.assign(Readable.from([packed]), { headers: gzip }) as unknown as IncomingMessage
+      return withArriving({ request, response: {} as ServerResponse }, roomy, use, sizeBytes)
+    }
+
+    test('what has come can be used, and nothing is missing in the end', async () => {
+      const seen = await arrive(gzipSync(text), async (body) => {
+        await body.arrived(1)
+        const [early, first] = [body.isWhole, body.take()]
+        await body.arrived(sizeBytes + 1)
+        return { early, late: body.isWhole, all: Buffer.concat([...first, ...body.take()]) }
+      })
+      expect({ ...seen, all: seen.all.equals(text) }).toEqual({ early: false, late: true, all: true })
+      expect(roomy.usedBytes).toBe(0)
+    })
+
+    test.each([
+      ['damage at its end', (packed: Buffer) => (packed[packed.length - 8]! ^= 1), 'ERR_BODY_GZIP'],
+      ['a byte too many', (packed: Buffer) => packed, 'ERR_BODY_TOO_LARGE'],
+    ])('whoever waits for all of it is told of %s', async (_name, change, code) => {
+      const packed = gzipSync(code === 'ERR_BODY_GZIP' ? text : Buffer.concat([text, Buffer.from('#')]))
+      change(packed)
+      const failed = arrive(packed, async (body) => {
+        await body.arrived(1)
+        expect(body.take().length).toBeGreaterThan(0)
+        await body.whole()
+      })
+      await expect(failed).rejects.toMatchObject({ code })
+      const waiting = arrive(packed, (body) => body.arrived(sizeBytes + 2))
+      await expect(waiting).rejects.toMatchObject({ code })
+      expect(roomy.usedBytes).toBe(0)
+    })
+
+    test('a refusal in between ends it', async () => {
+      const refused = arrive(gzipSync(text), () => Promise.reject(new Error('refused')))
+      await expect(refused).rejects.toThrow('refused')
+      expect(roomy.usedBytes).toBe(0)
+    })
   })
 
   test('a client that goes away in the middle leaves nothing behind', async () => {

@@ -2,13 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { AppError } from '../../common/errors.ts'
+import type { LineSource } from '../line-protocol/line-parser.ts'
 import type { Exchange } from './exchange.ts'
 
 /** The limit of InfluxDB 1.8, on a body as sent and as decompressed. */
 export const maxBodyBytes = 25_000_000
 
 /** What is decompressed in one go: with the library's 16 KiB most of the time goes into the going to and fro. */
-const gunzipBytes = { least: 16_384, most: 2_097_152 }
+const gunzipBytes = { least: 16_384, most: 524_288 }
 /** Deflate makes no more of a byte (RFC 1951: 258 bytes of two bits). */
 const maxInflation = 1_032
 /** The last four bytes of a member are its decompressed size, modulo 2^32 (RFC 1952, section 2.3.1). */
@@ -60,18 +61,58 @@ export interface BodyReservation {
   release(): void
 }
 
-/** Keeps pieces up to the limit of one body, and within the budget of all. */
-class Pieces {
+/** A body as far as it has come, up to the limit of one body, and within the budget of all. */
+export class ArrivingBody implements LineSource {
   readonly #reservation: BodyReservation
   readonly #maxBytes: number
-  readonly #pieces: Buffer[] = []
+  readonly #whole = Promise.withResolvers<void>()
+  #pieces: Buffer[] = []
   #totalBytes = 0
+  #isWhole = false
+  #waiting: { readonly bytes: number; readonly resolve: () => void } | null = null
   /** Of the last pieces, so many are small. */
   #smallCount = 0
 
   constructor(reservation: BodyReservation, maxBytes: number) {
     this.#reservation = reservation
     this.#maxBytes = maxBytes
+    // Who never asks is not told.
+    this.#whole.promise.catch(() => undefined)
+  }
+
+  /** Whether nothing more will come. */
+  get isWhole(): boolean {
+    return this.#isWhole
+  }
+
+  /** Of all that has come. */
+  get totalBytes(): number {
+    return this.#totalBytes
+  }
+
+  /**
+   * Resolves when all has come, and is what was sent.
+   * @throws AppError as of `withBody`
+   */
+  whole(): Promise<void> {
+    return this.#whole.promise
+  }
+
+  /** Resolves when so many bytes have come in all, or no more will; one may wait at a time. Throws as `whole`. */
+  arrived(bytes: number): Promise<void> {
+    if (this.#totalBytes >= bytes) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting = { bytes, resolve }
+    return Promise.race([promise, this.#whole.promise])
+  }
+
+  end(): void {
+    this.#isWhole = true
+    this.#whole.resolve()
+  }
+
+  fail(error: unknown): void {
+    this.#whole.reject(error)
   }
 
   add(piece: Buffer): void {
@@ -79,15 +120,19 @@ class Pieces {
     if (this.#totalBytes > this.#maxBytes) throw tooLarge()
     this.#reservation.take(piece.length)
     this.#pieces.push(piece)
+    if (this.#waiting && this.#totalBytes >= this.#waiting.bytes) this.#waiting.resolve()
     this.#smallCount = piece.length < smallBytes ? this.#smallCount + 1 : 0
     if (this.#smallCount < maxSmallPieces) return
     this.#smallCount = 0
     this.#pieces.push(Buffer.concat(this.#pieces.splice(-maxSmallPieces)))
   }
 
-  /** The pieces become the caller's. */
+  /** What has come since the last time; it becomes the caller's. */
   take(): Buffer[] {
-    return this.#pieces.splice(0)
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#smallCount = 0
+    return pieces
   }
 }
 
@@ -102,25 +147,29 @@ function isGzip(request: IncomingMessage): boolean {
   throw new AppError('invalid', 'ERR_BODY_ENCODING', text)
 }
 
-/** As `withPieces`, in one piece: for bodies that are small. */
+/**
+ * Reads a request's body, decompressed where `Content-Encoding: gzip` says so. Its bytes count in the budget until `use`
+ * is done with them.
+ * @throws AppError too-large, unavailable, or invalid for another encoding or a damaged gzip stream
+ */
 export function withBody<T>(
   exchange: Pick<Exchange, 'request' | 'response'>,
   budget: BodyBudget,
   use: (body: Buffer) => Promise<T>,
   maxBytes: number = maxBodyBytes,
 ): Promise<T> {
-  return withPieces(exchange, budget, (pieces) => use(Buffer.concat(pieces)), maxBytes)
+  const useWhole = async (body: ArrivingBody) => {
+    await body.whole()
+    return use(Buffer.concat(body.take()))
+  }
+  return withArriving(exchange, budget, useWhole, maxBytes)
 }
 
-/**
- * Reads a request's body and passes it on as it came, decompressed where `Content-Encoding: gzip` says so. Its bytes
- * count in the budget until `use` is done with them.
- * @throws AppError too-large, unavailable, or invalid for another encoding or a damaged gzip stream
- */
-export async function withPieces<T>(
+/** As `withBody`, from when all has come as it was sent: the rest of it may still be decompressed. */
+export async function withArriving<T>(
   exchange: Pick<Exchange, 'request' | 'response'>,
   budget: BodyBudget,
-  use: (pieces: Buffer[]) => Promise<T>,
+  use: (body: ArrivingBody) => Promise<T>,
   maxBytes: number = maxBodyBytes,
 ): Promise<T> {
   const { request, response } = exchange
@@ -128,12 +177,17 @@ export async function withPieces<T>(
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
   if (request.headers.expect !== undefined) response.writeContinue()
   const reservation = budget.open()
+  let decompressed: Promise<void> | null = null
   try {
-    const encoded = new Pieces(reservation, maxBytes)
-    await collect(request, encoded)
-    const pieces = encoded.take()
-    return await use(isCompressed ? await gunzip(pieces, reservation, maxBytes) : pieces)
+    const sent = new ArrivingBody(reservation, maxBytes)
+    await collect(request, sent)
+    sent.end()
+    if (!isCompressed) return await use(sent)
+    const body = new ArrivingBody(reservation, maxBytes)
+    decompressed = gunzip(sent.take(), reservation, body)
+    return await use(body)
   } finally {
+    await decompressed
     reservation.release()
   }
 }
@@ -142,7 +196,7 @@ export async function withPieces<T>(
  * Not an async iteration over the request: that would destroy it, and the connection with it, before a refusal
  * could be sent. What is left of a refused body is read and dropped by the server.
  */
-function collect(request: IncomingMessage, pieces: Pieces): Promise<void> {
+function collect(request: IncomingMessage, body: ArrivingBody): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose)
@@ -150,7 +204,7 @@ function collect(request: IncomingMessage, pieces: Pieces): Promise<void> {
     }
     const onData = (piece: Buffer) => {
       try {
-        pieces.add(piece)
+        body.add(piece)
       } catch (error) {
         finish(() => reject(error))
       }
@@ -182,19 +236,21 @@ function gunzipChunkBytes(encoded: readonly Buffer[]): number {
   return Math.max(gunzipBytes.least, Math.min(told, mostBytes))
 }
 
-async function gunzip(encoded: Buffer[], reservation: BodyReservation, maxBytes: number): Promise<Buffer[]> {
-  const decoded = new Pieces(reservation, maxBytes)
+/** Never throws: the body is told. */
+async function gunzip(encoded: Buffer[], reservation: BodyReservation, body: ArrivingBody): Promise<void> {
   try {
     await pipeline(
       drained(encoded, reservation),
       createGunzip({ chunkSize: gunzipChunkBytes(encoded) }),
       async (source: AsyncIterable<Buffer>) => {
-        for await (const piece of source) decoded.add(piece)
+        for await (const piece of source) body.add(piece)
       },
     )
+    body.end()
   } catch (error) {
-    if (error instanceof AppError) throw error
-    throw new AppError('invalid', 'ERR_BODY_GZIP', 'gzip: invalid body', { cause: error })
+    const isKnown = error instanceof AppError
+    body.fail(
+      isKnown ? error : new AppError('invalid', 'ERR_BODY_GZIP', 'gzip: invalid body', { cause: error }),
+    )
   }
-  return decoded.take()
 }

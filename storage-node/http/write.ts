@@ -7,7 +7,7 @@ import {
   type ParsedBatch,
   type Precision,
 } from '../line-protocol/batch.ts'
-import { withPieces } from './body.ts'
+import { withArriving } from './body.ts'
 import type { AuthenticatedExchange } from './exchange.ts'
 import { requireEngine, requireState, type NodeParts } from './parts.ts'
 
@@ -38,18 +38,29 @@ export async function writeLines(
 ): Promise<WriteReport> {
   const engine = requireEngine(parts)
   const written = parts.turns.urgent()
-  const report = withPieces(exchange, parts.bodies, async (pieces) => {
-    const bodyBytes = pieces.reduce((sum, { length }) => sum + length, 0)
-    parts.writeRate.take(bodyBytes, requireState(parts).document.limits.writeBytesPerSecond)
+  const report = withArriving(exchange, parts.bodies, async (body) => {
     const { database, retentionPolicy, precision } = target
     const options = { precision, nowNs: parts.clock.nowNs() }
     const tally = new Tally()
     let stored: Promise<WriteOutcome> | null = null
-    const batches = parts.lines.parse(pieces, options)
+    const admit = () =>
+      parts.writeRate.take(body.totalBytes, requireState(parts).document.limits.writeBytesPerSecond)
+    let isAdmitted = body.isWhole
+    if (isAdmitted) admit()
+    let wantedBytes = 0
+    const batches = parts.lines.parse(body, options)
     for (;;) {
+      wantedBytes += parts.lines.sectionBytes
+      await body.arrived(wantedBytes)
       await parts.rounds.next()
       const { value: batch } = batches.next()
       if (!batch) break
+      if (!isAdmitted) {
+        // Nothing is stored of a body that is damaged further on.
+        await body.whole()
+        admit()
+        isAdmitted = true
+      }
       tally.addErrors(batch)
       // The batch before becomes durable while this one is parsed.
       if (stored) tally.addOutcome(await stored)
@@ -58,7 +69,7 @@ export async function writeLines(
       stored?.catch(() => undefined)
     }
     if (stored) tally.addOutcome(await stored)
-    return tally.report(bodyBytes)
+    return tally.report(body.totalBytes)
   })
   return report.finally(written)
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ParsedBatch } from './batch.ts'
-import { LineParser } from './line-parser.ts'
+import { LineParser, type LineSource } from './line-parser.ts'
 import { parseLines } from './parse.ts'
 import { processorTime } from '../../test/support/processor-time.ts'
 
@@ -90,6 +90,22 @@ function piecesOf(text: string, cuts: readonly number[]): Buffer[] {
   return [...places, bytes.length].map((end, index) => bytes.subarray(places[index - 1] ?? 0, end))
 }
 
+/** A piece comes each time that the parser looks for more. */
+const arriving = (pieces: readonly Buffer[]): LineSource => {
+  let next = 0
+  return {
+    get isWhole() {
+      return next >= pieces.length
+    },
+    take: () => pieces.slice(next, ++next),
+  }
+}
+
+const whole = (pieces: readonly Buffer[]): LineSource => {
+  const left = [...pieces]
+  return { isWhole: true, take: () => left.splice(0) }
+}
+
 /** Each line on its own, by a parser that has seen nothing. */
 const oneByOne = (text: string): ParsedBatch =>
   parseLines(Buffer.from(text), options.precision, options.nowNs)
@@ -102,8 +118,9 @@ describe('cut anywhere, after other bodies', () => {
     fc.assert(
       fc.property(body, fc.array(fc.nat(), { maxLength: 6 }), (text, cuts) => {
         const expected = meaningOf([oneByOne(text)])
-        expect(meaningOf([...small.parse(piecesOf(text, cuts), options)])).toEqual(expected)
-        expect(meaningOf([...parser.parse(piecesOf(text, cuts), options)])).toEqual(expected)
+        expect(meaningOf([...small.parse(arriving(piecesOf(text, cuts)), options)])).toEqual(expected)
+        for (const source of [whole, arriving])
+          expect(meaningOf([...parser.parse(source(piecesOf(text, cuts)), options)])).toEqual(expected)
       }),
       { numRuns: 1_000 },
     )
@@ -127,20 +144,20 @@ describe('cut anywhere, after other bodies', () => {
 test('a line that is larger than a section', () => {
   const parser = new LineParser(8, 64)
   const text = `m f=1 1\nm s="${'x'.repeat(1_000)}",f=2 2\nm f=3 3`
-  const { points, errors } = meaningOf([...parser.parse(piecesOf(text, [10, 100, 500]), options)])
+  const { points, errors } = meaningOf([...parser.parse(arriving(piecesOf(text, [10, 100, 500])), options)])
   expect(errors).toEqual([])
   expect(points).toHaveLength(3)
 })
 
 test('others have their turn between two looks at a line that is larger than a section', () => {
   const body = Buffer.from(`a b="${'\n'.repeat(50_000)}`)
-  const batches = [...new LineParser(10, 1_000).parse([body], options)]
+  const batches = [...new LineParser(10, 1_000).parse(whole([body]), options)]
   expect(batches.length).toBeGreaterThan(5)
   expect(meaningOf(batches).errors).toMatchObject([{ line: 1 }])
 })
 
 test('an empty body has no points', () => {
-  expect(meaningOf([...new LineParser(8).parse([], options)])).toEqual({
+  expect(meaningOf([...new LineParser(8).parse(whole([]), options)])).toEqual({
     points: [],
     errors: [],
     rejected: 0,
@@ -153,7 +170,7 @@ describe('many different fields', () => {
     ['in several measurements', (index: number) => `m${index % 4}`],
   ])('%s: all are kept, in batches that have room for the empty places between them', (_, name) => {
     const text = Array.from({ length: 6_000 }, (_, index) => `${name(index)} f${index}=1 1`).join('\n')
-    const batches = [...new LineParser(8).parse(piecesOf(text, [1_000, 50_000]), options)]
+    const batches = [...new LineParser(8).parse(whole(piecesOf(text, [1_000, 50_000])), options)]
     expect(batches.length).toBeGreaterThan(2)
     for (const { tables } of batches) {
       const cells = tables.reduce((sum, { columns, rowCount }) => sum + columns.length * rowCount, 0)
@@ -167,7 +184,7 @@ describe('many different fields', () => {
   test('a line with more of them than may be is refused, and those after it are not', () => {
     const fields = Array.from({ length: 4_097 }, (_, index) => `f${index}=1`).join()
     const { points, errors } = meaningOf([
-      ...new LineParser(8).parse(piecesOf(`m f0=1 1\nm ${fields} 2\nm f0=3 3`, []), options),
+      ...new LineParser(8).parse(whole(piecesOf(`m f0=1 1\nm ${fields} 2\nm f0=3 3`, [])), options),
     ])
     expect(points).toHaveLength(2)
     expect(errors).toEqual([
@@ -182,7 +199,7 @@ describe('what was parsed before takes no room from a body', () => {
       { length: rows },
       (_, row) => `${name} ${Array.from({ length: fields }, (_, k) => `f${k}=${row}`).join()} ${row}`,
     ).join('\n')
-  const parsed = (parser: LineParser, text: string) => [...parser.parse(piecesOf(text, []), options)]
+  const parsed = (parser: LineParser, text: string) => [...parser.parse(whole(piecesOf(text, [])), options)]
 
   test('many rows of one field, after 64 fields', () => {
     const narrow = wide('m', 1, 60_000)
@@ -229,7 +246,7 @@ describe('what was parsed before takes no room from a body', () => {
 test('bad lines with many fields take no place from a good one after them', () => {
   const bad = Array.from({ length: 60_000 }, (_, index) => `m${index % 20} f${index}=1,x`)
   const { points, errors } = meaningOf([
-    ...new LineParser(1_000).parse(piecesOf([...bad, 'm last=1 1'].join('\n'), []), options),
+    ...new LineParser(1_000).parse(whole(piecesOf([...bad, 'm last=1 1'].join('\n'), [])), options),
   ])
   expect(points).toEqual(['["m"] last:float=1 1'])
   expect(new Set(errors.map(({ message }) => message))).toEqual(new Set(['invalid field format']))
@@ -238,7 +255,7 @@ test('bad lines with many fields take no place from a good one after them', () =
 test('more series than are remembered', () => {
   const text = Array.from({ length: 1_000 }, (_, index) => `m${index % 7},a=${index} f=1 1`).join('\n')
   const { points, errors } = meaningOf([
-    ...new LineParser(8).parse(piecesOf(`m s="${'x'.repeat(90)}"\n${text}`, []), options),
+    ...new LineParser(8).parse(whole(piecesOf(`m s="${'x'.repeat(90)}"\n${text}`, [])), options),
   ])
   expect(errors).toEqual([])
   expect(new Set(points).size).toBe(1_001)
@@ -250,7 +267,7 @@ test('a body in chunks of a byte', () => {
   const costMs = processorTime()
   const { points } = meaningOf([
     ...new LineParser(8).parse(
-      Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1)),
+      whole(Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1))),
       options,
     ),
   ])

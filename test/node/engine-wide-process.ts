@@ -15,7 +15,9 @@ async function write(): Promise<void> {
   const engine = await openEngine(folder!, { memoryLimitBytes: 256 * 1024 * 1024 })
   const parser = new LineParser(1_000)
   const send = async (lines: readonly string[]) => {
-    for (const batch of parser.parse([Buffer.from(lines.join('\n'))], { precision: 'ns', nowNs: 0n }))
+    const pieces = [Buffer.from(lines.join('\n'))]
+    const body = { isWhole: true, take: () => pieces.splice(0) }
+    for (const batch of parser.parse(body, { precision: 'ns', nowNs: 0n }))
       await engine.write({ databaseId, retentionPolicy: null, batch })
   }
   await send([`m s${Array.from({ length: wideFields }, (_, k) => `${k}="v${k}"`).join(',s')} 0`])
