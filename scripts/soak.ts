@@ -6,8 +6,8 @@ import { testClusterKind } from './test-cluster.ts'
  * `make soak`: the long forms of what `make test` tries shortly: 10,000 crash points of the simulated storage engine, a
  * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
  * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there. And what only it
- * tries: releases by Helm, installed, upgraded and installed again, and who applies tenants again and again, before a
- * control plane of their own.
+ * tries: releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and Argo CD's engine,
+ * built from source, before a control plane of their own.
  */
 const environment = {
   HOLDFAST_CHAOS_MS: String(20 * 60_000),
