@@ -4,8 +4,9 @@ import type { Clock } from '../common/clock.ts'
 import { HttpServer } from '../common/http-server.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
+import { certificateMetrics } from '../common/certificate-metrics.ts'
 import { RateLimit, type Rate } from '../common/rate-limit.ts'
-import { TlsDirectory } from '../common/tls.ts'
+import { TlsDirectory } from '../common/tls-directory.ts'
 import type { GatewayConfig } from './config.ts'
 import { createGatewayHandler } from './handler.ts'
 import { Holds } from './holds.ts'
@@ -45,6 +46,7 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
     pools: () => pools.size,
     heldRequests: () => holds?.waiting ?? 0,
   })
+  certificateMetrics(metrics.registry, { identity, ...(publicTls && { server: publicTls }) })
   const server = new HttpServer({
     name: 'clients',
     listen: config.listen,

@@ -8,6 +8,8 @@ import { RateLimit } from '../common/rate-limit.ts'
 import { carriesExactly } from '../common/tls.ts'
 import type { Platform } from './api/platform.ts'
 import type { Authority } from './authority/authority.ts'
+import type { AuthorityMetrics } from './authority/metrics.ts'
+import { authorityUpkeep } from './authority/upkeep.ts'
 import type { OperatorConfig } from './config.ts'
 import { Controller } from './controller/controller.ts'
 import type { LeaderElection } from './controller/leader-election.ts'
@@ -22,8 +24,6 @@ import { createWakeHandler } from './wake/door.ts'
 import { OwnTls } from './wake/own-tls.ts'
 import { Wakes } from './wake/wakes.ts'
 
-/** Certificates last a year; an hour more or less does not matter. */
-const refreshMs = 3_600_000
 /** Of wake requests: a gateway asks four times a second for each token that waits. */
 const wakeRates = {
   all: { perSecond: 400, burst: 800 },
@@ -34,6 +34,7 @@ export interface LeaderOptions {
   readonly client: KubeClient
   readonly election: LeaderElection
   readonly authority: Authority
+  readonly authorityMetrics: Pick<AuthorityMetrics, 'failed'>
   /** As it is now: the certificate of the gateway's authority comes and changes while the operator runs. */
   readonly platform: () => Platform
   readonly config: OperatorConfig
@@ -88,7 +89,12 @@ export function leaderComponents(options: LeaderOptions): {
   const components: Component[] = [
     events,
     { name: 'node client', start: async () => undefined, stop: () => nodes.close() },
-    renewal(authority, log),
+    authorityUpkeep({
+      refresh: () => authority.refresh(),
+      failed: () => options.authorityMetrics.failed(),
+      clock: systemClock,
+      log,
+    }),
     {
       name: 'watches',
       start: () => watches.start((key, priority) => controller.enqueue(key, priority)),
@@ -141,29 +147,4 @@ function wakeDoor(
     },
   })
   return [ownTls, server]
-}
-
-/** Renews what the authority has issued when its time comes. */
-function renewal(authority: Authority, log: Logger): Component {
-  const stopping = new AbortController()
-  let running: Promise<void> = Promise.resolve()
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await systemClock.sleep(refreshMs, stopping.signal).catch(() => undefined)
-      if (stopping.signal.aborted) return
-      await authority
-        .refresh()
-        .catch((error: unknown) => log.error({ err: error }, 'certificates not renewed'))
-    }
-  }
-  return {
-    name: 'certificate renewal',
-    start: async () => {
-      running = run()
-    },
-    stop: async () => {
-      stopping.abort()
-      await running
-    },
-  }
 }

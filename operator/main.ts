@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../common/clock.ts'
+import { durationMs } from '../common/duration.ts'
 import { AppError, messageOf } from '../common/errors.ts'
 import { HttpServer } from '../common/http-server.ts'
 import { idOfUid } from '../common/ids.ts'
@@ -11,6 +12,7 @@ import { createRegistry } from '../common/metrics.ts'
 import { version } from '../common/version.ts'
 import type { Platform } from './api/platform.ts'
 import { Authority } from './authority/authority.ts'
+import { createAuthorityMetrics, type AuthorityMetrics } from './authority/metrics.ts'
 import { GatewayAuthority } from './authority/gateway-authority.ts'
 import { ownSecrets } from './authority/own-secrets.ts'
 import { readConfig, type OperatorConfig } from './config.ts'
@@ -66,11 +68,21 @@ async function main(): Promise<void> {
 
   const leading = election.untilLeading().then(async () => {
     const fenced = client.with({ fence: election.fence })
-    const authority = await openAuthority(fenced, config, file, log)
+    const authorityMetrics = createAuthorityMetrics(registry, systemClock)
+    const authority = await openAuthority(fenced, config, file, authorityMetrics, log)
     const gateway = gatewayAuthority(client, config, file, log)
     const platform = (): Platform =>
-      platformOf(file, authority.installationId, gateway ? gateway.current : authority.certificatePem)
-    const parts = leaderComponents({ client, election, authority, platform, config, registry, log })
+      platformOf(file, authority.installationId, gateway ? gateway.current : authority.trustedPem)
+    const parts = leaderComponents({
+      client,
+      election,
+      authority,
+      authorityMetrics,
+      platform,
+      config,
+      registry,
+      log,
+    })
     missing = parts.missing
     const leader = new Lifecycle([...(gateway ? [gateway] : []), ...parts.components], log)
     await leader.start()
@@ -94,6 +106,7 @@ async function openAuthority(
   client: KubeClient,
   config: OperatorConfig,
   file: PlatformFile,
+  metrics: AuthorityMetrics,
   log: Logger,
 ): Promise<Authority> {
   const namespace = await client.get(resources.namespaces, { name: config.namespace })
@@ -103,8 +116,13 @@ async function openAuthority(
   }
   const { issueCertificate, hosts } = file.gateway
   const authority = await Authority.open(
-    { installationId: idOfUid(uid), gatewayHosts: issueCertificate ? hosts : null },
-    { secrets: ownSecrets(client, config.namespace, managedLabels), clock: systemClock, log },
+    {
+      installationId: idOfUid(uid),
+      gatewayHosts: issueCertificate ? hosts : null,
+      certificateLifetimeMs: durationMs(file.certificates.lifetime),
+      authorityLifetimeMs: durationMs(file.certificates.authorityLifetime),
+    },
+    { secrets: ownSecrets(client, config.namespace, managedLabels), clock: systemClock, log, metrics },
   )
   await authority.refresh()
   return authority

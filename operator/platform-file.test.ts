@@ -19,6 +19,7 @@ describe('the chart’s file is the platform, checked whole', () => {
       operatorServiceAccount: 'holdfast-operator',
     })
     expect(parsed.classes['standard']?.versions).toEqual([])
+    expect(parsed.certificates).toEqual({ lifetime: '8760h', authorityLifetime: '87600h' })
   })
 
   test.each([

@@ -1,7 +1,11 @@
 import { parse } from 'yaml'
 import * as z from 'zod'
+import { durationMs } from '../common/duration.ts'
 import { AppError, messageOf } from '../common/errors.ts'
+import { duration } from './api/fields.ts'
 import { platformSchema, type Platform } from './api/platform.ts'
+
+const shortestLifetimeMs = 10_000
 
 /**
  * The file that the chart writes for the operator: what `operator/api/platform.ts` says, with the gateway as the
@@ -15,6 +19,24 @@ const platformFileSchema = platformSchema.omit({ installationId: true, gateway: 
     issueCertificate: z.boolean().describe('Whether the operator issues that certificate.'),
     hosts: z.array(z.string().min(1).max(253)).max(100).describe('Names and addresses that it is for.'),
   }),
+  certificates: z
+    .strictObject({
+      lifetime: duration()
+        .default('8760h')
+        .describe('Of what the operator issues; renewed when 60 to 67 % of it are over.'),
+      authorityLifetime: duration()
+        .default('87600h')
+        .describe('Of the authority; both are trusted for a third of it when it is renewed.'),
+    })
+    .refine(({ lifetime }) => durationMs(lifetime) >= shortestLifetimeMs, {
+      path: ['lifetime'],
+      message: 'at least 10s expected, and hours where a kubelet brings certificates to their pods',
+    })
+    .refine(({ lifetime, authorityLifetime }) => durationMs(authorityLifetime) >= 6 * durationMs(lifetime), {
+      path: ['authorityLifetime'],
+      message: 'at least six times the lifetime expected',
+    })
+    .prefault({}),
 })
 
 export type PlatformFile = z.infer<typeof platformFileSchema>

@@ -133,6 +133,10 @@ const valuesSchema = z.strictObject({
   storageNode,
   classes,
   clusterDomain: text(dnsName, 'DNS domain of the cluster'),
+  certificates: z.strictObject({
+    lifetimeDays: count(3_650, 'Of what the operator issues; renewed when 60 to 67 % of it are over'),
+    authorityLifetimeDays: count(36_500, 'Of the authority; at least six times lifetimeDays'),
+  }),
   networkPolicies: z.strictObject({
     enabled: z.boolean().describe('Policies for the operator and the gateway themselves'),
     metricsFrom: z.array(policyPeer).describe('Who may reach the metrics ports; empty: nobody'),

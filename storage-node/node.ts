@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
-import { TlsDirectory } from '../common/tls.ts'
+import { certificateMetrics } from '../common/certificate-metrics.ts'
+import { TlsDirectory } from '../common/tls-directory.ts'
 import { isSmallPod } from '../common/small-pod.ts'
 import type { StateDocument } from '../common/state-document.ts'
 import type { NodeConfig } from './config.ts'
@@ -79,6 +80,7 @@ export async function createStorageNode(
     config.tlsDir === null
       ? null
       : new TlsDirectory({ directory: config.tlsDir, withAuthority: config.mode === 'cluster', clock, log })
+  if (certificates) certificateMetrics(parts.metrics.registry, { identity: certificates })
   const clients = clientServer(config, parts, certificates)
   const admin = config.mode === 'cluster' ? adminServer(config, parts, certificates!) : null
   const metrics = config.mode === 'alone' ? metricsServer(config, parts) : null

@@ -143,7 +143,7 @@ export const reasons = {
   DataKeyMissing: {
     of: ['Ready', 'Stalled'],
     meaning:
-      'The Secret with the data key is gone, and there is data that cannot be read without it. It is never made anew: restore it.',
+      'The Secret with the data key is gone, or does not hold the key that the message names, and there is data that cannot be read without it. It is never made anew: restore it. Storage nodes that run go on serving until they are started again.',
   },
   NamespaceNotOurs: {
     of: ['Ready', 'Stalled'],

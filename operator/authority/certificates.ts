@@ -1,7 +1,6 @@
 // The ASN.1 library resolves its parts with decorators and asks for this polyfill before anything else.
 import 'reflect-metadata'
-import { randomBytes, webcrypto, X509Certificate } from 'node:crypto'
-import { isIPv6 } from 'node:net'
+import { randomBytes, webcrypto } from 'node:crypto'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -41,15 +40,27 @@ export const certificateLifetimeMs = 365 * dayMs
 /** Certificates are valid from a little before they are made, for clocks that are late. */
 const clockSkewMs = 5 * 60_000
 
-/** A new self-signed authority of the installation: EC P-256, 10 years, signs leaves only. */
-export async function createAuthority(installationId: string, nowMs: number): Promise<KeyPair> {
+/** A tenth of a short life, so that what is said of parts of a life stays true. */
+const startMs = (nowMs: number, lifetimeMs: number): number =>
+  nowMs - Math.min(clockSkewMs, Math.floor(lifetimeMs / 10))
+
+/**
+ * A new self-signed authority of the installation: EC P-256, signs leaves only. Each has a name of its own, so that
+ * whoever trusts two of them takes the right one.
+ */
+export async function createAuthority(
+  installationId: string,
+  nowMs: number,
+  lifetimeMs = authorityLifetimeMs,
+): Promise<KeyPair> {
   const keys = await generateKeys()
+  const serialNumber = newSerialNumber()
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
-      serialNumber: newSerialNumber(),
-      name: `CN=Holdfast ${installationId}`,
-      notBefore: new Date(nowMs - clockSkewMs),
-      notAfter: new Date(nowMs + authorityLifetimeMs),
+      serialNumber,
+      name: `CN=Holdfast ${installationId} ${serialNumber.slice(0, 8)}`,
+      notBefore: new Date(startMs(nowMs, lifetimeMs)),
+      notAfter: new Date(nowMs + lifetimeMs),
       signingAlgorithm,
       keys,
       extensions: [
@@ -63,11 +74,12 @@ export async function createAuthority(installationId: string, nowMs: number): Pr
   return { certificatePem: certificate.toString('pem'), privateKeyPem: await privateKeyPem(keys) }
 }
 
-/** A new key with a certificate by `authority`: EC P-256, one year. */
+/** A new key with a certificate by `authority`, which it does not outlive: EC P-256. */
 export async function issueCertificate(
   authority: KeyPair,
   request: CertificateRequest,
   nowMs: number,
+  lifetimeMs = certificateLifetimeMs,
 ): Promise<KeyPair> {
   const issuer = new PeculiarCertificate(authority.certificatePem)
   const signingKey = await webcrypto.subtle.importKey(
@@ -83,8 +95,8 @@ export async function issueCertificate(
       serialNumber: newSerialNumber(),
       subject: [{ CN: [request.commonName] }],
       issuer: issuer.subject,
-      notBefore: new Date(nowMs - clockSkewMs),
-      notAfter: new Date(nowMs + certificateLifetimeMs),
+      notBefore: new Date(startMs(nowMs, lifetimeMs)),
+      notAfter: new Date(Math.min(nowMs + lifetimeMs, issuer.notAfter.getTime())),
       signingAlgorithm,
       publicKey: keys.publicKey,
       signingKey,
@@ -100,48 +112,6 @@ export async function issueCertificate(
     webcrypto,
   )
   return { certificatePem: certificate.toString('pem'), privateKeyPem: await privateKeyPem(keys) }
-}
-
-/**
- * Whether a certificate must be made anew: another authority signed it, it does not say what `request` says, it
- * cannot be read, or less than a third of its time is left.
- */
-export function needsRenewal(
-  pem: string,
-  authorityPem: string,
-  request: CertificateRequest,
-  nowMs: number,
-): boolean {
-  try {
-    const certificate = new X509Certificate(pem)
-    const authority = new X509Certificate(authorityPem)
-    if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey)) return true
-    if (namesOf(certificate) !== namesOf(request)) return true
-    const endMs = certificate.validToDate.getTime()
-    return endMs - nowMs < (endMs - certificate.validFromDate.getTime()) / 3
-  } catch {
-    return true
-  }
-}
-
-function namesOf(from: X509Certificate | CertificateRequest): string {
-  const names =
-    from instanceof X509Certificate
-      ? (from.subjectAltName ?? '').split(', ')
-      : [
-          ...from.uris.map((uri) => `URI:${uri}`),
-          ...from.dnsNames.map((name) => `DNS:${name}`),
-          ...from.ipAddresses.map((address) => ipPrefix + address),
-        ]
-  return names.map(canonicalName).toSorted().join(', ')
-}
-
-const ipPrefix = 'IP Address:'
-
-/** One IPv6 address has many spellings: the certificate's and the configuration's must compare equal. */
-function canonicalName(name: string): string {
-  const address = name.startsWith(ipPrefix) ? name.slice(ipPrefix.length) : ''
-  return isIPv6(address) ? ipPrefix + new URL(`http://[${address}]`).hostname : name
 }
 
 function alternativeNames(request: CertificateRequest): JsonGeneralName[] {

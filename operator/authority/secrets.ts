@@ -1,3 +1,6 @@
+import type { KeyPair } from './certificates.ts'
+import type { RenewalReason } from './renewal.ts'
+
 /** A Secret of the operator's own namespace, its values as text. */
 export interface StoredSecret {
   readonly resourceVersion: string
@@ -19,3 +22,39 @@ export const tlsSecretType = 'kubernetes.io/tls'
 export const certificateKey = 'tls.crt'
 export const privateKeyKey = 'tls.key'
 export const authorityKey = 'ca.crt'
+
+/** A certificate with its key, and the authorities that its holder checks peers against, one or two; all PEM. */
+export interface Identity extends KeyPair {
+  readonly authorityPem: string
+}
+
+/** An identity as it is to be. */
+export interface KeptIdentity {
+  readonly identity: Identity
+  /** What is new of it: all for a reason, or nothing but who is trusted; null for nothing. */
+  readonly change: RenewalReason | 'trust' | null
+  /** When it is to be renewed, milliseconds. */
+  readonly dueMs: number
+}
+
+export function identityData(identity: Identity): Readonly<Record<string, string>> {
+  return {
+    [certificateKey]: identity.certificatePem,
+    [privateKeyKey]: identity.privateKeyPem,
+    [authorityKey]: identity.authorityPem,
+  }
+}
+
+/** @param data values of a Secret, as text */
+export function identityOf(data: Readonly<Record<string, string | undefined>>): Partial<Identity> {
+  const {
+    [certificateKey]: certificatePem,
+    [privateKeyKey]: privateKeyPem,
+    [authorityKey]: authorityPem,
+  } = data
+  return {
+    ...(certificatePem !== undefined && { certificatePem }),
+    ...(privateKeyPem !== undefined && { privateKeyPem }),
+    ...(authorityPem !== undefined && { authorityPem }),
+  }
+}

@@ -21,6 +21,9 @@ export function networkPolicies(input: DesiredInput): readonly KubeObject[] {
     policy(input, names.defaultDeny, {
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
+      // Said, so that they are the operator's: what it does not mention it cannot take out again.
+      ingress: [],
+      egress: [],
     }),
     ...(isOpen ? [policy(input, names.gateway, ingress([componentPeer(input, 'gateway')], clientPort))] : []),
     policy(input, names.operator, ingress([componentPeer(input, 'operator')], adminPort)),
@@ -54,6 +57,7 @@ function ingress(from: readonly Spec[], port: number): Spec {
     podSelector: { matchLabels: storageNodeSelector },
     policyTypes: ['Ingress'],
     ingress: [{ from, ports: [{ port, protocol: 'TCP' }] }],
+    egress: [],
   }
 }
 

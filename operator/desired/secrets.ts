@@ -1,5 +1,6 @@
 import { dataKeyBytes, dataKeysText, parseDataKeys } from '../../common/data-key.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
+import { identityData, tlsSecretType, type Identity } from '../authority/secrets.ts'
 import { tokenSecretName, type Token } from '../api/token.ts'
 import type { Platform } from '../api/platform.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -9,22 +10,15 @@ import { dataKeyField, lastGoodField, secretNames, setAsideField } from '../nami
 /** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
 const base64 = (value: string | Uint8Array): string => Buffer.from(value).toString('base64')
 
-export interface TlsIdentity {
-  /** PEM. */
-  readonly certificate: string
-  /** PEM. */
-  readonly privateKey: string
-  /** PEM of the installation's authority. */
-  readonly authority: string
-}
-
 /** The storage nodes' TLS identity. */
-export function storageNodeTlsSecret(organizationId: string, identity: TlsIdentity): KubeObject {
-  return runtimeSecret(organizationId, secretNames.storageNodeTls, 'kubernetes.io/tls', {
-    'tls.crt': base64(identity.certificate),
-    'tls.key': base64(identity.privateKey),
-    'ca.crt': base64(identity.authority),
-  })
+export function storageNodeTlsSecret(organizationId: string, identity: Identity): KubeObject {
+  const data = Object.entries(identityData(identity)).map(([key, text]) => [key, base64(text)])
+  return runtimeSecret(
+    organizationId,
+    secretNames.storageNodeTls,
+    tlsSecretType,
+    Object.fromEntries(data) as Record<string, string>,
+  )
 }
 
 /**

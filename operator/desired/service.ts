@@ -17,6 +17,8 @@ export function service(input: DesiredInput): KubeObject {
     metadata: runtimeMetadata(input, storageNode, storageNodeLabels(input.organizationId)),
     spec: {
       type: 'ClusterIP',
+      // Somebody else's would be a way in past the gateway.
+      externalIPs: [],
       publishNotReadyAddresses: true,
       selector: storageNodeSelector,
       ports: [

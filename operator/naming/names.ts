@@ -42,6 +42,11 @@ export const limitRangeName = 'tenant'
 
 export const finalizer = 'holdfast.dev/finalizer'
 
+/** Names of the claims of the volumes, as the StatefulSet controller makes them. */
+export function claimNames(replicas: number): readonly string[] {
+  return Array.from({ length: replicas }, (_, replica) => `${volumeClaim}-${podName(replica)}`)
+}
+
 /** Name of the pod of a replica, counted from 0. */
 export function podName(replica: number): string {
   return `${storageNode}-${replica}`

@@ -6,10 +6,12 @@ import { canonicalJson } from '../../common/state-document.ts'
 import { databaseSpecSchema, type DatabaseSpec } from '../api/database.ts'
 import { organizationSpecSchema, type OrganizationSpec } from '../api/organization.ts'
 import { lastGoodSecret } from '../desired/secrets.ts'
+import { differs } from '../kube/differs.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { lastGoodField, secretNames } from '../naming/names.ts'
 import type { Pass } from './pass.ts'
+import { putSecret } from './put-secret.ts'
 
 /**
  * The newest specs of an organization that could be acted on: what goes on while a newer one cannot. They are kept in
@@ -94,6 +96,21 @@ async function written(pass: Pass, live: KubeObject | null, wanted: KubeObject):
     if (error instanceof AppError && error.kind === 'not-found') return pass.client.create(wanted)
     throw error
   }
+}
+
+/** Puts back what is stored, where somebody has edited or deleted it: another process must find it. */
+export async function keepStored(pass: Pass, organizationId: string): Promise<void> {
+  const known = pass.memory.goodForms(organizationId)
+  // Never stored, or on its way.
+  if (!known?.secret) return
+  const namespace = runtimeNamespace(organizationId)
+  const live = await pass.client.get(resources.secrets, { namespace, name: secretNames.lastGood })
+  const wanted = lastGoodSecret(organizationId, gzipSync(known.text))
+  const { data: _packed, ...shape } = wanted
+  if (live && textOf(unpacked(pass, live)) === known.text && differs(live, shape) === null) return
+  const secret = await putSecret(pass, live, wanted)
+  pass.memory.keepGoodForms(organizationId, { ...known, secret: { ...secret, data: {} } })
+  pass.log.warn({ organizationId }, 'remembered specs were edited or deleted by somebody else: put back')
 }
 
 function textOf({ organization, databases }: GoodForms): string {

@@ -9,7 +9,9 @@ import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
 import { isPassing } from '../kube/errors.ts'
-import { networkPolicies } from '../naming/names.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { networkPolicies, storageNode } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import type { ClaimView } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
@@ -43,15 +45,20 @@ export async function makeRuntime(
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
     const unbound = await bindTenant(pass, organization)
-    const { namespace, statefulSet, claims } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
+    const {
+      namespace,
+      statefulSet: cached,
+      claims,
+    } = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     // An Organization that never could be acted on has nothing to look after.
     if (problem && !namespace) return unbound ? withoutBinding(pass, made, unbound) : made
+    const statefulSet = cached?.object ?? (await unseenSet(pass, organization, organizationId))
     const seen: DesiredInput = {
       organization,
       organizationId,
       platform: pass.platform,
       ownerKey: pass.authority.operatorKey,
-      existing: existingStorageNodes(statefulSet?.object ?? null),
+      existing: existingStorageNodes(statefulSet),
       claimed: largestRequest(claims),
       now: pass.now,
     }
@@ -74,6 +81,20 @@ export async function makeRuntime(
     if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }
     return { ...made, hold: problem ?? progressing('ApiRefused', error.message), refused: error }
   }
+}
+
+/**
+ * One whose labels somebody took away is in no cache, and is all the same what the pods are made of.
+ * @returns null if there is none
+ */
+async function unseenSet(
+  pass: Pass,
+  { status }: Organization,
+  organizationId: string,
+): Promise<KubeObject | null> {
+  if (status?.stateDigest === undefined) return null
+  const namespace = runtimeNamespace(organizationId)
+  return pass.client.get(resources.statefulSets, { namespace, name: storageNode })
 }
 
 /**

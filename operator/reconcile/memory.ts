@@ -17,6 +17,18 @@ export interface SecretLook {
   readonly isFailed?: true
 }
 
+/** What the last look at the Secrets that storage nodes mount has found. */
+export interface RuntimeLook {
+  /** Monotonic milliseconds. */
+  readonly atMs: number
+  /** The clock on the wall at that time, and when the nodes' certificate is to be renewed by it. */
+  readonly wallMs: number
+  readonly dueMs: number
+  /** Authorities that the nodes trust. */
+  readonly trustedPem: string
+  readonly dataKeyIds: readonly string[]
+}
+
 /**
  * What a process remembers between passes to do less or to keep what runs running. Nothing is lost with it: all of it
  * can be found again.
@@ -25,6 +37,7 @@ export class PassMemory {
   readonly #goodForms = new Map<string, StoredForms>()
   readonly #failed = new Map<string, true>()
   readonly #looks = new Map<string, SecretLook>()
+  readonly #runtimeLooks = new Map<string, RuntimeLook>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
 
@@ -41,7 +54,21 @@ export class PassMemory {
     this.#goodForms.delete(organizationId)
   }
 
-  /** The last look at a Secret, by the uid of its Token or another name. */
+  runtimeLook(organizationId: string): RuntimeLook | undefined {
+    return this.#runtimeLooks.get(organizationId)
+  }
+
+  lookedAtRuntime(organizationId: string, look: RuntimeLook): void {
+    bounded(this.#runtimeLooks).set(organizationId, look)
+  }
+
+  /** The data keys that are stored, as they are known since that look. */
+  sawDataKeys(organizationId: string, dataKeyIds: readonly string[]): void {
+    const look = this.#runtimeLooks.get(organizationId)
+    if (look) this.#runtimeLooks.set(organizationId, { ...look, dataKeyIds })
+  }
+
+  /** The last look at a Secret, by the uid of its Token. */
   look(of: string): SecretLook | undefined {
     return this.#looks.get(of)
   }

@@ -7,7 +7,7 @@ import type { EventType } from '../kube/events.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { Nodes } from '../node-client/node-client.ts'
 import type { Caches } from '../observe/observe.ts'
-import type { KeyPair } from '../authority/certificates.ts'
+import type { Identity, KeptIdentity } from '../authority/secrets.ts'
 import type { PassMemory } from './memory.ts'
 
 /** Caches that passes read; those beyond `Caches` hold children that are compared with what is desired. */
@@ -34,9 +34,12 @@ export interface TenantContext {
   readonly platform: Platform
   readonly authority: {
     readonly operatorKey: Uint8Array
-    readonly certificatePem: string
-    issueNodeIdentity(organizationId: string, dnsNames: readonly string[]): Promise<KeyPair>
-    isNodeIdentityDue(pem: string, organizationId: string, dnsNames: readonly string[]): boolean
+    readonly trustedPem: string
+    keepNodeIdentity(
+      found: Partial<Identity>,
+      organizationId: string,
+      dnsNames: readonly string[],
+    ): Promise<KeptIdentity>
   }
   readonly events: Events
   readonly memory: PassMemory

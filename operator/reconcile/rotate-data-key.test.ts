@@ -107,6 +107,108 @@ describe('a data key that is due', () => {
   }, 60_000)
 })
 
+describe('a data key that somebody asks to change', () => {
+  const ask = async ({ world }: Tenant, inMs: number) =>
+    world.edit(resources.organizations, 'acme', {
+      encryption: {
+        rotateEvery: every,
+        rotateKeysMadeBefore: new Date(world.clock.nowMs() + inMs).toISOString(),
+      },
+    })
+
+  test('changes at once, and once', async () => {
+    const of = await tenant()
+    const [old] = storedIds(of)
+    await ask(of, 0)
+    await settleSafely(of)
+    const [fresh, ...others] = storedIds(of)
+    expect(others).toEqual([])
+    expect(fresh).not.toBe(old)
+    expect(encryption(of)).toMatchObject({ keyId: fresh })
+    of.world.clock.jump(everyMs / 2)
+    await settleSafely(of)
+    expect(storedIds(of)).toEqual([fresh])
+    expect(everStored(of).size).toBe(2)
+  })
+
+  test('of a moment that lies ahead: when it has come', async () => {
+    const of = await tenant()
+    const [old] = storedIds(of)
+    await ask(of, everyMs / 2)
+    await settleSafely(of)
+    expect(storedIds(of)).toEqual([old])
+    of.world.clock.jump(everyMs / 2)
+    await settleSafely(of)
+    expect(storedIds(of)).not.toContain(old)
+    expect(everStored(of).size).toBe(2)
+  })
+
+  test('not of a moment before it was made', async () => {
+    const of = await tenant()
+    await ask(of, -everyMs)
+    await settleSafely(of)
+    expect(everStored(of).size).toBe(1)
+  })
+
+  test('again while it changes: both are done, one after the other', async () => {
+    const of = await tenant()
+    await ask(of, 0)
+    await of.world.pass()
+    await of.world.pass()
+    of.world.clock.jump(60_000)
+    await ask(of, 0)
+    await settleSafely(of)
+    expect(storedIds(of)).toHaveLength(1)
+    expect(everStored(of).size).toBe(3)
+  })
+})
+
+describe('a Secret whose content somebody changes', () => {
+  const readyOf = (of: Tenant) => organizationStatus(of).conditions.find(({ type }) => type === 'Ready')
+  const passes = async ({ world }: Tenant, count: number) => {
+    for (let round = 0; round < count; round += 1) {
+      world.clock.jump(11_000)
+      await world.pass()
+      await world.cluster()
+    }
+  }
+
+  test('to another key is told of, left as it is, and well again when it is put back', async () => {
+    const of = await tenant()
+    const { world } = of
+    const { keys, since } = storedDataKeys(secretOf(of))
+    const foreign = new Uint8Array(32).fill(9)
+    await world.kube.replace(withDataKeys(secretOf(of), { keys: [foreign], since }))
+    await passes(of, 3)
+    expect(readyOf(of)).toMatchObject({
+      status: 'False',
+      reason: 'DataKeyMissing',
+      message: expect.stringContaining(`storage-node-0 needs data key ${dataKeyId(keys[0]!)}`),
+    })
+    expect(storedIds(of)).toEqual([dataKeyId(foreign)])
+    expect(world.nodes.dataKeys.map(dataKeyId)).toEqual([dataKeyId(keys[0]!)])
+    await world.kube.replace(withDataKeys(secretOf(of), { keys, since }))
+    await passes(of, 2)
+    expect(readyOf(of)).toMatchObject({ status: 'True' })
+  })
+
+  test('to what is no key is told of without a word of its content', async () => {
+    const of = await tenant()
+    const { world } = of
+    const before = secretOf(of)
+    const garbage = Buffer.from('my-secret-garbage').toString('base64')
+    await world.kube.replace({ ...before, data: { 'data-key': garbage } })
+    world.clock.jump(11_000)
+    await world.pass()
+    expect(readyOf(of)).toMatchObject({ status: 'False', reason: 'DataKeyMissing' })
+    expect(JSON.stringify(organizationStatus(of))).not.toContain('garbage')
+    expect(secretOf(of)['data']).toEqual({ 'data-key': garbage })
+    await world.kube.replace({ ...secretOf(of), data: before['data'] })
+    await passes(of, 2)
+    expect(readyOf(of)).toMatchObject({ status: 'True' })
+  })
+})
+
 describe('the old key stays while anything needs it', () => {
   async function halfWay(until: NonNullable<EncryptionStatus['rotation']>['step']) {
     const of = await tenant()

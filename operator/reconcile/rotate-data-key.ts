@@ -12,6 +12,7 @@ import { resources } from '../kube/resource.ts'
 import { secretNames } from '../naming/names.ts'
 import type { NodeAddress } from '../node-client/node-client.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
+import { stalled, type Standing } from '../status/standing.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { eventTarget } from './write.ts'
@@ -32,6 +33,8 @@ export interface DataKeyStand {
   readonly encryption: EncryptionStatus | null
   /** When there is something to do again, null for never. */
   readonly lookAgainMs: number | null
+  /** A storage node needs a key that somebody has taken out of the Secret; null where none does. */
+  readonly lostKey: Standing | null
 }
 
 interface Scene {
@@ -55,25 +58,57 @@ const messageLimit = 4_096
 export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
   const { organization, runtime, pass } = scene
   const known = organization.status?.encryption
-  if (!runtime.statefulSet) return { encryption: null, lookAgainMs: null }
-  const dueMs = known ? dueInMs(scene, Date.parse(known.keySince)) : 0
-  if (known && !known.rotation && dueMs > 0)
-    return { encryption: known, lookAgainMs: Math.min(dueMs, longestWaitMs) }
+  if (!runtime.statefulSet) return { encryption: null, lookAgainMs: null, lostKey: null }
   try {
+    if (known && isOtherThanStored(scene, known)) return await lookIntoStored(scene, known)
+    const dueMs = known ? dueInMs(scene, Date.parse(known.keySince)) : 0
+    if (known && !known.rotation && dueMs > 0)
+      return { encryption: known, lookAgainMs: Math.min(dueMs, longestWaitMs), lostKey: null }
     const encryption = await next(scene, known)
-    return { encryption, lookAgainMs: isSameStep(encryption, known) ? stepMs : 0 }
+    return { encryption, lookAgainMs: isSameStep(encryption, known) ? stepMs : 0, lostKey: null }
   } catch (error) {
     // The change of a key can wait; statuses, and a leader that is none any more, cannot.
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
     pass.log.info({ reason: error.message }, 'data key: step not taken')
     const isQuiet = !known || isPassing(error)
-    return { encryption: isQuiet ? (known ?? null) : waiting(known, error.message), lookAgainMs: stepMs }
+    const encryption = isQuiet ? (known ?? null) : waiting(known, error.message)
+    return { encryption, lookAgainMs: stepMs, lostKey: null }
   }
 }
 
 async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<EncryptionStatus> {
   if (!known) return settled((await readStored(scene)).stored)
   return known.rotation ? step(scene, known, known.rotation) : begin(scene, known)
+}
+
+/** Whether the Secret, when it was looked at last, held neither the key in force nor the one that is coming. */
+function isOtherThanStored({ pass, organizationId }: Scene, { keyId, rotation }: EncryptionStatus): boolean {
+  const stored = pass.memory.runtimeLook(organizationId)?.dataKeyIds
+  return (
+    stored !== undefined && ![keyId, rotation?.keyId].some((id) => id !== undefined && stored.includes(id))
+  )
+}
+
+/**
+ * Somebody has changed the Secret, or status is older than its content: the nodes know which. They serve with the keys
+ * that they have, so nothing shows it before one of them is started again.
+ */
+async function lookIntoStored(scene: Scene, known: EncryptionStatus): Promise<DataKeyStand> {
+  const { stored } = await readStored(scene)
+  const lost = await firstLost(scene, stored)
+  if (lost === null) return { encryption: settled(stored), lookAgainMs: 0, lostKey: null }
+  const message = `${lost}: put it back, the data cannot be read without it`
+  return { encryption: known, lookAgainMs: stepMs, lostKey: stalled('DataKeyMissing', message) }
+}
+
+/** @returns what the first node needs that is not stored, null if all is there */
+async function firstLost(scene: Scene, { keys }: StoredDataKeys): Promise<string | null> {
+  const there = keys.map(dataKeyId)
+  for (const [pod, state] of await eachNode(scene, (node) => getDataKey(scene, node))) {
+    const lost = [state.keyId, ...state.olderKeyIds].find((id) => !there.includes(id))
+    if (lost !== undefined) return `${pod} needs data key ${lost}, which its Secret does not hold`
+  }
+  return null
 }
 
 function waiting(known: EncryptionStatus, message: string): EncryptionStatus {
@@ -87,11 +122,13 @@ function waiting(known: EncryptionStatus, message: string): EncryptionStatus {
 const isSameStep = (next: EncryptionStatus, known: EncryptionStatus | undefined): boolean =>
   next.keyId === known?.keyId && next.rotation?.step === known.rotation?.step
 
-/** Tenants that were made together do not change their keys together. */
+/** Tenants that were made together do not change their keys together, but for who asks for it. */
 function dueInMs({ pass, organization, organizationId }: Scene, sinceMs: number): number {
-  const everyMs = durationMs(organization.spec.encryption.rotateEvery)
+  const { rotateEvery, rotateKeysMadeBefore } = organization.spec.encryption
   const turn = Number.parseInt(organizationId.slice(0, 4), 16) / 0x1_00_00
-  return sinceMs + everyMs * (1 - turn / 10) - pass.now.getTime()
+  const regularMs = sinceMs + durationMs(rotateEvery) * (1 - turn / 10)
+  const askedMs = rotateKeysMadeBefore === null ? Infinity : Date.parse(rotateKeysMadeBefore)
+  return Math.min(regularMs, sinceMs < askedMs ? askedMs : Infinity) - pass.now.getTime()
 }
 
 async function begin(scene: Scene, known: EncryptionStatus): Promise<EncryptionStatus> {
@@ -128,17 +165,14 @@ async function store(
   if (older) return to(newest!)
   if (stored.since.getTime() >= Date.parse(startedAt)) return settled(stored)
   if (!allWell(scene)) return waiting(known, 'waiting for every storage node to serve, undamaged')
-  const there = stored.keys.map(dataKeyId)
-  for (const [pod, state] of await eachNode(scene, (node) => getDataKey(scene, node))) {
-    const lost = [state.keyId, ...state.olderKeyIds].find((id) => !there.includes(id))
-    if (lost !== undefined)
-      return waiting(known, `${pod} needs data key ${lost}, which its Secret does not hold`)
-  }
-  if (there.length >= dataKeysLimit) return waiting(known, `the Secret holds ${there.length} keys already`)
+  const lost = await firstLost(scene, stored)
+  if (lost !== null) return waiting(known, lost)
+  if (stored.keys.length >= dataKeysLimit)
+    return waiting(known, `the Secret holds ${stored.keys.length} keys already`)
   const key = randomBytes(dataKeyBytes)
   // Never before its own change began, whatever the clocks of two operators say.
   const since = new Date(Math.max(scene.pass.now.getTime(), Date.parse(startedAt)))
-  await scene.pass.client.replace(withDataKeys(secret, { keys: [key, ...stored.keys], since }))
+  await write(scene, secret, { keys: [key, ...stored.keys], since })
   return to(key)
 }
 
@@ -171,7 +205,7 @@ async function drop(
   const behind = await firstBehind(scene, keyId, (node) => getDataKey(scene, node))
   if (behind !== null) return { ...known, rotation: { ...adopting, message: behind } }
   const left = { keys: stored.keys.slice(0, 1), since: stored.since }
-  if (stored.keys.length > 1) await scene.pass.client.replace(withDataKeys(secret, left))
+  if (stored.keys.length > 1) await write(scene, secret, left)
   const target = eventTarget(scene.organization)
   scene.pass.events.record(target, 'Normal', 'DataKeyRotated', `data key ${keyId} is in force, alone`)
   scene.pass.log.info({ organizationId: scene.organizationId, keyId }, 'data key rotated')
@@ -235,5 +269,16 @@ async function readStored({
   const secret = await pass.client.get(resources.secrets, { namespace, name: secretNames.dataKey })
   if (!secret)
     throw new AppError('corrupt', 'ERR_DATA_KEY_FILE', `Secret ${namespace}/data-key is gone: restore it`)
-  return { secret, stored: storedDataKeys(secret) }
+  const stored = storedDataKeys(secret)
+  pass.memory.sawDataKeys(organizationId, stored.keys.map(dataKeyId))
+  return { secret, stored }
+}
+
+async function write(
+  { pass, organizationId }: Scene,
+  secret: KubeObject,
+  keys: StoredDataKeys,
+): Promise<void> {
+  await pass.client.replace(withDataKeys(secret, keys))
+  pass.memory.sawDataKeys(organizationId, keys.keys.map(dataKeyId))
 }

@@ -1,75 +1,126 @@
 import { randomBytes } from 'node:crypto'
+import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
+import { identityOf } from '../authority/secrets.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { dataKeySecret, storageNodeTlsSecret } from '../desired/secrets.ts'
+import { dataKeySecret, storageNodeTlsSecret, storedDataKeys } from '../desired/secrets.ts'
+import { differs } from '../kube/differs.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import { organizationLabels } from '../naming/labels.ts'
 import { storageNodeDnsNames } from '../naming/addresses.ts'
-import { secretNames } from '../naming/names.ts'
+import { claimNames, secretNames } from '../naming/names.ts'
+import { keepStored } from './last-good.ts'
 import type { Pass } from './pass.ts'
+import { labelled, putSecret } from './put-secret.ts'
 
 /** A node's certificate names all the replicas that there can be, so that growing needs no new one. */
 const replicasLimit = 3
-/** A certificate lasts a year and is renewed months before its end. */
-const lookAgainMs = 12 * 3_600_000
+const shortestLookMs = 10_000
+const looksPerSecond = 5
+
+/**
+ * There is no watch on Secrets, so each tenant's are read again from time to time: every 10 s on an installation of up to
+ * 50 organizations, and on a larger one as often as 5 looks a second allow.
+ */
+export function runtimeSecretsLookMs(organizationCount: number): number {
+  return Math.max(shortestLookMs, (organizationCount / looksPerSecond) * 1_000)
+}
 
 /**
  * The Secrets that the storage nodes mount. The data key is made once and never overwritten: a lost key is lost data.
- * The TLS identity is made once too, and made anew when a third of its time is left.
+ * The TLS identity is made when there is none or none that is good, and renewed long before its end.
  */
 export async function ensureRuntimeSecrets(pass: Pass, input: DesiredInput): Promise<void> {
   const { organizationId } = input
-  const lookKey = `runtime-secrets ${organizationId}`
-  const lookedMs = pass.memory.look(lookKey)?.atMs
+  const look = pass.memory.runtimeLook(organizationId)
   const nowMs = pass.clock.monotonicMs()
+  const wallMs = pass.now.getTime()
+  const everyMs = runtimeSecretsLookMs(pass.caches.organizations.list().length)
+  // A clock that was set, forward or back, may have made a certificate due, or one that is not valid yet.
+  const isFresh = look && nowMs - look.atMs < everyMs && wallMs >= look.wallMs && wallMs < look.dueMs
   // A StatefulSet is made after its Secrets, so that where one stands only time can have changed anything.
-  if (input.existing && lookedMs !== undefined && nowMs - lookedMs < lookAgainMs) return
-  await ensureDataKey(pass, input)
-  await ensureIdentity(pass, input)
-  pass.memory.looked(lookKey, { atMs: nowMs, hold: null })
+  if (input.existing && isFresh && look.trustedPem === pass.authority.trustedPem) return
+  const { trustedPem } = pass.authority
+  const dataKeyIds = await ensureDataKey(pass, input)
+  const dueMs = await ensureIdentity(pass, input)
+  await keepStored(pass, organizationId)
+  pass.memory.lookedAtRuntime(organizationId, { atMs: nowMs, wallMs, dueMs, trustedPem, dataKeyIds })
 }
 
-async function ensureDataKey(pass: Pass, { organizationId, existing }: DesiredInput): Promise<void> {
-  if (await read(pass, organizationId, secretNames.dataKey)) return
-  const volumes = pass.caches.persistentVolumeClaims.list(runtimeNamespace(organizationId))
-  if (existing || volumes.length > 0) {
+/** @returns ids of the keys that are stored */
+async function ensureDataKey(pass: Pass, input: DesiredInput): Promise<readonly string[]> {
+  const { organizationId, existing } = input
+  const found = await read(pass, organizationId, secretNames.dataKey)
+  if (found) {
+    const ids = idsIn(found, organizationId)
+    const mended = labelled(found, organizationLabels(organizationId))
+    // Never its content: what was read is written, or nothing.
+    if (differs(found, mended) !== null) await pass.client.replace(mended)
+    return ids
+  }
+  if (existing || (await hasVolume(pass, input))) {
     // A new key would only hide that the data cannot be read any more.
-    throw new AppError(
-      'corrupt',
-      'ERR_DATA_KEY_MISSING',
-      `Secret ${runtimeNamespace(organizationId)}/${secretNames.dataKey} is gone: restore it, its data cannot be read without it`,
+    throw lostKey(organizationId, 'is gone: restore it, its data cannot be read without it')
+  }
+  const key = randomBytes(32)
+  await putSecret(pass, null, dataKeySecret(organizationId, key, pass.now))
+  return [dataKeyId(key)]
+}
+
+/** Looks for claims by name too: one whose labels somebody took away is not in the cache. */
+async function hasVolume(pass: Pass, { organization, organizationId }: DesiredInput): Promise<boolean> {
+  const namespace = runtimeNamespace(organizationId)
+  if (pass.caches.persistentVolumeClaims.list(namespace).length > 0) return true
+  const names = claimNames(organization.spec.storage.replicas)
+  const live = await Promise.all(
+    names.map((name) => pass.client.get(resources.persistentVolumeClaims, { namespace, name })),
+  )
+  return live.some((claim) => claim !== null)
+}
+
+function idsIn(secret: KubeObject, organizationId: string): readonly string[] {
+  try {
+    return storedDataKeys(secret).keys.map(dataKeyId)
+  } catch {
+    // Without the parser's words, which speak of a file.
+    throw lostKey(
+      organizationId,
+      'holds no data key any more: restore what it held, its data cannot be read without it',
     )
   }
-  await createOnce(pass, dataKeySecret(organizationId, randomBytes(32), pass.now))
 }
 
-async function ensureIdentity(pass: Pass, { organizationId, platform }: DesiredInput): Promise<void> {
+const lostKey = (organizationId: string, what: string): AppError =>
+  new AppError(
+    'corrupt',
+    'ERR_DATA_KEY_MISSING',
+    `Secret ${runtimeNamespace(organizationId)}/${secretNames.dataKey} ${what}`,
+  )
+
+/** @returns when it is to be renewed, milliseconds */
+async function ensureIdentity(pass: Pass, { organizationId, platform }: DesiredInput): Promise<number> {
   const found = await read(pass, organizationId, secretNames.storageNodeTls)
   const names = storageNodeDnsNames(organizationId, replicasLimit, platform.clusterDomain)
-  const data = found?.['data'] as Readonly<Record<string, string>> | undefined
-  const pem = Buffer.from(data?.['tls.crt'] ?? '', 'base64').toString('utf8')
-  if (found && !pass.authority.isNodeIdentityDue(pem, organizationId, names)) return
-  const issued = await pass.authority.issueNodeIdentity(organizationId, names)
-  const wanted = storageNodeTlsSecret(organizationId, {
-    certificate: issued.certificatePem,
-    privateKey: issued.privateKeyPem,
-    authority: pass.authority.certificatePem,
-  })
-  if (!found) return createOnce(pass, wanted)
-  await pass.client.replace({ ...found, data: wanted['data'] })
-  pass.log.info({ organizationId }, 'storage node identity renewed')
-  return undefined
+  const held = identityOf(textsOf(found))
+  const { identity, change, dueMs } = await pass.authority.keepNodeIdentity(held, organizationId, names)
+  const wanted = storageNodeTlsSecret(organizationId, identity)
+  const isEdited = found !== null && (differs(found, wanted) !== null || found['immutable'] === true)
+  if (!found || change !== null || isEdited) {
+    await putSecret(pass, found, wanted)
+    if (found) pass.log.info({ organizationId, reason: change ?? 'edited' }, 'storage node identity renewed')
+  }
+  return dueMs
+}
+
+function textsOf(secret: KubeObject | null): Readonly<Record<string, string>> {
+  const data = (secret?.['data'] ?? {}) as Readonly<Record<string, string>>
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+  )
 }
 
 function read(pass: Pass, organizationId: string, name: string): Promise<KubeObject | null> {
   return pass.client.get(resources.secrets, { namespace: runtimeNamespace(organizationId), name })
-}
-
-async function createOnce(pass: Pass, secret: KubeObject): Promise<void> {
-  try {
-    await pass.client.create(secret)
-  } catch (error) {
-    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
-  }
 }

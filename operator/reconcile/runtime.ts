@@ -13,6 +13,7 @@ import { storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import type { Pass, TenantCaches } from './pass.ts'
+import { mendClaimLabels } from './claim-labels.ts'
 import { sayBegun } from './roll-out.ts'
 import { ensureRuntimeSecrets } from './runtime-secrets.ts'
 import { eventTarget } from './write.ts'
@@ -46,14 +47,15 @@ export async function claimRuntime(pass: Pass, input: DesiredInput): Promise<Sta
 export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<void> {
   const desired = desiredTenant(input)
   for (const object of desired) {
-    // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
     if (object.kind === 'StatefulSet') {
-      await ensureRuntimeSecrets(pass, input)
-      // And before a pod that wakes, every path to it that is to be closed.
+      // Before a pod that wakes, every path to it that is to be closed.
       await prune(pass, input, desired)
+      // The pods' Secrets come before the pods: a pod without them would wait for the kubelet's next try.
+      await ensureRuntimeSecrets(pass, input)
     }
     await applyChild(pass, object)
   }
+  await mendClaimLabels(pass, input)
   sayBegun(pass, input)
 }
 
@@ -68,9 +70,10 @@ export async function settleBounds(
 ): Promise<void> {
   const desired = desiredBounds(input)
   for (const object of desired) await applyChild(pass, object)
+  await prune(pass, input, desired, [storageNode, ...kept])
   // No data key is made here: what held nothing before needs none before its pods.
   if (input.existing) await ensureRuntimeSecrets(pass, input)
-  await prune(pass, input, desired, [storageNode, ...kept])
+  await mendClaimLabels(pass, input)
 }
 
 /** Applies one object if the cache does not show it as wanted. */

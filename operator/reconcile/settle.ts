@@ -26,6 +26,7 @@ import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
 import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
+import { runtimeSecretsLookMs } from './runtime-secrets.ts'
 import { sayFirst, sayStatuses } from './say.ts'
 import type { Settled } from './settled.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
@@ -37,6 +38,8 @@ import { held, holdOrganization, observedNow, welcome } from './welcome.ts'
 const resyncMs = 300_000
 /** A node in trouble goes back to normal without anything that is watched. */
 const troubledLookMs = 30_000
+/** A certificate that is due and cannot be renewed is tried again by then. */
+const soonestRenewalMs = 1_000
 
 /**
  * A pass over an Organization that is there, can be read, and is not being deleted. What status says of its members is
@@ -90,7 +93,11 @@ export async function settleOrganization(
   const isMade = !refused && classNamed(pass.platform, scene.organization.spec.class) !== null
   const underWay = await goOn(scene, isMade, hold === null && ends.every(Boolean))
   const standing =
-    hold ?? damageStanding(integrity) ?? unreadableStanding(observed) ?? standingOf(scene, underWay, wasReady)
+    hold ??
+    underWay.lostKey ??
+    damageStanding(integrity) ??
+    unreadableStanding(observed) ??
+    standingOf(scene, underWay, wasReady)
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
@@ -117,7 +124,12 @@ export async function settleOrganization(
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
   const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
   const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
-  const sooner = [underWay.lookAgainMs ?? lookMs, isTroubled ? troubledLookMs : lookMs]
+  const dueMs = (pass.memory.runtimeLook(organizationId)?.dueMs ?? Infinity) - pass.now.getTime()
+  const sooner = [
+    underWay.lookAgainMs ?? lookMs,
+    isTroubled ? troubledLookMs : lookMs,
+    Math.max(soonestRenewalMs, dueMs),
+  ]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
 }
 
@@ -145,6 +157,7 @@ async function goOn(scene: Scene, isMade: boolean, isDone: boolean) {
   const soonestMs = looks.length === 0 ? null : Math.min(...looks)
   return {
     encryption: dataKey.encryption,
+    lostKey: dataKey.lostKey,
     growth,
     hibernation: slept.hibernation,
     rollout,
@@ -152,7 +165,7 @@ async function goOn(scene: Scene, isMade: boolean, isDone: boolean) {
   }
 }
 
-const noStand: DataKeyStand = { encryption: null, lookAgainMs: null }
+const noStand: DataKeyStand = { encryption: null, lookAgainMs: null, lostKey: null }
 
 function standingOf(
   scene: Scene,
@@ -186,7 +199,12 @@ function pushFailed(pass: Pass, report: PodReport & { readonly message: string }
 function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryMs: number | null): number {
   if (!isSettled) return pass.memory.nextRetryMs(pass.key)
   pass.memory.succeeded(pass.key)
-  const everyMs = hasSecrets ? Math.min(resyncMs, secretLookMs(pass.caches.tokens.list().length)) : resyncMs
+  const { organizations, tokens } = pass.caches
+  const everyMs = Math.min(
+    resyncMs,
+    runtimeSecretsLookMs(organizations.list().length),
+    hasSecrets ? secretLookMs(tokens.list().length) : resyncMs,
+  )
   const resync = everyMs * (1 + pass.random() / 5)
   return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))
 }

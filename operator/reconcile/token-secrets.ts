@@ -127,11 +127,9 @@ async function settleSecret(
     }
   }
   if (plan.action === 'keep' && found.kind === 'issued') {
-    // The address of the gateway may have changed; the string stays.
-    const wanted = build(found.token, found.issue.createdAt)
-    if (canonicalJson(wanted['data']) !== canonicalJson(found.secret['data'])) {
-      await pass.client.replace(over(found.secret, wanted))
-    }
+    // The address of the gateway, or who is to be trusted, may have changed, or somebody took a label; the string stays.
+    const wanted = over(found.secret, build(found.token, found.issue.createdAt))
+    if (canonicalJson(wanted) !== canonicalJson(found.secret)) await pass.client.replace(wanted)
   }
   if (plan.action !== 'mint') return fromPlan(token, plan)
   const tokenString = mintToken(organizationId)

@@ -55,6 +55,20 @@ export class AdminServer {
     })
   }
 
+  /** Other certificates, for the connections to come. */
+  renew(pems: {
+    readonly certificatePem: string
+    readonly privateKeyPem: string
+    readonly authorityPem: string
+  }): void {
+    this.#server.setSecureContext({
+      ...tlsPolicy,
+      cert: pems.certificatePem,
+      key: pems.privateKeyPem,
+      ca: pems.authorityPem,
+    })
+  }
+
   async listen(host = '127.0.0.1', port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)

@@ -282,7 +282,7 @@ describe.skipIf(kubeconfig === undefined)(
         claimed: null,
         now: new Date(0),
       }
-      const tlsText = { certificate: 'c', privateKey: 'k', authority: 'a' }
+      const tlsText = { certificatePem: 'c', privateKeyPem: 'k', authorityPem: 'a' }
       const secrets = [
         storageNodeTlsSecret(input.organizationId, tlsText),
         dataKeySecret(input.organizationId, Buffer.alloc(32), new Date(0)),

@@ -124,8 +124,8 @@ export class OperatorBench {
     })
   }
 
-  async hasReason(resource: Resource, namespace: string, name: string, reason: string) {
-    return eventually(`${resource.kind} ${namespace}/${name} says ${reason}`, 15_000, async () => {
+  async hasReason(resource: Resource, namespace: string, name: string, reason: string, timeoutMs = 15_000) {
+    return eventually(`${resource.kind} ${namespace}/${name} says ${reason}`, timeoutMs, async () => {
       const object = await this.get(resource, namespace, name)
       if (condition(object, 'Ready')?.reason !== reason) throw new Error(JSON.stringify(object?.['status']))
       return object!

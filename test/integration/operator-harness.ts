@@ -25,6 +25,8 @@ export interface OperatorOptions {
   readonly release?: Release
   /** How the program is started. */
   readonly form?: Form
+  /** Settings of the platform in place of the usual ones. */
+  readonly platform?: object
 }
 
 /** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
@@ -32,6 +34,7 @@ export class OperatorHarness {
   readonly namespace: string
   readonly #server: ApiServer
   readonly #folder: string
+  readonly #morePlatform: object
   readonly #metricsPort: number
   readonly #watchNamespaces: string
   readonly #release: Release | null
@@ -44,8 +47,9 @@ export class OperatorHarness {
   #exited: Promise<unknown> = Promise.resolve()
 
   private constructor(server: ApiServer, kubeconfig: string, folder: string, options: OperatorOptions) {
-    const { watchNamespaces = [], release = null, form = asSource } = options
+    const { watchNamespaces = [], release = null, form = asSource, platform = {} } = options
     this.#form = form
+    this.#morePlatform = platform
     this.#server = server
     this.namespace = release?.namespace ?? `holdfast-test-${process.pid}`
     this.#release = release
@@ -163,7 +167,9 @@ export class OperatorHarness {
     else await this.#grantRights()
     await this.#signIn()
     await this.#untilFenced()
-    const platform = this.#release ? await this.#release.platformFile() : stringify(this.#platform())
+    const platform = this.#release
+      ? await this.#release.platformFile()
+      : stringify({ ...this.#platform(), ...this.#morePlatform })
     await writeFile(join(this.#folder, 'platform.yaml'), platform)
   }
 
@@ -222,7 +228,7 @@ export class OperatorHarness {
     await account.close()
   }
 
-  #platform(): unknown {
+  #platform(): object {
     return {
       operatorNamespace: this.namespace,
       operatorServiceAccount: serviceAccount,

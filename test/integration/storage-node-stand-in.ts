@@ -25,6 +25,8 @@ export class StorageNodeStandIn {
   #running: Promise<void> = Promise.resolve()
   /** While true, new pods stay as the API server made them. */
   holdBack = false
+  /** While true, nodes take up what becomes of their certificates. */
+  followsCertificates = false
 
   constructor(server: ApiServer, installationId: string) {
     this.#server = server
@@ -71,25 +73,42 @@ export class StorageNodeStandIn {
       const node = this.#nodes.get(key)
       if (!node && !this.holdBack) await this.#open(pod)
       if (node) await this.#report(pod, node)
+      if (node && this.followsCertificates) await this.#renew(pod, node)
+    }
+  }
+
+  readonly #shown = new Map<AdminServer, string>()
+
+  async #renew(pod: Pod, node: AdminServer): Promise<void> {
+    const pems = await this.#identityOf(pod)
+    const text = JSON.stringify(pems)
+    if (!pems || this.#shown.get(node) === text) return
+    this.#shown.set(node, text)
+    node.renew(pems)
+  }
+
+  async #identityOf({ metadata: { namespace } }: Pod) {
+    const path = pathOf(resources.secrets, { namespace, name: secretNames.storageNodeTls })
+    const secret = await this.#server.send('GET', path)
+    if (secret.status !== 200) return null
+    const data = secret.body['data'] as Readonly<Record<string, string>>
+    const pem = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8')
+    return {
+      certificatePem: pem('tls.crt'),
+      privateKeyPem: pem('tls.key'),
+      authorityPem: pem('ca.crt'),
     }
   }
 
   readonly #ready = new Set<string>()
 
   async #open(pod: Pod): Promise<void> {
-    const secret = await this.#server.send(
-      'GET',
-      pathOf(resources.secrets, { namespace: pod.metadata.namespace, name: secretNames.storageNodeTls }),
-    )
-    if (secret.status !== 200) return
-    const data = secret.body['data'] as Readonly<Record<string, string>>
-    const pem = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8')
+    const pems = await this.#identityOf(pod)
+    if (!pems) return
     const node = new AdminServer({
       organizationId: pod.metadata.namespace.slice('holdfast-'.length),
       installationId: this.#installationId,
-      certificatePem: pem('tls.crt'),
-      privateKeyPem: pem('tls.key'),
-      authorityPem: pem('ca.crt'),
+      ...pems,
     })
     this.#addresses += 1
     // Another run of these tests on the same machine has addresses of its own.

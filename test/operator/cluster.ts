@@ -6,6 +6,7 @@ import { resourceOf, resources, type Resource } from '../../operator/kube/resour
 import { storageNodeLabels } from '../../operator/naming/labels.ts'
 import { roleBinding, secretNames, storageNode, volumeClaim } from '../../operator/naming/names.ts'
 import { wholeSeconds } from '../../operator/status/standing.ts'
+import { FakeAuthority } from '../support/fake-authority.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { firstGeneration, MemoryKube } from '../support/memory-kube.ts'
 import {
@@ -30,6 +31,7 @@ export class Cluster {
   readonly kube: MemoryKube
   readonly nodes: FakeNodes
   readonly clock = new FakeClock()
+  readonly authority = new FakeAuthority(this.clock)
   /** What becomes of a claim that asks for more. */
   growth: 'works' | 'refused' | 'infeasible' = 'works'
   /** Images that no machine can pull. */

@@ -12,7 +12,7 @@ import { FaultyClient, type Line } from './faulty-client.ts'
 /** Metrics are looked up by name, so that all processes can share them. */
 const registry = new Registry()
 
-/** The operator from its watches to its writes, as its leader runs it; only certificates are not issued. */
+/** The operator from its watches to its writes, as its leader runs it; only its certificates are none. */
 export class OperatorProcess {
   readonly line: Line
   readonly #watches: Watches
@@ -39,12 +39,7 @@ export class OperatorProcess {
         caches: this.#watches.caches,
         nodes: nodesOf(cluster, line),
         platform,
-        authority: {
-          operatorKey: Buffer.alloc(32, 7),
-          certificatePem: 'authority',
-          issueNodeIdentity: async () => ({ certificatePem: 'certificate', privateKeyPem: 'key' }),
-          isNodeIdentityDue: () => false,
-        },
+        authority: cluster.authority,
         events: { record: () => undefined },
         memory: new PassMemory(),
         wakes: { wantedBy: () => cluster.wantedBy },

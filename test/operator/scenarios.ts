@@ -179,6 +179,7 @@ export const scenarioNames = [
   'retention of the database',
   'token rotation',
   'data key rotation',
+  'certificate renewal',
   'upgrade',
   'upgrade that is taken back',
   'another version beside a stuck pod',
@@ -236,6 +237,15 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'data key rotation',
       from: settled,
       act: (cluster) => editObject(cluster, organizations, 'acme', { encryption: { rotateEvery: '1h' } }),
+    },
+    {
+      name: 'certificate renewal',
+      from: settled,
+      act: async ({ authority }) => {
+        // Due, and a second authority is to be trusted.
+        authority.lifeMs = 1.5 * twoHoursMs
+        authority.trustedPem = 'authority and the next one'
+      },
     },
     { name: 'upgrade', from: settled, act: version('0.2.0') },
     {

@@ -14,6 +14,7 @@ import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.
 import { PassMemory } from '../../operator/reconcile/memory.ts'
 import type { TenantCaches, TenantContext } from '../../operator/reconcile/pass.ts'
 import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
+import { FakeAuthority } from './fake-authority.ts'
 import { FakeClock } from './fake-clock.ts'
 import { MemoryKube } from './memory-kube.ts'
 import {
@@ -156,6 +157,7 @@ export class TenantWorld {
   readonly kube = new MemoryKube()
   readonly nodes = new FakeNodes()
   readonly clock = new FakeClock()
+  readonly authority = new FakeAuthority(this.clock)
   /** Images that no machine can pull. */
   readonly brokenImages = new Set<string>()
   /** What becomes of new pods besides. */
@@ -274,12 +276,7 @@ export class TenantWorld {
       caches,
       nodes: this.nodes,
       platform: this.platform,
-      authority: {
-        operatorKey: Buffer.alloc(32, 7),
-        certificatePem: 'authority',
-        issueNodeIdentity: async () => ({ certificatePem: 'certificate', privateKeyPem: 'key' }),
-        isNodeIdentityDue: () => false,
-      },
+      authority: this.authority,
       events: {
         record: (_object, type, reason, message) => this.events.push(`${type} ${reason} ${message}`),
       },

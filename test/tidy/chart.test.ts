@@ -104,6 +104,7 @@ describe('what Helm lets through, the programs start with', () => {
     ['a certificate of their own', 'gateway.tls.secretName=my.tls-2026'],
     ['a base domain', 'gateway.baseDomain=metrics.example.com'],
     ['large limits', 'gateway.limits.connections=1000000,gateway.limits.attemptsPerSecond=1000000'],
+    ['certificates of a month', 'certificates.lifetimeDays=30,certificates.authorityLifetimeDays=180'],
     ['some namespaces', 'operator.watchNamespaces={marketing,team-2}'],
     [
       'versions that look like numbers',

@@ -59,6 +59,11 @@ capabilities:
 {{- if not (get .Values.storageNode.images $version) }}
 {{- fail (printf "storageNode.images: name the storage node's image of version %s, the storageNode.defaultVersion; docs/install.md shows how to build and push it" $version) }}
 {{- end -}}
+{{- with .Values.certificates }}
+{{- if lt (int .authorityLifetimeDays) (mul 6 (int .lifetimeDays)) }}
+{{- fail "certificates.authorityLifetimeDays: at least six times certificates.lifetimeDays expected" }}
+{{- end }}
+{{- end -}}
 operatorNamespace: {{ .Release.Namespace | quote }}
 operatorServiceAccount: holdfast-operator
 clusterDomain: {{ .Values.clusterDomain | quote }}
@@ -77,6 +82,9 @@ gateway:
     {{- range .Values.gateway.tls.hosts }}
     - {{ . | quote }}
     {{- end }}
+certificates:
+  lifetime: {{ printf "%dd" (int .Values.certificates.lifetimeDays) }}
+  authorityLifetime: {{ printf "%dd" (int .Values.certificates.authorityLifetimeDays) }}
 {{- end }}
 
 {{/* The operator on what users write, and events about it: cluster-wide, or in each of operator.watchNamespaces. */}}

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net'
+import { identity } from '../../common/identity.ts'
+import type { CertificateRequest } from './certificates.ts'
+
+/** What the certificates of each role say. */
+
+export function operatorRequest(installationId: string): CertificateRequest {
+  return {
+    commonName: 'Holdfast operator',
+    uris: [identity(installationId, 'operator')],
+    dnsNames: [],
+    ipAddresses: [],
+    // It calls the nodes, and the gateway calls it.
+    usages: ['server', 'client'],
+  }
+}
+
+export function nodeRequest(organizationId: string, dnsNames: readonly string[]): CertificateRequest {
+  return {
+    commonName: `Holdfast node ${organizationId}`,
+    uris: [identity(organizationId, 'node')],
+    dnsNames,
+    ipAddresses: [],
+    usages: ['server', 'client'],
+  }
+}
+
+export function gatewayRequest(installationId: string): CertificateRequest {
+  return {
+    commonName: 'Holdfast gateway',
+    uris: [identity(installationId, 'gateway')],
+    dnsNames: [],
+    ipAddresses: [],
+    usages: ['client'],
+  }
+}
+
+/** The public certificate carries no identity: it must open no door inside. */
+export function serverRequest(hosts: readonly string[]): CertificateRequest {
+  return {
+    commonName: 'Holdfast',
+    uris: [],
+    dnsNames: hosts.filter((host) => isIP(host) === 0),
+    ipAddresses: hosts.filter((host) => isIP(host) !== 0),
+    usages: ['server'],
+  }
+}
