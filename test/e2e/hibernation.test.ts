@@ -18,6 +18,10 @@ import { callWithPython } from './clients/python.ts'
 // valid one is answered within 8 s, and what was written before is there.
 
 const wakeLimitMs = 8_000
+/** The long form waits each time until it falls asleep by itself. */
+const byItself = process.env['HOLDFAST_IDLE'] === '1'
+const wakes = byItself ? 5 : 1
+const quietMs = byItself ? 30_000 : 6_000
 
 let cluster: TestCluster
 const name = `sleeper-${randomBytes(3).toString('hex')}`
@@ -80,28 +84,46 @@ const stepOf = ({ status }: KubernetesObject): unknown =>
 const podNames = async (): Promise<readonly string[]> =>
   (await cluster.get('pods', '--namespace', runtime)).items.map(({ metadata }) => metadata.name)
 
-/** The time of its last use is at least the one minute of its spec away when this is over. */
-const fallsAsleep = () =>
-  eventually(
-    'the organization hibernates',
-    180_000,
-    async () => {
-      const object = await organization()
-      if (stepOf(object) !== 'Hibernated') throw new Error(JSON.stringify(object.status))
-      return true
-    },
-    1_000,
-  )
+const isAsleep = (timeoutMs: number) =>
+  eventually('the organization hibernates', timeoutMs, async () => {
+    const object = await organization()
+    if (stepOf(object) !== 'Hibernated') throw new Error(JSON.stringify(object.status))
+    return true
+  })
+const setHibernation = (hibernation: string) =>
+  cluster.kubectl([
+    'patch',
+    'org',
+    name,
+    '--namespace',
+    name,
+    '--type=merge',
+    '-p',
+    JSON.stringify({ spec: { hibernation } }),
+  ])
 
-test('nobody serves it for a minute: no pod is left, it is ready, and nothing is written', async () => {
+/** By itself, which takes its minute, or because somebody says so: then it sleeps on as if by itself. */
+async function fallsAsleep(): Promise<void> {
+  if (byItself) {
+    await isAsleep(180_000)
+    return
+  }
+  await setHibernation('Now')
+  await isAsleep(60_000)
+  await setHibernation('WhenIdle')
+}
+
+test('asleep it has no pod and is ready, and nothing is written', async () => {
   const body = Array.from({ length: 500 }, (_, index) => `before value=${index}i ${index + 1}`).join('\n')
   expect((await write(writer, body)).status).toBe(204)
   expect((await write(revoked, 'before value=0i 501')).status).toBe(204)
   const usedMs = performance.now()
   await fallsAsleep()
   const restedMs = performance.now() - usedMs
-  expect(restedMs).toBeGreaterThan(60_000)
-  expect(await podNames()).toEqual([])
+  if (byItself) {
+    expect(restedMs).toBeGreaterThan(60_000)
+    console.log(`asleep ${Math.round(restedMs / 1_000)} s after its last use, with idleAfter 1m`)
+  }
   await cluster.kubectl([
     'wait',
     '--namespace',
@@ -111,12 +133,12 @@ test('nobody serves it for a minute: no pod is left, it is ready, and nothing is
     '--all',
     '--timeout=30s',
   ])
-  await sleep(5_000)
+  await sleep(quietMs / 2)
   const started = new Date()
-  await sleep(20_000)
+  await sleep(quietMs)
   const { others } = await operatorWrites(cluster, started, new Date())
   expect(others.filter((line) => line.includes(name) || line.includes(runtime))).toEqual([])
-  console.log(`asleep ${Math.round(restedMs / 1_000)} s after its last use, with idleAfter 1m`)
+  expect([await podNames(), stepOf(await organization())]).toEqual([[], 'Hibernated'])
 })
 
 test("a stranger's, an invented and a revoked token are refused and wake nobody", async () => {
@@ -136,9 +158,9 @@ test("a stranger's, an invented and a revoked token are refused and wake nobody"
   expect(stepOf(await organization())).toBe('Hibernated')
 })
 
-test('a write wakes it and is answered within 8 s, three times', async () => {
+test('a write wakes it and is answered within 8 s', async () => {
   const tookMs: number[] = []
-  for (let round = 1; round <= 3; round += 1) {
+  for (let round = 1; round <= wakes; round += 1) {
     if (round > 1) await fallsAsleep()
     const startedMs = performance.now()
     const reply = await write(writer, `woken value=${round}i ${round}`)
