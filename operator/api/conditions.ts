@@ -51,7 +51,7 @@ export const reasons = {
   UpgradeRolledBack: {
     of: ['Ready', 'Stalled'],
     meaning:
-      'What served before is back, since what the spec asks for did not come up; the message says why and what to do. It is not tried again until the spec or the class asks for something else or the platform names another image for the version.',
+      'What served before is back, since what the spec asks for did not come up; the message says why and what to do. It is not tried again until the spec or the class asks for something else, the platform names another image for the version, or the annotation holdfast.dev/retry gets another value. Of an organization that hibernates only Stalled says it.',
   },
   VolumePending: {
     of: ['Ready', 'Reconciling'],
@@ -138,7 +138,8 @@ export const reasons = {
   },
   NamespaceTerminating: {
     of: ['Ready', 'Reconciling'],
-    meaning: 'The runtime namespace is being deleted by somebody else; it is made anew when it is gone.',
+    meaning:
+      'The runtime namespace is being deleted by somebody else; it is made anew when it is gone. The message says what holds it, in its own words.',
   },
   DataKeyMissing: {
     of: ['Ready', 'Stalled'],

@@ -6,6 +6,9 @@ import type { ExistingStorageNodes } from './input.ts'
 import { rolloutAnnotations } from './rollout.ts'
 import { templateAnnotations } from './template.ts'
 
+/** Of a pod template, by `kubectl rollout restart`. */
+export const restartedAnnotation = 'kubectl.kubernetes.io/restartedAt'
+
 const liveSchema = z.object({
   metadata: z.object({
     labels: z.record(z.string(), z.string()).default({}),
@@ -13,6 +16,7 @@ const liveSchema = z.object({
   }),
   spec: z.object({
     template: z.object({
+      metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }).optional(),
       spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.string() })) }),
     }),
     volumeClaimTemplates: z.array(
@@ -46,6 +50,7 @@ export function existingStorageNodes(statefulSet: KubeObject | null): ExistingSt
   return {
     version: metadata.labels[labelKeys.version] ?? null,
     image,
+    restartedAt: spec.template.metadata?.annotations[restartedAnnotation] ?? null,
     claim: {
       size: claim.spec.resources.requests.storage,
       storageClassName: claim.spec.storageClassName,

@@ -10,6 +10,8 @@ export interface ExistingStorageNodes {
   /** Version of the storage node, by the label of the live StatefulSet; null if somebody took that away. */
   readonly version: string | null
   readonly image: string
+  /** When somebody had the pods replaced by `kubectl rollout restart`, null for never. */
+  readonly restartedAt: string | null
   /** The claim template of a StatefulSet can never be changed. */
   readonly claim: { readonly size: string; readonly storageClassName: string | null }
   /** The pod template as the operator recorded it, see template.ts; null if there is no record. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { AppError } from '../../common/errors.ts'
 import { canonicalJson } from '../../common/state-document.ts'
-import { storageNodeLabels, labelKeys } from '../naming/labels.ts'
+import { storageNodeLabels, labelKeys, retryOf } from '../naming/labels.ts'
 import { newVersion, type DesiredInput, type ExistingStorageNodes } from './input.ts'
 import { podSpec } from './pod.ts'
 import {
@@ -25,13 +25,18 @@ import {
  *     Rolling -> RollingBack  it was not ready in time
  *     RollingBack -> RolledBack  the form of before is ready again; what failed is not tried again
  *
- * Whatever is chosen meanwhile begins anew, from the form that served last.
+ * Whatever is chosen meanwhile, and whoever asks for another try, begins anew, from the form that served last.
  */
 export interface Rollout {
   readonly phase: 'Rolling' | 'RollingBack' | 'RolledBack'
   /** What served last. */
   readonly from: Form
-  readonly to: { readonly inputs: string; readonly image: string }
+  readonly to: {
+    readonly inputs: string
+    readonly image: string
+    /** Who asked for another try had said this when it began; absent for nothing. */
+    readonly retry?: string | undefined
+  }
   /** When this phase began, or the one before where it is over: ISO 8601. */
   readonly startedAt: string
   /** Why it did not come up. */
@@ -53,7 +58,7 @@ export const rolloutAnnotations = {
 const rolloutSchema = z.looseObject({
   phase: z.enum(['Rolling', 'RollingBack', 'RolledBack']),
   from: z.looseObject({ inputs: z.string(), template: z.string() }),
-  to: z.looseObject({ inputs: z.string(), image: z.string() }),
+  to: z.looseObject({ inputs: z.string(), image: z.string(), retry: z.string().optional() }),
   startedAt: z.iso.datetime(),
   message: z.string().optional(),
 })
@@ -103,9 +108,10 @@ export function planOf(input: DesiredInput): Plan {
   const image = wantedImage(input, version, recorded, current)
   const made = (): Form =>
     current?.inputs === inputs && imageOf(current) === image ? current : build(input, version, image, inputs)
+  const retry = retryOf(input.organization.metadata)
   const begin = (from: Form, form: Form): Plan => {
-    const startedAt = input.now.toISOString()
-    return { form, rollout: { phase: 'Rolling', from, to: { inputs, image }, startedAt } }
+    const to = { inputs, image, ...(retry !== null && { retry }) }
+    return { form, rollout: { phase: 'Rolling', from, to, startedAt: input.now.toISOString() } }
   }
   if (!recorded) {
     // What never served is nothing to go back to.
@@ -114,10 +120,25 @@ export function planOf(input: DesiredInput): Plan {
     return begin(current, made())
   }
   const { from, to, phase } = recorded
-  if (to.inputs === inputs && to.image === image)
+  if (to.inputs === inputs && to.image === image) {
+    const isAskedAgain = phase !== 'Rolling' && retry !== null && retry !== to.retry
+    if (isAskedAgain) return begin(from, made())
     return { form: phase === 'Rolling' ? made() : from, rollout: recorded }
+  }
   if (from.inputs !== inputs) return begin(from, made())
   return phase === 'RolledBack' ? { form: from, rollout: null } : begin(from, from)
+}
+
+/**
+ * What the pods are to be where it cannot be told what is chosen, as under a class that the platform took away: what is
+ * recorded, or what a rollout is on its way back to.
+ * @returns null where nothing is recorded
+ */
+export function recordedPlan(input: DesiredInput): Plan | null {
+  const rollout = recordedRollout(input, input.existing)
+  const isBack = rollout !== null && rollout.phase !== 'Rolling'
+  const form = isBack ? rollout.from : recordedForm(input, rollout?.to.inputs ?? '')
+  return form && { form, rollout }
 }
 
 function build(input: DesiredInput, version: string, image: string, inputs: string): Form {

@@ -3,9 +3,10 @@ import { canonicalQuantity } from '../api/quantity.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
+import { restartedAnnotation } from './existing.ts'
 import { classOf, runtimeMetadata, type DesiredInput } from './input.ts'
 import { rolloutRecord, type Plan } from './rollout.ts'
-import { formAnnotations, templateOf, versionOf } from './template.ts'
+import { formAnnotations, templateOf, versionOf, type Part } from './template.ts'
 
 /**
  * The storage nodes. Values that the API server would fill in are written out where they matter, so that what is stored
@@ -34,10 +35,17 @@ export function statefulSet(input: DesiredInput, { form, rollout }: Plan): KubeO
       // Volumes go only by the operator's explicit act, after deletionPolicy has been asked.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: storageNodeSelector },
-      template: templateOf(form),
+      template: templateWith(templateOf(form), input.existing?.restartedAt ?? null),
       volumeClaimTemplates: [claimTemplate(input)],
     },
   }
+}
+
+/** What somebody else's restart says of the pods stays said: without it they would be others, and be replaced. */
+function templateWith(template: Part, restartedAt: string | null): Part {
+  if (restartedAt === null) return template
+  const metadata = template['metadata'] as Part
+  return { ...template, metadata: { ...metadata, annotations: { [restartedAnnotation]: restartedAt } } }
 }
 
 /** No pod that runs is taken away before status says so: whoever comes after this process must know that it must wake. */

@@ -39,6 +39,7 @@ const running: ExistingStorageNodes = {
   claim: { size: '5Gi', storageClassName: 'slow' },
   template: null,
   rollout: null,
+  restartedAt: null,
 }
 
 /** What is made for an organization: in the tenant’s namespace, and in its own. */

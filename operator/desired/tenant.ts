@@ -7,7 +7,7 @@ import { podDisruptionBudget } from './pod-disruption-budget.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { runtimeRoleBinding } from './role-binding.ts'
 import { serviceAccount } from './service-account.ts'
-import { planOf } from './rollout.ts'
+import { planOf, type Plan } from './rollout.ts'
 import { service } from './service.ts'
 import { statefulSet } from './stateful-set.ts'
 import { resourcesOf } from './template.ts'
@@ -29,9 +29,8 @@ export function desiredBounds(input: DesiredInput): readonly KubeObject[] {
  * first, then every bound and closed path, and the pods only when all of that stands.
  * @throws AppError not-found, ERR_CLASS_UNKNOWN or ERR_VERSION_UNKNOWN
  */
-export function desiredTenant(input: DesiredInput): readonly KubeObject[] {
+export function desiredTenant(input: DesiredInput, plan: Plan = planOf(input)): readonly KubeObject[] {
   const budget = podDisruptionBudget(input)
-  const plan = planOf(input)
   return [
     ...desiredBounds(input),
     limitRange(input, resourcesOf(plan.form)),

@@ -15,6 +15,8 @@ export type ComponentLabel = 'operator' | 'gateway' | 'storage-node'
 export const annotationKeys = {
   /** "true": the operator looks and changes nothing. */
   paused: 'holdfast.dev/paused',
+  /** On an Organization: another value than before asks for one more try of what did not come up. */
+  retry: 'holdfast.dev/retry',
   ownerNamespace: 'holdfast.dev/owner-namespace',
   ownerName: 'holdfast.dev/owner-name',
   ownerUid: 'holdfast.dev/owner-uid',
@@ -45,6 +47,15 @@ export function componentSelector(component: ComponentLabel): Readonly<Record<st
 /** Labels of the storage nodes' StatefulSet and Service. */
 export function storageNodeLabels(organizationId: string): Readonly<Record<string, string>> {
   return { ...organizationLabels(organizationId), [labelKeys.component]: 'storage-node' }
+}
+
+const retryLimit = 64
+
+/** What who asks for another try has said, null for nothing. */
+export function retryOf(metadata: {
+  readonly annotations?: Readonly<Record<string, string>>
+}): string | null {
+  return metadata.annotations?.[annotationKeys.retry]?.slice(0, retryLimit) ?? null
 }
 
 export function isPaused(metadata: { readonly annotations?: Readonly<Record<string, string>> }): boolean {

@@ -44,7 +44,7 @@ interface Scene {
 }
 
 const failedStepMs = 5_000
-const refusedLookMs = 60_000
+const slowLookMs = 60_000
 /** A bound that was raised a moment ago is not known everywhere at once; what is refused after this is refused. */
 const patienceMs = 10_000
 const patientLookMs = 1_000
@@ -68,8 +68,10 @@ export async function growVolumes(scene: Scene): Promise<GrowthStand> {
 }
 
 function waitMs(growth: Growth | null): number | null {
-  if (growth?.step === 'Refused') return refusedLookMs
-  return growth?.step === 'Claiming' ? patientLookMs : null
+  if (growth?.step === 'Refused') return slowLookMs
+  if (growth?.step !== 'Claiming') return null
+  // Of claims that are not there or not bound their watch tells.
+  return growth.message === undefined ? patientLookMs : slowLookMs
 }
 
 function waiting(growth: Growth, message: string): Growth {
@@ -99,7 +101,6 @@ async function claim({ pass, runtime, organizationId }: Scene, growth: Growth): 
   const unbound = claims.find(({ bound }) => !bound)
   if (unbound) return waiting(growth, `claim ${unbound.name} is not bound`)
   if (claims.length < (statefulSet?.replicas ?? 0)) return waiting(growth, 'the claims are being made')
-  const { message: _waited, ...told } = growth
   try {
     for (const view of claims.filter((found) => asksOtherThan(found, growth.size))) {
       const wanted = claimOfSize(view, runtimeNamespace(organizationId), growth.size)
@@ -109,10 +110,15 @@ async function claim({ pass, runtime, organizationId }: Scene, growth: Growth): 
   } catch (error) {
     const isRefusal = error instanceof AppError && (error.kind === 'forbidden' || error.kind === 'invalid')
     if (!isRefusal) throw error
-    if (pass.now.getTime() - Date.parse(growth.startedAt) < patienceMs) return growth
-    return waiting(growth.step === 'Refused' ? growth : { ...told, step: 'Refused' }, error.message)
+    if (pass.now.getTime() - Date.parse(growth.startedAt) < patienceMs) return told(growth)
+    return waiting(growth.step === 'Refused' ? growth : { ...told(growth), step: 'Refused' }, error.message)
   }
-  return { ...told, step: 'Resizing' }
+  return { ...told(growth), step: 'Resizing' }
+}
+
+/** It waits for nothing that it has said any more. */
+function told({ message: _waited, ...growth }: Growth): Growth {
+  return growth
 }
 
 /** A claim that asks for more is told less only while its volume is not as large yet: then the storage may take it. */

@@ -40,7 +40,8 @@ export const noForms: GoodForms = { organization: null, databases: new Map() }
 const packedLimitBytes = 1_000_000
 const unpackedLimitBytes = 64 * 1024 * 1024
 
-const formsSchema = z.strictObject({
+/** Loose: what a later operator adds is no reason to know nothing any more. */
+const formsSchema = z.looseObject({
   formatVersion: z.literal(1),
   organization: organizationSpecSchema.nullable(),
   databases: z.record(z.string(), databaseSpecSchema),

@@ -8,6 +8,7 @@ import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { planOf, recordedPlan } from '../desired/rollout.ts'
 import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
@@ -132,9 +133,10 @@ function largestRequest(claims: readonly ClaimView[]): string | null {
 async function settleFrom(pass: Pass, input: DesiredInput, served: Organization | null): Promise<void> {
   if (served === null) return settleUnknown(pass, input)
   const known = { ...input, organization: served }
-  // A class that the platform took away says nothing of the pods any more; they stay as they are.
-  if (classNamed(pass.platform, served.spec.class) === null) return settleBounds(pass, known)
-  return settleRuntime(pass, known)
+  if (classNamed(pass.platform, served.spec.class) !== null) return settleRuntime(pass, known, planOf(known))
+  // A class that the platform took away says nothing of the pods any more: they stay as they are recorded.
+  const plan = recordedPlan(known)
+  return plan ? settleRuntime(pass, known, plan) : settleBounds(pass, known)
 }
 
 /** Where nobody knows what was asked for: no path is opened, and the one that may have been stays. */

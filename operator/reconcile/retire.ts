@@ -4,6 +4,7 @@ import { resources } from '../kube/resource.ts'
 import { labelKeys, managedBy } from '../naming/labels.ts'
 import { roleBinding, secretNames, storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
+import { goingMessage } from './going-namespace.ts'
 import type { Pass } from './pass.ts'
 
 /** On the namespace of a deleted organization whose data is kept: when its pods were taken away. */
@@ -32,7 +33,7 @@ export async function retireRuntime(
   // Not ours: never made by us for this organization, so nothing of it is ours to take away.
   if (proven?.uid !== owner.uid) return { done: true }
   if (namespace.metadata.deletionTimestamp !== undefined) {
-    return { done: false, message: `Namespace ${name} is being deleted` }
+    return { done: false, message: goingMessage(namespace) }
   }
   if (policy === 'Delete') {
     pass.log.info({ namespace: name }, 'deleting runtime namespace')

@@ -1,56 +1,28 @@
 import { describe, expect, test } from 'vitest'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import {
+  choose,
+  condition,
+  eventsOf,
+  imageIn,
+  minuteMs,
+  podOf,
+  rolledBack,
+  rounds,
+  setOf,
+  status,
+  tenant,
+  type Tenant,
+} from '../../test/support/rolling-tenant.ts'
 import { platform, TenantWorld } from '../../test/support/tenant-world.ts'
 import { runningStatus } from '../../test/support/stateful-pods.ts'
-import type { Organization } from '../api/organization.ts'
 import { rolloutAnnotations } from '../desired/rollout.ts'
 import { resources } from '../kube/resource.ts'
-import { limitRangeName, storageNode } from '../naming/names.ts'
+import { limitRangeName } from '../naming/names.ts'
 
 // A version that is ready takes the place of the one before; one that is not comes back to it in bounded time, is said
 // with its reason, and is not tried again as it is. Wherever a process ends on the way, and whatever is chosen
 // meanwhile, nothing of this changes.
-
-const minuteMs = 60_000
-
-async function tenant(spec: object = {}) {
-  const world = new TenantWorld()
-  const made = await world.create('Organization', 'acme', spec)
-  await world.settle()
-  return { world, runtime: runtimeNamespace(idOfUid(made.metadata.uid!)) }
-}
-type Tenant = Awaited<ReturnType<typeof tenant>>
-
-const organization = ({ world }: Tenant) =>
-  world.get(resources.organizations, 'acme') as unknown as Organization
-const status = (of: Tenant) => organization(of).status!
-const condition = (of: Tenant, type: string) => status(of).conditions.find((found) => found.type === type)!
-const setOf = ({ world, runtime }: Tenant) => world.get(resources.statefulSets, storageNode, runtime)!
-const podOf = ({ world, runtime }: Tenant) => world.get(resources.pods, `${storageNode}-0`, runtime)!
-const imageIn = (of: Tenant) => /"image":"([^"]+)"/.exec(JSON.stringify(setOf(of)['spec']))![1]
-const eventsOf = ({ world }: Tenant, reason: string) =>
-  world.events.filter((event) => event.split(' ')[1] === reason)
-const choose = ({ world }: Tenant, spec: object) => world.edit(resources.organizations, 'acme', spec)
-
-/** Passes and the cluster's rounds over this time, with a process for each that is killed. */
-async function rounds({ world }: Tenant, lastMs = 30_000): Promise<void> {
-  for (let passedMs = 0; passedMs <= lastMs; passedMs += 10_000) {
-    await world.pass()
-    await world.cluster()
-    if (world.killed) world.restart()
-    world.clock.jump(10_000)
-  }
-}
-
-/** An organization that was to have 0.2.0, which does not come up, and has gone back. */
-async function rolledBack(): Promise<Tenant> {
-  const of = await tenant()
-  of.world.brokenImages.add('example/node-2')
-  await choose(of, { version: '0.2.0' })
-  await rounds(of, 11 * minuteMs)
-  expect(status(of).upgrade?.phase).toBe('RolledBack')
-  return of
-}
 
 describe('another version', () => {
   test('takes the place of the one that serves', async () => {

@@ -3,7 +3,7 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import type { Organization } from '../api/organization.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { isUnreadable, planOf, recordedRollout, type Plan, type Rollout } from '../desired/rollout.ts'
+import { isUnreadable, recordedRollout, type Plan, type Rollout } from '../desired/rollout.ts'
 import { statefulSet as statefulSetOf } from '../desired/stateful-set.ts'
 import { recordedForm, versionOf, type Form } from '../desired/template.ts'
 import { applyObject } from '../kube/apply.ts'
@@ -66,8 +66,7 @@ export async function rollOut(scene: Scene, isMade: boolean): Promise<RolloutSta
 }
 
 /** Tells of a rollout that the apply before this has begun. */
-export function sayBegun(pass: Pass, input: DesiredInput): void {
-  const { rollout } = planOf(input)
+export function sayBegun(pass: Pass, input: DesiredInput, { rollout }: Plan): void {
   const before = recordedRollout(input, input.existing)
   if (isUnreadable(input, input.existing)) {
     const { organizationId } = input

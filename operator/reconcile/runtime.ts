@@ -4,6 +4,7 @@ import type { Store } from '../controller/store.ts'
 import { namespace as namespaceOf } from '../desired/namespace.ts'
 import type { DesiredInput } from '../desired/input.ts'
 import { runtimeRoleBinding } from '../desired/role-binding.ts'
+import type { Plan } from '../desired/rollout.ts'
 import { desiredBounds, desiredTenant } from '../desired/tenant.ts'
 import { applyObject } from '../kube/apply.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -12,6 +13,7 @@ import { labelKeys } from '../naming/labels.ts'
 import { storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
 import { stalled, type Standing } from '../status/standing.ts'
+import { goingMessage } from './going-namespace.ts'
 import type { Pass, TenantCaches } from './pass.ts'
 import { mendClaimLabels } from './claim-labels.ts'
 import { sayBegun } from './roll-out.ts'
@@ -44,8 +46,8 @@ export async function claimRuntime(pass: Pass, input: DesiredInput): Promise<Sta
 }
 
 /** Makes what runs in a claimed namespace: every closed path, and the pods only when all of that and their Secrets stand. */
-export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<void> {
-  const desired = desiredTenant(input)
+export async function settleRuntime(pass: Pass, input: DesiredInput, plan: Plan): Promise<void> {
+  const desired = desiredTenant(input, plan)
   for (const object of desired) {
     if (object.kind === 'StatefulSet') {
       // Before a pod that wakes, every path to it that is to be closed.
@@ -56,7 +58,7 @@ export async function settleRuntime(pass: Pass, input: DesiredInput): Promise<vo
     await applyChild(pass, object)
   }
   await mendClaimLabels(pass, input)
-  sayBegun(pass, input)
+  sayBegun(pass, input, plan)
 }
 
 /**
@@ -119,7 +121,7 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
   // Put into the cache only when it is ours: what is there is compared with what is wanted.
   pass.caches.namespaces.observe(found)
   if (found.metadata.deletionTimestamp === undefined) return null
-  throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', `Namespace ${name} is being deleted`)
+  throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', goingMessage(found))
 }
 
 /**

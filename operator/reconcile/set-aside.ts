@@ -10,16 +10,18 @@ import type { Pass } from './pass.ts'
 
 /**
  * What of a StatefulSet must not change is read from the live one. While it is replaced there is none, so this is set
- * aside before it goes, with the size that the next one is to have, and taken away when that one stands.
+ * aside before it goes, with the size that the next one is to have, and taken away when that one stands. Loose: what a
+ * later operator adds is no reason for an older one that takes over to make the StatefulSet anew.
  */
-const recordSchema = z.object({
+const recordSchema = z.looseObject({
   version: z.string().nullable(),
   image: z.string(),
-  claim: z.object({ size: z.string(), storageClassName: z.string().nullable() }),
+  restartedAt: z.string().nullable().default(null),
+  claim: z.looseObject({ size: z.string(), storageClassName: z.string().nullable() }),
   template: z
-    .object({ text: z.string(), inputs: z.string().nullable().default(null), mac: z.string() })
+    .looseObject({ text: z.string(), inputs: z.string().nullable().default(null), mac: z.string() })
     .nullable(),
-  rollout: z.object({ text: z.string(), mac: z.string() }).nullable().default(null),
+  rollout: z.looseObject({ text: z.string(), mac: z.string() }).nullable().default(null),
 })
 
 /** @returns null where nothing is set aside, or nothing that can be read: then the StatefulSet is made anew */

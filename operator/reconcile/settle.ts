@@ -1,7 +1,6 @@
 import { idOfUid } from '../../common/ids.ts'
 import { stateDigest } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
-import { classNamed } from '../api/platform.ts'
 import type { Result } from '../controller/controller.ts'
 import { nextExpiryMs } from '../desired/state-document.ts'
 import type { Observed } from '../observe/observed.ts'
@@ -17,7 +16,7 @@ import {
 } from '../status/hibernation.ts'
 import { growingStanding, servingStanding } from '../status/storage.ts'
 import { everyNodeConfirmed } from '../status/storage-nodes.ts'
-import { rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
+import { asleepUpgradeStanding, rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
 import { hibernate } from './hibernate.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
@@ -90,8 +89,7 @@ export async function settleOrganization(
   const integrity = integrityOf(runtime, reports)
   const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
   // A pass that could not make all of the pods what they are to be judges none of them.
-  const isMade = !refused && classNamed(pass.platform, scene.organization.spec.class) !== null
-  const underWay = await goOn(scene, isMade, hold === null && ends.every(Boolean))
+  const underWay = await goOn(scene, !refused, hold === null && ends.every(Boolean))
   const standing =
     hold ??
     underWay.lostKey ??
@@ -174,7 +172,7 @@ function standingOf(
 ): Standing {
   const { organization, runtime, pass } = scene
   const asleep = asleepStanding(organization, runtime, hibernation)
-  if (asleep) return growingStanding(asleep, runtime, growth)
+  if (asleep) return growingStanding(asleepUpgradeStanding(rollout, asleep), runtime, growth)
   const nodes = growingStanding(servingStanding(scene, wasReady, growth), runtime, growth)
   const moment = { now: pass.now, limitMs: rolloutLimitMs(pass.platform) }
   const standing = rollout ? upgradeStanding(rollout, organization, runtime, nodes, moment) : nodes

@@ -1,7 +1,7 @@
 import type { Organization, StorageStatus } from '../api/organization.ts'
 import type { ExistingStorageNodes } from '../desired/input.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
-import { progressing, stalled, whileServing, type Standing } from './standing.ts'
+import { progressing, ready, stalled, whileServing, type Standing } from './standing.ts'
 import { storageNodesStanding } from './storage-nodes.ts'
 
 interface Seen {
@@ -55,8 +55,10 @@ export function growingStanding(standing: Standing, runtime: Runtime, growth: Gr
   const isStuck = growth.step === 'Refused' || (growth.step === 'Resizing' && infeasible !== undefined)
   const what = `volumes are growing to ${growth.size}`
   const said = growth.message === undefined ? what : `${what}: ${growth.message}`
-  // It ends when the pods are there again; nobody has to wait for that.
-  if (!isStuck && standing.reason === 'Hibernated') return standing
+  if (!isStuck && standing.reason === 'Hibernated') {
+    // It ends when the pods are there again; nobody has to wait for that.
+    return ready(`${standing.message}; ${said}`, 'Hibernated')
+  }
   if (!isStuck) return whileServing(progressing('VolumeGrowing', said), standing)
   const helps = 'spec.storage.size may go back to status.storage.size'
   return whileServing(

@@ -2,8 +2,9 @@ import type { Organization, UpgradeStatus } from '../api/organization.ts'
 import type { Platform } from '../api/platform.ts'
 import type { Rollout } from '../desired/rollout.ts'
 import { versionOf } from '../desired/template.ts'
+import { annotationKeys } from '../naming/labels.ts'
 import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
-import { progressing, stalled, wholeSeconds, type Standing } from './standing.ts'
+import { progressing, stalled, whileServing, wholeSeconds, type Standing } from './standing.ts'
 import { everyNodeConfirmed, servingPods } from './storage-nodes.ts'
 
 /** A container on its first start may be reading a long log: it has as much longer as its startup probe gives it. */
@@ -97,6 +98,19 @@ export function upgradeStanding(
   return stalled('UpgradeRolledBack', `${failed}. ${served}. ${remedyOf(rollout)}`)
 }
 
+/**
+ * How an organization stands that sleeps and whose pods have come back from another form: nobody waits for what cannot be
+ * tried before it wakes.
+ * @param asleep how it stands by itself
+ */
+export function asleepUpgradeStanding(rollout: Rollout | null, asleep: Standing): Standing {
+  if (rollout?.phase !== 'RolledBack' || asleep.state !== 'ready') return asleep
+  const { tried, before } = namesOf(rollout)
+  const failed = `${tried} did not come up: ${rollout.message ?? ''}`
+  const said = `${failed}. ${before} comes back when it wakes. ${remedyOf(rollout)}`
+  return whileServing(stalled('UpgradeRolledBack', said), asleep)
+}
+
 /** A wish to go back to what served: there is nothing behind it. */
 export function isWayBack({ from, to }: Rollout): boolean {
   return from.inputs === to.inputs
@@ -111,11 +125,13 @@ function namesOf({ from, to }: Rollout): { readonly tried: string; readonly befo
   }
 }
 
+const onceMore = `. To try it once more as it is, give the annotation ${annotationKeys.retry} another value`
+
 function remedyOf({ from, to }: Rollout): string {
   const [old, next] = [versionOf(from), versionOf(to)]
   return old === next
-    ? 'It is not tried again as it is: name another class in spec.class, or change what the class gives'
-    : `It is not tried again as it is: set spec.version to "${old}" or another version; "${next}" is tried again after that, or when the platform names another image for it`
+    ? `It is not tried again as it is: name another class in spec.class, or change what the class gives${onceMore}`
+    : `It is not tried again as it is: set spec.version to "${old}" or another version; "${next}" is tried again after that, or when the platform names another image for it${onceMore}`
 }
 
 const minutes = (milliseconds: number): number => milliseconds / 60_000

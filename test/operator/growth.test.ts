@@ -103,6 +103,25 @@ describe('a volume grows', () => {
     expect(cluster.get(secrets, secretNames.setAside, runtime)).toBeUndefined()
   })
 
+  test('under a pod that somebody had restarted, which stays that pod', async () => {
+    const world = await tenant()
+    const { cluster, runtime } = world
+    const set = cluster.get(statefulSets, 'storage-node', runtime)!
+    const spec = set['spec'] as { readonly template: { readonly metadata: object } }
+    const annotations = { 'kubectl.kubernetes.io/restartedAt': '2026-11-23T08:00:00Z' }
+    const template = { ...spec.template, metadata: { ...spec.template.metadata, annotations } }
+    await cluster.kube.replace({ ...set, spec: { ...spec, template } })
+    await pass(world, 10)
+    const pod = cluster.get(pods, 'storage-node-0', runtime)!
+    await askFor(world, '20Gi')
+    await pass(world, 15)
+    await world.operator.end()
+    const next = cluster.get(statefulSets, 'storage-node', runtime)
+    expect(next?.metadata.uid).not.toBe(set.metadata.uid)
+    expect(next?.['spec']).toMatchObject({ template: { metadata: { annotations } } })
+    expect(cluster.get(pods, 'storage-node-0', runtime)?.metadata.uid).toBe(pod.metadata.uid)
+  })
+
   test('and grows again, to a size that was named on the way', async () => {
     const world = await tenant()
     await askFor(world, '20Gi')
