@@ -6,8 +6,9 @@ import { testClusterKind } from './test-cluster.ts'
  * `make soak`: the long forms of what `make test` tries shortly: 10,000 crash points of the simulated storage engine, a
  * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
  * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there, and a tenant that
- * falls asleep by itself, again and again. And what only it tries: releases by Helm, installed, upgraded and installed again,
- * who applies tenants again and again, and Argo CD's engine, built from source, before a control plane of their own.
+ * falls asleep by itself, again and again; every edit that the schemas of the kinds give rise to, on an API server. And what
+ * only it tries: releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and Argo CD's
+ * engine, built from source, before a control plane of their own.
  */
 const environment = {
   HOLDFAST_CHAOS_MS: String(20 * 60_000),
@@ -15,6 +16,7 @@ const environment = {
   HOLDFAST_EVERY_BYTE: '1',
   HOLDFAST_EVERY_STEP: '1',
   HOLDFAST_IDLE: '1',
+  HOLDFAST_EVERY_MISOPERATION: '1',
   HOLDFAST_KILLS: '200',
   HOLDFAST_TELEGRAF_MS: String(10 * 60_000),
 }
@@ -36,6 +38,10 @@ await script(async () => {
       environment,
     )) ||
     (await run('vitest', ['run', '--project', 'gitops'], { KUBECONFIG: '' })) ||
+    (await run('vitest', ['run', '--project', 'control-plane', 'misoperations'], {
+      ...environment,
+      KUBECONFIG: '',
+    })) ||
     (await run(process.execPath, ['scripts/up.ts'])) ||
     (await run(
       'vitest',

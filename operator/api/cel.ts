@@ -120,6 +120,10 @@ function lasting<Resource>(
   }
 }
 
+/** What Kubernetes takes for a key of a label. */
+const labelKey =
+  '^(([a-z0-9]([-a-z0-9]*[a-z0-9])?)([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
+
 const smallestVolume = '100Mi'
 const largestVolume = '1Pi'
 
@@ -178,6 +182,13 @@ export const organizationRules: readonly Rule<Organization>[] = [
   },
   {
     at: 'spec',
+    field: '.access.from',
+    cel: `self.access.from.all(p, p.podLabels.all(k, k.matches('${labelKey}')))`,
+    message: 'each key of podLabels is that of a label, for example app.kubernetes.io/name',
+    holds: ({ spec }) => spec.access.from.every(hasLabelKeys),
+  },
+  {
+    at: 'spec',
     field: '.members',
     cel: 'self.members.all(m, has(m.user) != has(m.group))',
     message: 'each entry has either user or group',
@@ -191,6 +202,12 @@ export const organizationRules: readonly Rule<Organization>[] = [
 function isOneKindOfPeer(peer: AccessPeer): boolean {
   if ((peer.namespace === null) === (peer.cidr === null)) return false
   return peer.namespace === null ? Object.keys(peer.podLabels).length === 0 : peer.except.length === 0
+}
+
+const labelKeyPattern = new RegExp(labelKey)
+
+function hasLabelKeys({ podLabels }: AccessPeer): boolean {
+  return Object.keys(podLabels).every((key) => labelKeyPattern.test(key))
 }
 
 function hasRanges({ cidr, except }: AccessPeer): boolean {

@@ -27,6 +27,9 @@ export interface OperatorOptions {
   readonly form?: Form
   /** Settings of the platform in place of the usual ones. */
   readonly platform?: object
+  /** What the platform offers besides the usual: classes, and images by version. */
+  readonly classes?: Readonly<Record<string, unknown>>
+  readonly images?: Readonly<Record<string, string>>
 }
 
 /** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
@@ -36,6 +39,7 @@ export class OperatorHarness {
   readonly #folder: string
   readonly #morePlatform: object
   readonly #metricsPort: number
+  readonly #offered: Pick<OperatorOptions, 'classes' | 'images'>
   readonly #watchNamespaces: string
   readonly #release: Release | null
   readonly #adminKubeconfig: string
@@ -53,6 +57,7 @@ export class OperatorHarness {
     this.#server = server
     this.namespace = release?.namespace ?? `holdfast-test-${process.pid}`
     this.#release = release
+    this.#offered = options
     this.#adminKubeconfig = kubeconfig
     this.#folder = folder
     this.#metricsPort = 20_000 + (process.pid % 10_000)
@@ -233,12 +238,17 @@ export class OperatorHarness {
       operatorNamespace: this.namespace,
       operatorServiceAccount: serviceAccount,
       storageNode: {
-        images: { '0.1.0': 'localhost/storage-node:none', '0.2.0': 'localhost/storage-node:next' },
+        images: {
+          '0.1.0': 'localhost/storage-node:none',
+          '0.2.0': 'localhost/storage-node:next',
+          ...this.#offered.images,
+        },
         defaultVersion: '0.1.0',
       },
       classes: {
         // No node has this label, so that nothing but the stand-in ever runs a pod.
         standard: { nodeSelector: { 'holdfast.dev/no-such-node': 'true' } },
+        ...this.#offered.classes,
       },
       gateway: {
         url: 'https://gateway.example:8086',

@@ -87,6 +87,16 @@ const organizations: readonly RuleCase[] = [
   ),
   organization('access from nobody', from({}), 'spec.access.from'),
   organization(
+    'a label that can be none',
+    from({ namespace: 'a', podLabels: { 'no such label': 'b' } }),
+    'spec.access.from',
+  ),
+  organization(
+    'a label with a prefix',
+    from({ namespace: 'a', podLabels: { 'example.com/app': 'b' } }),
+    null,
+  ),
+  organization(
     'labels of pods without a namespace',
     from({ cidr: '10.0.0.0/8', podLabels: { a: 'b' } }),
     'spec.access.from',

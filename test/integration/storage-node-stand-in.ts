@@ -6,6 +6,7 @@ import type { ApiServer } from './api-server.ts'
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
+  readonly spec: object
   readonly status?: { readonly podIP?: string }
 }
 
@@ -27,6 +28,8 @@ export class StorageNodeStandIn {
   holdBack = false
   /** While true, nodes take up what becomes of their certificates. */
   followsCertificates = false
+  /** Pods that have this text anywhere in their spec stay so, too. */
+  stuckMark: string | null = null
 
   constructor(server: ApiServer, installationId: string) {
     this.#server = server
@@ -71,7 +74,7 @@ export class StorageNodeStandIn {
     for (const pod of pods) {
       const key = keyOf(pod)
       const node = this.#nodes.get(key)
-      if (!node && !this.holdBack) await this.#open(pod)
+      if (!node && !this.holdBack && !this.#isStuck(pod)) await this.#open(pod)
       if (node) await this.#report(pod, node)
       if (node && this.followsCertificates) await this.#renew(pod, node)
     }
@@ -98,6 +101,10 @@ export class StorageNodeStandIn {
       privateKeyPem: pem('tls.key'),
       authorityPem: pem('ca.crt'),
     }
+  }
+
+  #isStuck({ spec }: Pod): boolean {
+    return this.stuckMark !== null && JSON.stringify(spec).includes(this.stuckMark)
   }
 
   readonly #ready = new Set<string>()
