@@ -24,6 +24,14 @@ export const duration = () =>
 export const quantityPattern = /^[0-9]{1,15}(\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/
 export const quantity = () => z.string().max(24).regex(quantityPattern)
 
+/**
+ * A time, RFC 3339. By a pattern and not as `format: date-time`, by which the API server lets a list of anything pass for
+ * a text: of such an object not even a status can be written.
+ */
+export const momentPattern =
+  /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/
+export const moment = () => z.string().max(35).regex(momentPattern)
+
 export const id = () => z.string().regex(idPattern)
 
 const dnsLabel = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'

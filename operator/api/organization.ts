@@ -5,6 +5,7 @@ import {
   deletionPolicies,
   duration,
   id,
+  moment,
   namespaceName,
   optional,
   quantity,
@@ -160,9 +161,7 @@ export const organizationSpecSchema = z.object({
   restoreFrom: optional(
     z.object({
       organizationId: id().describe('Id of the organization whose retained data to take over.'),
-      pointInTime: optional(z.iso.datetime({ offset: true })).describe(
-        'Restore to this moment; none for all there is.',
-      ),
+      pointInTime: optional(moment()).describe('Restore to this moment; none for all there is.'),
     }),
   ).describe('Start with the data of a deleted organization. Cannot be changed.'),
   deletionPolicy: z

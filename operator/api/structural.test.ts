@@ -66,6 +66,11 @@ describe.each(kinds)('$kind', ({ spec, status }) => {
     expect(fields.filter(({ schema }) => !bounded(schema)).map(({ path }) => path)).toEqual([])
   })
 
+  test('no field of a spec has a format: with one the API server takes a list for a text', () => {
+    const given = fields.filter(({ path, schema }) => path.startsWith('spec') && schema.type === 'string')
+    expect(given.filter(({ schema }) => schema.format !== undefined).map(({ path }) => path)).toEqual([])
+  })
+
   test('nothing refers to another namespace', () => {
     const found = fields.map(({ path }) => path).filter((path) => /namespace$/i.test(path))
     // Where pods may call from is no reference that the operator would follow.

@@ -141,7 +141,7 @@ function textsOf(schema: StructuralSchema): readonly string[] {
     : [
         ...(fits(schema, '10Gi') ? quantities : []),
         ...(fits(schema, '1h30m') ? durations : []),
-        ...(schema.format === 'date-time' ? moments : []),
+        ...(fits(schema, '2026-01-01T00:00:00Z') ? moments : []),
       ]
   return [...texts, ...shapes, 'a'.repeat(longest), 'a'.repeat(longest + 1), String(sampleOf(schema))]
 }

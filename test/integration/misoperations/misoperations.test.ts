@@ -20,7 +20,7 @@ const isWhole = process.env['HOLDFAST_EVERY_MISOPERATION'] === '1'
 const laneCount = isWhole ? 6 : 4
 /** In `make test`: of the edits of each field, and of those that are accepted. */
 const editsPerField = 8
-const trialCount = 24
+const trialCount = 16
 const kinds: readonly KindName[] = ['Organization', 'Database', 'Token']
 
 async function allEdits(): Promise<readonly Edit[]> {
