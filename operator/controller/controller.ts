@@ -32,6 +32,8 @@ export interface ControllerOptions {
   readonly backoff?: BackoffCurve
 }
 
+const defaultWorkers = 4
+
 type Outcome = 'success' | 'requeue' | 'error'
 
 /** Workers that take keys from a queue and run passes; the only place that turns outcomes into queue operations. */
@@ -50,9 +52,11 @@ export class Controller implements Component {
     this.#options = options
     this.#passTimeoutMs = options.passTimeoutMs ?? 120_000
     this.#metrics = metricsOf(options.registry)
+    const workers = options.workers ?? defaultWorkers
     this.#queue = new WorkQueue({
       clock: options.clock,
       random: options.random ?? Math.random,
+      resyncsAtOnce: Math.max(1, workers - 1),
       ...(options.backoff ? { backoff: options.backoff } : {}),
       onTaken: (waitedMs, priority) => {
         this.#metrics.waitSeconds.observe({ controller: options.name, priority }, waitedMs / 1000)
@@ -68,7 +72,7 @@ export class Controller implements Component {
   }
 
   async start(): Promise<void> {
-    this.#workers = Array.from({ length: this.#options.workers ?? 4 }, () => this.#work())
+    this.#workers = Array.from({ length: this.#options.workers ?? defaultWorkers }, () => this.#work())
   }
 
   /** Aborts what runs and waits for it. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { FakeClock, rest } from '../../test/support/fake-clock.ts'
 import { WorkQueue } from './work-queue.ts'
 
-function queue(more: { readonly maxKeys?: number } = {}) {
+function queue(more: { readonly maxKeys?: number; readonly resyncsAtOnce?: number } = {}) {
   const clock = new FakeClock()
   return { clock, queue: new WorkQueue({ clock, random: () => 0, ...more }) }
 }
@@ -13,6 +13,38 @@ async function drain(work: WorkQueue): Promise<readonly string[]> {
   while (work.depth > 0) keys.push((await work.take())!)
   return keys
 }
+
+describe('a backlog', () => {
+  test('leaves room for an edit that comes while it is worked on', async () => {
+    const { queue: work } = queue({ resyncsAtOnce: 2 })
+    for (const key of ['a', 'b', 'c', 'd']) work.add(key, 'resync')
+    const taken: (string | null)[] = []
+    const take = () => work.take().then((key) => taken.push(key))
+    const workers = [take(), take(), take()]
+    await rest()
+    expect(taken).toEqual(['a', 'b'])
+    work.add('edited')
+    await Promise.all(workers)
+    expect(taken).toEqual(['a', 'b', 'edited'])
+    const next = take()
+    await rest()
+    expect(taken).toHaveLength(3)
+    work.done('a')
+    await next
+    expect(taken.at(-1)).toBe('c')
+  })
+
+  test('that takes all its room keeps no edit waiting, however many there were in a row', async () => {
+    const { queue: work } = queue({ resyncsAtOnce: 1 })
+    for (const key of ['a', 'b']) work.add(key, 'resync')
+    expect(await work.take()).toBe('a')
+    const edits = Array.from({ length: 20 }, (_none, index) => `edited ${index}`)
+    for (const key of edits) work.add(key)
+    const taken: (string | null)[] = []
+    for (const _edit of edits) taken.push(await work.take())
+    expect(taken).toEqual(edits)
+  })
+})
 
 describe('no key is lost, and none is with two workers', () => {
   test('a key stands in line once', async () => {

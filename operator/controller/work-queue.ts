@@ -12,6 +12,8 @@ export interface WorkQueueOptions {
   readonly backoff?: BackoffCurve
   /** Keys known at once. Keys are objects that exist, so this only stops a leak from taking the process along. */
   readonly maxKeys?: number
+  /** Resyncs that are worked on at a time: below the number of workers, so that one is free when an edit comes. */
+  readonly resyncsAtOnce?: number
   /** A key was handed to a worker after this time in line. */
   readonly onTaken?: (waitedMs: number, priority: QueuePriority) => void
 }
@@ -42,7 +44,7 @@ export class WorkQueue {
     edit: new Map(),
     resync: new Map(),
   }
-  readonly #processing = new Set<string>()
+  readonly #processing = new Map<string, QueuePriority>()
   readonly #dirty = new Map<string, QueuePriority>()
   readonly #delayed = new Map<string, Delayed>()
   readonly #failures = new Map<string, number>()
@@ -51,7 +53,8 @@ export class WorkQueue {
   #closed = false
 
   constructor(options: WorkQueueOptions) {
-    this.#options = { backoff: reconcileBackoff, maxKeys: 200_000, ...options }
+    const usual = { backoff: reconcileBackoff, maxKeys: 200_000, resyncsAtOnce: Number.POSITIVE_INFINITY }
+    this.#options = { ...usual, ...options }
     this.#onTaken = options.onTaken
   }
 
@@ -138,6 +141,7 @@ export class WorkQueue {
     const priority = this.#dirty.get(key)
     this.#dirty.delete(key)
     if (priority) this.add(key, priority)
+    this.#serve()
   }
 
   /** Nothing is handed out or taken in any more. */
@@ -156,21 +160,25 @@ export class WorkQueue {
   #serve(): void {
     while (this.#waiters.length > 0 && this.depth > 0) {
       const priority = this.#nextPriority()
+      if (priority === null) return
       const line = this.#lines[priority]
       const [key, sinceMs] = line.entries().next().value!
       line.delete(key)
       this.#editsInARow = priority === 'edit' ? this.#editsInARow + 1 : 0
       this.#delayed.get(key)?.abort.abort()
       this.#delayed.delete(key)
-      this.#processing.add(key)
+      this.#processing.set(key, priority)
       this.#onTaken?.(this.#options.clock.monotonicMs() - sinceMs, priority)
       this.#waiters.shift()!.resolve(key)
     }
   }
 
-  #nextPriority(): QueuePriority {
+  /** @returns null where nothing may be handed out now */
+  #nextPriority(): QueuePriority | null {
     const { edit, resync } = this.#lines
-    if (edit.size === 0) return 'resync'
-    return resync.size > 0 && this.#editsInARow >= editsPerResync ? 'resync' : 'edit'
+    const resyncs = [...this.#processing.values()].filter((priority) => priority === 'resync').length
+    const mayResync = resync.size > 0 && resyncs < this.#options.resyncsAtOnce
+    if (edit.size === 0) return mayResync ? 'resync' : null
+    return mayResync && this.#editsInARow >= editsPerResync ? 'resync' : 'edit'
   }
 }

@@ -47,8 +47,9 @@ export function openKubeClient(options: KubeClientOptions = {}): KubeClient {
     connection: new Connection(new CredentialSource(options.kubeconfig, clock)),
     limiter: new RequestLimiter({
       clock,
-      requestsPerSecond: options.requestsPerSecond ?? 100,
-      burst: options.burst ?? 200,
+      // The API server shares itself out fairly; this is against loops that nobody thought of.
+      requestsPerSecond: options.requestsPerSecond ?? 500,
+      burst: options.burst ?? 1_000,
       // One socket stays free for the lease.
       maxInFlight: requestSockets - 1,
       maxWaiting: 20_000,

@@ -23,6 +23,42 @@ const pod = (uid: string, name: string): KubeObject => ({
   metadata: { name, namespace: runtimeNamespace(idOfUid(uid)), labels: managedLabels },
 })
 
+test('what somebody edited while no operator looked goes before what only has to be compared again', async () => {
+  const kube = new MemoryKube()
+  const object = (kind: string, name: string, observedGeneration: number): KubeObject => ({
+    ...organization,
+    kind,
+    metadata: { name, namespace: 'team', generation: 2 },
+    spec: { organization: `of-${name}` },
+    status: { observedGeneration },
+  })
+  await kube.create(object('Organization', 'settled', 2))
+  await kube.create(object('Organization', 'edited', 1))
+  await kube.create(object('Token', 'token', 1))
+  await kube.create(object('Database', 'database', 2))
+  const told: string[] = []
+  const watches = new Watches({
+    client: kube,
+    clock: new FakeClock(),
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: [],
+  })
+  await watches.start((key, priority) => told.push(`${priority} ${key}`))
+  expect(told.toSorted()).toEqual([
+    'edit team/edited',
+    'edit team/of-token',
+    'resync team/of-database',
+    'resync team/settled',
+  ])
+  told.length = 0
+  await rest()
+  await kube.create(object('Organization', 'new', 0))
+  await rest()
+  expect(told).toEqual(['edit team/new'])
+  await watches.stop()
+})
+
 test.each([['by watch'], ['between two lists']])('deleted and made again, seen %s', async (how) => {
   const kube = new MemoryKube()
   const clock = new FakeClock()

@@ -72,7 +72,6 @@ export class Watches {
   readonly #reflectors: readonly Reflector[]
   readonly #keysById = new Map<string, string>()
   #enqueue: (key: string, priority: QueuePriority) => void = () => undefined
-  #isFilled = false
 
   constructor(options: WatchOptions) {
     const reflectors: Reflector[] = []
@@ -90,7 +89,7 @@ export class Watches {
         ...(random && { random }),
         ...(transform && { transform }),
       })
-      reflector.onChange(this.#listener(kind))
+      reflector.onChange(this.#listener(kind, () => reflector.synced))
       reflectors.push(reflector)
       return reflector
     }
@@ -110,7 +109,6 @@ export class Watches {
   async start(enqueue: (key: string, priority: QueuePriority) => void): Promise<void> {
     this.#enqueue = enqueue
     await Promise.all(this.#reflectors.map((reflector) => reflector.start()))
-    this.#isFilled = true
   }
 
   async stop(): Promise<void> {
@@ -127,48 +125,60 @@ export class Watches {
     return this.#reflectors.filter(({ synced }) => !synced).map(({ name }) => name)
   }
 
-  #listener(kind: Kind): ChangeListener {
-    if (kind === 'organizations') return (before, after) => this.#onOrganization(before, after)
-    if (kind === 'databases' || kind === 'tokens') return (before, after) => this.#onMember(before, after)
-    return (before, after) => this.#onChild(before ?? after)
+  /** @param isNews whether a change comes by watch, and not with the list at the start */
+  #listener(kind: Kind, isNews: () => boolean): ChangeListener {
+    const priority = (after: KubeObject | undefined): QueuePriority =>
+      isNews() || (after && isWaitedFor(after)) ? 'edit' : 'resync'
+    if (kind === 'organizations')
+      return (before, after) => this.#onOrganization(before, after, priority(after))
+    if (kind === 'databases' || kind === 'tokens')
+      return (before, after) => this.#onMember(before, after, priority(after))
+    return (before, after) => this.#onChild(before ?? after, isNews() ? 'edit' : 'resync')
   }
 
-  #onOrganization(before: KubeObject | undefined, after: KubeObject | undefined): void {
+  #onOrganization(
+    before: KubeObject | undefined,
+    after: KubeObject | undefined,
+    priority: QueuePriority,
+  ): void {
     const object = after ?? before
     if (!object) return
     const key = keyText({ namespace: object.metadata.namespace ?? '', name: object.metadata.name })
     const id = idOfUid(object.metadata.uid ?? '')
     if (after) this.#keysById.set(id, key)
     else this.#keysById.delete(id)
-    if (!isOnlyStatus(before, after)) this.#add(key)
+    if (!isOnlyStatus(before, after)) this.#enqueue(key, priority)
   }
 
-  #onMember(before: KubeObject | undefined, after: KubeObject | undefined): void {
+  #onMember(before: KubeObject | undefined, after: KubeObject | undefined, priority: QueuePriority): void {
     if (isOnlyStatus(before, after)) return
     for (const object of [before, after]) {
       const name = object && organizationNameOf(object)
-      if (name) this.#add(keyText({ namespace: object.metadata.namespace ?? '', name }))
+      if (name) this.#enqueue(keyText({ namespace: object.metadata.namespace ?? '', name }), priority)
     }
   }
 
   /** By the namespace's name, which nobody but the operator can have chosen; a label proves nothing. */
-  #onChild(object: KubeObject | undefined): void {
+  #onChild(object: KubeObject | undefined, priority: QueuePriority): void {
     const namespace = object?.metadata.namespace ?? object?.metadata.name ?? ''
     const id = runtimePattern.exec(namespace)?.[1]
     const key = id === undefined ? undefined : this.#keysById.get(id)
-    if (key !== undefined) return this.#add(key)
+    if (key !== undefined) return this.#enqueue(key, priority)
     if (object?.kind !== 'RoleBinding') return undefined
     // The operator's right to a tenant namespace's Secrets belongs to all organizations there.
     for (const { metadata } of this.caches.organizations.list(namespace)) {
-      this.#add(keyText({ namespace, name: metadata.name }))
+      this.#enqueue(keyText({ namespace, name: metadata.name }), priority)
     }
     return undefined
   }
+}
 
-  /** What was there at the start is no news that somebody waits for. */
-  #add(key: string): void {
-    this.#enqueue(key, this.#isFilled ? 'edit' : 'resync')
-  }
+/** Somebody has changed it while no operator looked: that goes before what only has to be compared again. */
+function isWaitedFor({ metadata, status }: KubeObject): boolean {
+  const seen = typeof status === 'object' && status !== null && 'observedGeneration' in status
+  return (
+    metadata.deletionTimestamp !== undefined || !seen || status.observedGeneration !== metadata.generation
+  )
 }
 
 /** A status says what a pass found; only the operator writes it, and a pass on it would be the same pass again. */
