@@ -141,7 +141,7 @@ export const organizationSpecSchema = z.object({
         .describe(
           'How often a new data key is taken into use: at least 1h. Organizations take turns within the last tenth of it.',
         ),
-      rotateKeysMadeBefore: optional(z.iso.datetime({ offset: true })).describe(
+      rotateKeysMadeBefore: optional(moment()).describe(
         'A data key that was made before this moment is replaced, at once or, if it lies ahead, when it has come: the present time to change the key now. status.encryption.keySince says when the key was made.',
       ),
     })
