@@ -14,7 +14,7 @@ export default defineConfig({
       layer(
         'unit',
         [
-          '{common,operator,gateway,storage-node,local-kubernetes,scripts,test/bench,test/chaos}/**/*.test.ts',
+          '{common,operator,gateway,storage-node,plugin,local-kubernetes,scripts,test/bench,test/chaos}/**/*.test.ts',
         ],
         { testTimeout: 60_000, hookTimeout: 60_000 },
       ),

@@ -9,6 +9,7 @@
  * | `DELETE /admin/databases/<database id>` | 204: its data is gone, also when there was none; 409 while the state document still holds it |
  * | `GET /admin/data-key` | 200 DataKeyState |
  * | `POST /admin/data-key` | the data key file is read again and its first key put in force: 200 DataKeyState with no older keys; 409 when the file lacks a key that is still needed |
+ * | `POST /admin/attempts`, body as attempts.ts says | 200: what became of each attempt to reach an address; 429 when asked too often |
  * | `GET /admin/health` | 200 {status: "pass"} |
  * | `GET /admin/metrics` | 200, Prometheus text format |
  *
@@ -22,6 +23,7 @@ export const adminPaths = {
   state: '/admin/state',
   databases: '/admin/databases/',
   dataKey: '/admin/data-key',
+  attempts: '/admin/attempts',
   health: '/admin/health',
   metrics: '/admin/metrics',
 } as const

@@ -1,9 +1,9 @@
 /**
  * Who a component is, as a URI in its certificate's subject alternative names: `holdfast://<id>/<role>`. A storage
- * node carries its organization's id; the gateway and the operator that of the installation they belong to. Every
+ * node carries its organization's id; the others that of the installation they belong to. Every
  * listener demands exactly the identities that may call it, and every caller the one it means to reach.
  */
-export type Role = 'node' | 'gateway' | 'operator'
+export type Role = 'node' | 'gateway' | 'operator' | 'probe'
 
 export function identity(id: string, role: Role): string {
   return `holdfast://${id}/${role}`

@@ -17,6 +17,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
       kubeconfig: null,
       metricsListen: { host: '0.0.0.0', port: 9090 },
       wakeListen: null,
+      isolation: { probe: null, gateway: null },
       workers: 4,
       logLevel: 'info',
     })
@@ -26,6 +27,12 @@ describe('the environment is the configuration, and nothing of it is guessed', (
     ['HOLDFAST_WATCH_NAMESPACES', 'a,b', { watchNamespaces: ['a', 'b'] }],
     ['HOLDFAST_METRICS_LISTEN', '[::1]:0', { metricsListen: { host: '::1', port: 0 } }],
     ['HOLDFAST_WAKE_LISTEN', '0.0.0.0:8088', { wakeListen: { host: '0.0.0.0', port: 8088 } }],
+    ['HOLDFAST_ISOLATION_PROBE', 'probe.a.svc', { isolation: { probe: 'probe.a.svc' } }],
+    [
+      'HOLDFAST_ISOLATION_CONTROL',
+      'gateway.a.svc:8086',
+      { isolation: { gateway: { host: 'gateway.a.svc', port: 8086 } } },
+    ],
     ['HOLDFAST_WORKERS', '64', { workers: 64 }],
     ['HOLDFAST_LOG_LEVEL', 'debug', { logLevel: 'debug' }],
   ])('%s=%s', (variable, value, expected) => {
@@ -37,6 +44,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
     ['HOLDFAST_METRICS_LISTEN', '9090'],
     ['HOLDFAST_METRICS_LISTEN', '0.0.0.0:70000'],
     ['HOLDFAST_WAKE_LISTEN', 'here'],
+    ['HOLDFAST_ISOLATION_CONTROL', 'gateway'],
     ['HOLDFAST_WORKERS', '0'],
     ['HOLDFAST_WORKERS', '65'],
     ['HOLDFAST_LOG_LEVEL', 'loud'],

@@ -11,6 +11,13 @@ const listen = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+const place = z.string().transform((text, context): ListenAddress | null => {
+  const address = text === '' ? null : parseListenAddress(text)
+  if (text === '' || address) return address
+  context.addIssue({ code: 'custom', message: 'must be <host>:<port>' })
+  return z.NEVER
+})
+
 const workers = z
   .string()
   .regex(/^[0-9]{1,3}$/, 'must be a whole number from 1 to 64')
@@ -32,6 +39,14 @@ const environmentSchema = z.object({
   HOLDFAST_WAKE_LISTEN: listen
     .optional()
     .describe('the wake door, for the gateway; none: what hibernates when idle is woken by nobody'),
+  HOLDFAST_ISOLATION_PROBE: z
+    .string()
+    .max(253)
+    .default('')
+    .describe('host of the isolation probe; empty = there is none'),
+  HOLDFAST_ISOLATION_CONTROL: place
+    .prefault('')
+    .describe('<host>:<port> that the probe must reach: the gateway'),
   HOLDFAST_WORKERS: workers.prefault('4').describe('tenants that are settled at the same time'),
   HOLDFAST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 })
@@ -47,6 +62,11 @@ export interface OperatorConfig {
   readonly metricsListen: ListenAddress
   /** null for no wake door. */
   readonly wakeListen: ListenAddress | null
+  /** Where the isolation probe is, and what it must reach; null for what is not there. */
+  readonly isolation: {
+    readonly probe: string | null
+    readonly gateway: ListenAddress | null
+  }
   readonly workers: number
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
 }
@@ -70,6 +90,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     kubeconfig: found.HOLDFAST_KUBECONFIG ?? null,
     metricsListen: found.HOLDFAST_METRICS_LISTEN,
     wakeListen: found.HOLDFAST_WAKE_LISTEN ?? null,
+    isolation: {
+      probe: found.HOLDFAST_ISOLATION_PROBE === '' ? null : found.HOLDFAST_ISOLATION_PROBE,
+      gateway: found.HOLDFAST_ISOLATION_CONTROL,
+    },
     workers: found.HOLDFAST_WORKERS,
     logLevel: found.HOLDFAST_LOG_LEVEL,
   })

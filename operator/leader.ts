@@ -12,6 +12,7 @@ import type { AuthorityMetrics } from './authority/metrics.ts'
 import { authorityUpkeep } from './authority/upkeep.ts'
 import type { OperatorConfig } from './config.ts'
 import { Controller } from './controller/controller.ts'
+import { openProver } from './isolation/open.ts'
 import type { LeaderElection } from './controller/leader-election.ts'
 import type { KubeClient } from './kube/client.ts'
 import { EventRecorder } from './kube/events.ts'
@@ -64,7 +65,15 @@ export function leaderComponents(options: LeaderOptions): {
     isLeader: () => election.held,
   })
   const wakes = new Wakes(systemClock)
-  const controller = new Controller({
+  const prover = openProver({
+    places: config.isolation,
+    nodes,
+    authority,
+    log,
+    tried: metrics.isolationTried,
+    onChange: (key) => controller.enqueue(key),
+  })
+  const controller: Controller = new Controller({
     name: 'tenant',
     clock: systemClock,
     log,
@@ -74,6 +83,7 @@ export function leaderComponents(options: LeaderOptions): {
       client: client.with({ priority: 'user' }),
       caches: watches.caches,
       nodes,
+      isolation: prover,
       get platform() {
         return platform()
       },
@@ -95,6 +105,7 @@ export function leaderComponents(options: LeaderOptions): {
       clock: systemClock,
       log,
     }),
+    prover,
     {
       name: 'watches',
       start: () => watches.start((key, priority) => controller.enqueue(key, priority)),

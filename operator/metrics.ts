@@ -13,6 +13,7 @@ export interface OperatorMetrics {
   pushFailed(): void
   rolloutEnded(outcome: 'done' | 'rolled-back'): void
   wakeAsked(outcome: WakeOutcome): void
+  readonly isolationTried: (outcome: string) => void
 }
 
 /** @param gauges read when the figures are fetched */
@@ -35,6 +36,12 @@ export function createMetrics(
   const wakes = new Counter({
     name: 'holdfast_wake_requests_total',
     help: 'What the gateway was told that asked for an organization: awake, waking, asleep, denied or limited',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const isolation = new Counter({
+    name: 'holdfast_isolation_tries_total',
+    help: 'Times that an organization’s closed paths were tried: isolated, open, or untried for want of a control',
     labelNames: ['outcome'],
     registers,
   })
@@ -65,6 +72,7 @@ export function createMetrics(
     pushFailed: () => pushFailures.inc(),
     rolloutEnded: (outcome) => rollouts.inc({ outcome }),
     wakeAsked: (outcome) => wakes.inc({ outcome }),
+    isolationTried: (outcome) => isolation.inc({ outcome }),
   }
 }
 

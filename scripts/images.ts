@@ -43,6 +43,11 @@ const recipes: readonly ImageRecipe[] = [
       { name: 'operator', source: 'operator/main.ts', bans: [noDuckdb] },
       { name: 'gateway', source: 'gateway/main.ts', bans: [noDuckdb, noKubernetes] },
       { name: 'helm-test', source: 'operator/helm-test/main.ts', bans: [noDuckdb] },
+      {
+        name: 'isolation-probe',
+        source: 'operator/isolation-probe/main.ts',
+        bans: [noDuckdb, noKubernetes],
+      },
     ],
     packages: [],
     files: () => Promise.resolve({}),

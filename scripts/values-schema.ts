@@ -132,6 +132,10 @@ const valuesSchema = z.strictObject({
   }),
   storageNode,
   classes,
+  isolation: z.strictObject({
+    required: z.boolean().describe('An organization is Ready only once its closed paths are proved closed'),
+    probe: z.strictObject({ logLevel, ...pods }).describe('The pod that tries to reach storage nodes'),
+  }),
   clusterDomain: text(dnsName, 'DNS domain of the cluster'),
   certificates: z.strictObject({
     lifetimeDays: count(3_650, 'Of what the operator issues; renewed when 60 to 67 % of it are over'),

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import { Attempts } from '../common/attempts.ts'
 import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { certificateMetrics } from '../common/certificate-metrics.ts'
 import { TlsDirectory } from '../common/tls-directory.ts'
+import { reach } from '../common/reach.ts'
 import { isSmallPod } from '../common/small-pod.ts'
 import type { StateDocument } from '../common/state-document.ts'
 import type { NodeConfig } from './config.ts'
@@ -36,6 +38,8 @@ const bytesPerKnownSeries = 8_192
 /** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
 const maxReadingQueries = 3
 const bytesPerReadingQuery = 256 * 1_048_576
+/** The operator tries closed paths every few minutes: more is nobody's need. */
+const attemptBounds = { atOnce: 1, pauseMs: 500 }
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -75,7 +79,8 @@ export async function createStorageNode(
     engine: () => engineHolder.require(),
     log,
   })
-  const parts = createParts(config, own.organizationId, store, engineHolder, dataKeys, environment)
+  const ownPort = () => admin?.port ?? clients.port
+  const parts = createParts(config, own.organizationId, store, engineHolder, dataKeys, environment, ownPort)
   const certificates =
     config.tlsDir === null
       ? null
@@ -163,6 +168,7 @@ function createParts(
   engine: EngineComponent,
   dataKeys: DataKeyChange,
   { clock, log }: NodeEnvironment,
+  ownPort: () => number,
 ): NodeParts {
   const bodies = new BodyBudget(bodyBytes(config))
   const slots = new QuerySlots(readingQueries(config))
@@ -207,6 +213,7 @@ function createParts(
     rounds: new Rounds(),
     writeRate: new WriteRate(clock),
     activity,
+    attempts: new Attempts({ reach, ownPort, bounds: attemptBounds, clock }),
     metrics,
     clock,
     log,

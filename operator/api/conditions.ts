@@ -173,9 +173,19 @@ export const reasons = {
     of: ['Ready', 'Reconciling', 'Stalled'],
     meaning: 'The API server refused an object that the operator asked for; the message names it.',
   },
+  IsolationProved: {
+    of: ['NetworkIsolated'],
+    meaning: 'Every closed path was tried with packets and none got through, while all controls did.',
+  },
+  NetworkNotIsolated: {
+    of: ['NetworkIsolated', 'Ready', 'Stalled'],
+    meaning:
+      'Packets got through where they must not, twice in a row; the message names the paths. It is tried again every half minute.',
+  },
   IsolationNotChecked: {
-    of: ['NetworkIsolated', 'Ready'],
-    meaning: 'The paths have not been tried, or a control path did not answer, so the result says nothing.',
+    of: ['NetworkIsolated', 'Ready', 'Reconciling'],
+    meaning:
+      'The paths have not been tried, or a control path did not answer, so the result says nothing; the message says why. An organization that was ready stays so.',
   },
   IntegrityNotChecked: { of: ['IntegrityVerified'], meaning: 'Nothing has checked the stored data yet.' },
   DataDamaged: {

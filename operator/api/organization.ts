@@ -230,6 +230,25 @@ const hibernationStatus = z.object({
   since: z.iso.datetime().describe('When this step began.'),
 })
 
+const isolationProof = z.object({
+  request: z.string().max(64).describe('The value of the annotation holdfast.dev/prove that it answers.'),
+  at: z.iso.datetime().describe('When the paths had been tried.'),
+  paths: z
+    .array(
+      z.object({
+        from: z.string().max(128).describe('Who tried.'),
+        to: z.string().max(128).describe('What must be out of reach.'),
+        control: z
+          .enum(['Reached', 'NotReached'])
+          .describe('Whether what shows that packets could have passed was reached.'),
+        result: z.enum(['Closed', 'Open', 'NotTried']).describe('Closed says nothing without its control.'),
+      }),
+    )
+    .max(64)
+    .default([])
+    .describe('Every path that must be closed, as it was found.'),
+})
+
 export const organizationStatusSchema = z.object({
   ...commonStatus,
   organizationId: id()
@@ -254,6 +273,9 @@ export const organizationStatusSchema = z.object({
   upgrade: upgradeStatus
     .optional()
     .describe('The change of version, resources or scheduling that is under way or has failed.'),
+  isolationProof: isolationProof
+    .optional()
+    .describe('The answer to the annotation holdfast.dev/prove, for as long as that is there.'),
 })
 
 /** An Organization as the API server stores it, defaults filled in. */
@@ -272,6 +294,7 @@ export type HibernationStatus = z.infer<typeof hibernationStatus>
 export type StorageStatus = z.infer<typeof storageStatus>
 export type UpgradeStatus = z.infer<typeof upgradeStatus>
 export type EncryptionStatus = z.infer<typeof encryptionStatus>
+export type IsolationProof = z.infer<typeof isolationProof>
 export type AccessPeer = z.infer<typeof accessPeer>
 
 /** Its name for people. */

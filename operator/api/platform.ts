@@ -75,6 +75,14 @@ export const platformSchema = z.strictObject({
     .record(namespaceName(), tenantClass)
     .prefault({ standard: {} })
     .describe('What tenants may name in spec.class.'),
+  isolation: z
+    .strictObject({
+      required: z
+        .boolean()
+        .default(true)
+        .describe('An organization is Ready only once its closed paths are proved closed.'),
+    })
+    .prefault({}),
   gateway: z
     .strictObject({
       url: z

@@ -126,6 +126,7 @@ describe('what certificates say', () => {
     expect([...secrets.stored.keys()].toSorted()).toEqual([
       'holdfast-ca',
       'holdfast-gateway-identity',
+      'holdfast-isolation-probe-identity',
       'holdfast-operator-key',
     ])
   })
@@ -154,7 +155,7 @@ describe('renewal', () => {
     const identity = authority.operatorIdentity
     clock.pass(certificateLifetimeMs * 0.7)
     await authority.refresh()
-    expect(secrets.writes).toBe(writes + 2)
+    expect(secrets.writes).toBe(writes + 3)
     expect(authority.operatorIdentity).not.toBe(identity)
     const gateway = new X509Certificate(secrets.stored.get('holdfast-gateway-identity')!.data['tls.crt']!)
     expect(gateway.validToDate.getTime()).toBeGreaterThan(startMs + certificateLifetimeMs)

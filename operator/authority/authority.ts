@@ -13,7 +13,7 @@ import {
 } from './authority-keys.ts'
 import { createAuthority, issueCertificate, type CertificateRequest } from './certificates.ts'
 import { endMsOf, renewalDueMs, renewalReason } from './renewal.ts'
-import { gatewayRequest, nodeRequest, operatorRequest, serverRequest } from './requests.ts'
+import { gatewayRequest, nodeRequest, operatorRequest, probeRequest, serverRequest } from './requests.ts'
 import {
   identityData,
   identityOf,
@@ -28,6 +28,14 @@ export const authoritySecretName = 'holdfast-ca'
 export const operatorKeySecretName = 'holdfast-operator-key'
 export const gatewayIdentitySecretName = 'holdfast-gateway-identity'
 export const gatewayServerSecretName = 'holdfast-gateway-tls'
+export const probeIdentitySecretName = 'holdfast-isolation-probe-identity'
+
+/** What is issued into this namespace. */
+const issuedSecretNames = {
+  'gateway-identity': gatewayIdentitySecretName,
+  'gateway-server': gatewayServerSecretName,
+  'probe-identity': probeIdentitySecretName,
+} as const
 
 const operatorKeyField = 'key'
 const hourMs = 3_600_000
@@ -40,7 +48,12 @@ export interface AuthoritySettings {
   readonly authorityLifetimeMs: number
 }
 
-export type IssuedCertificate = 'authority' | 'operator' | 'gateway-identity' | 'gateway-server'
+export type IssuedCertificate =
+  | 'authority'
+  | 'operator'
+  | 'gateway-identity'
+  | 'gateway-server'
+  | 'probe-identity'
 
 export interface AuthorityParts {
   readonly secrets: OwnSecrets
@@ -149,6 +162,7 @@ export class Authority {
       () => this.#keepOperatorKey(),
       () => this.#keepOperatorIdentity(),
       () => this.#keepIssued('gateway-identity', gatewayRequest(this.installationId)),
+      () => this.#keepIssued('probe-identity', probeRequest(this.installationId)),
       ...(hosts && hosts.length > 0 ? [() => this.#keepIssued('gateway-server', serverRequest(hosts))] : []),
     ]
     const failures: unknown[] = []
@@ -222,12 +236,9 @@ export class Authority {
     metrics.issued('operator', change)
   }
 
-  async #keepIssued(
-    certificate: 'gateway-identity' | 'gateway-server',
-    request: CertificateRequest,
-  ): Promise<void> {
+  async #keepIssued(certificate: keyof typeof issuedSecretNames, request: CertificateRequest): Promise<void> {
     const { secrets, log, metrics } = this.#parts
-    const name = certificate === 'gateway-server' ? gatewayServerSecretName : gatewayIdentitySecretName
+    const name = issuedSecretNames[certificate]
     const found = await secrets.read(name)
     const { identity, change } = await this.#keep(identityOf(found?.data ?? {}), request)
     if (change === null) return metrics.ends(certificate, endMsOf(identity.certificatePem))

@@ -35,6 +35,16 @@ export function gatewayRequest(installationId: string): CertificateRequest {
   }
 }
 
+export function probeRequest(installationId: string): CertificateRequest {
+  return {
+    commonName: 'Holdfast isolation probe',
+    uris: [identity(installationId, 'probe')],
+    dnsNames: [],
+    ipAddresses: [],
+    usages: ['server'],
+  }
+}
+
 /** The public certificate carries no identity: it must open no door inside. */
 export function serverRequest(hosts: readonly string[]): CertificateRequest {
   return {

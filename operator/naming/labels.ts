@@ -10,13 +10,15 @@ export const labelKeys = {
 } as const
 
 export const managedBy = 'holdfast-operator'
-export type ComponentLabel = 'operator' | 'gateway' | 'storage-node'
+export type ComponentLabel = 'operator' | 'gateway' | 'storage-node' | 'isolation-probe'
 
 export const annotationKeys = {
   /** "true": the operator looks and changes nothing. */
   paused: 'holdfast.dev/paused',
   /** On an Organization: another value than before asks for one more try of what did not come up. */
   retry: 'holdfast.dev/retry',
+  /** Any short text: the isolation is proved anew and the answer put into status, with this text. */
+  prove: 'holdfast.dev/prove',
   ownerNamespace: 'holdfast.dev/owner-namespace',
   ownerName: 'holdfast.dev/owner-name',
   ownerUid: 'holdfast.dev/owner-uid',

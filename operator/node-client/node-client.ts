@@ -8,6 +8,7 @@ import {
   type DataKeyState,
   type NodeState,
 } from '../../common/admin-api.ts'
+import { attemptLimits, outcomesSchema, type Attempt, type Outcomes } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { isId } from '../../common/ids.ts'
@@ -48,6 +49,8 @@ export interface Nodes {
    * than is waited here. @throws AppError conflict, while its file lacks a key that is still needed
    */
   useDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState>
+  /** The node tries to reach addresses. @throws AppError unsupported, if its version cannot */
+  attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes>
 }
 
 const requestTimeoutMs = 3_000
@@ -188,6 +191,27 @@ export class NodeClient implements Nodes {
       })
     }
     throw unexpected(node, method, path, answer)
+  }
+
+  async attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes> {
+    const path = adminPaths.attempts
+    const headers = { 'content-type': 'application/json' }
+    const request = { method: 'POST', path, headers, body: JSON.stringify({ attempts }) } as const
+    const timeoutMs = requestTimeoutMs + attemptLimits.timeoutMs
+    // On a connection of its own: silence takes its time, and a revocation must not wait behind it.
+    const apart = { ...node, podUid: `${node.podUid} attempts` }
+    const answer = await this.#request(apart, request, timeoutMs, signal).finally(() =>
+      this.#drop(apart.podUid),
+    )
+    const parsed = outcomesSchema.safeParse(jsonOf(answer))
+    const isWhole = parsed.success && parsed.data.outcomes.length === attempts.length
+    if (answer.status === 200 && isWhole) return parsed.data
+    if (answer.status === 404) {
+      throw new AppError('unsupported', 'ERR_NODE_VERSION', 'the node cannot try to reach addresses', {
+        details: { podUid: node.podUid },
+      })
+    }
+    throw unexpected(node, 'POST', path, answer)
   }
 
   /** Ends all connections, and the requests on them. */

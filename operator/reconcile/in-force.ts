@@ -96,6 +96,7 @@ export async function leaveInForce(
     standing,
     digest: null,
     integrity: null,
+    isolation: null,
     encryption: null,
     // It goes on when there is something in force again.
     growth: organization.status?.storage?.growth ?? null,

@@ -5,6 +5,7 @@ import type { Store } from '../controller/store.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { EventType } from '../kube/events.ts'
 import type { KubeObject } from '../kube/object.ts'
+import type { Isolation } from '../isolation/prover.ts'
 import type { Nodes } from '../node-client/node-client.ts'
 import type { Caches } from '../observe/observe.ts'
 import type { Identity, KeptIdentity } from '../authority/secrets.ts'
@@ -31,6 +32,7 @@ export interface TenantContext {
   readonly client: KubeClient
   readonly caches: TenantCaches
   readonly nodes: Nodes
+  readonly isolation: Isolation
   readonly platform: Platform
   readonly authority: {
     readonly operatorKey: Uint8Array

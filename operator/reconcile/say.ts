@@ -9,6 +9,7 @@ import { isPaused } from '../naming/labels.ts'
 import type { Observed } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
 import type { Integrity } from '../status/integrity.ts'
+import type { IsolationReport } from '../status/isolation.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { progressing, ready, type Standing } from '../status/standing.ts'
 import { storageStatus } from '../status/storage.ts'
@@ -17,6 +18,7 @@ import { upgradeStatus } from '../status/upgrade.ts'
 import { eachInTime } from './each.ts'
 import { living, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
+import { proofToSay } from './isolation.ts'
 import type { Settled } from './settled.ts'
 import type { TokenDecision } from './tokens.ts'
 import { sayUnreadable } from './unreadable.ts'
@@ -36,6 +38,8 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     storage: null,
     stateDigest: null,
     integrity: null,
+    isolation: null,
+    isolationProof: null,
     encryption: null,
     hibernation: null,
     standing: begun,
@@ -104,6 +108,7 @@ export async function sayOrganization(
   observed: Observed,
   settled: Pick<Settled, 'organizationId' | 'runtime' | 'standing' | 'rollout'> & {
     readonly integrity: Integrity | null
+    readonly isolation: IsolationReport | null
     readonly encryption: EncryptionStatus | null
     readonly growth: NonNullable<StorageStatus['growth']> | null
     readonly hibernation: HibernationStatus | null
@@ -125,6 +130,8 @@ export async function sayOrganization(
     storage: storageStatus(previous?.storage, nodes, runtime, settled.growth),
     stateDigest: settled.digest ?? previous?.stateDigest ?? null,
     integrity: settled.integrity,
+    isolation: settled.isolation?.finding ?? null,
+    isolationProof: proofToSay(seen.parsed, settled.isolation, runtime, pass.now),
     encryption: settled.encryption,
     hibernation: settled.hibernation,
     standing,

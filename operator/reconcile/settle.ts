@@ -20,6 +20,7 @@ import { asleepUpgradeStanding, rolloutLimitMs, upgradeStanding } from '../statu
 import { growVolumes } from './grow-volumes.ts'
 import { hibernate } from './hibernate.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
+import { isolationOf, requireIsolation } from './isolation.ts'
 import { makeRuntime } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living } from './members.ts'
 import type { Pass } from './pass.ts'
@@ -90,12 +91,11 @@ export async function settleOrganization(
   const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
   // A pass that could not make all of the pods what they are to be judges none of them.
   const underWay = await goOn(scene, !refused, hold === null && ends.every(Boolean))
+  const isolation = isolationOf(pass, scene.organization, organizationId, runtime)
+  const nodesStand = standingOf(scene, underWay, wasReady)
+  const isolated = requireIsolation(pass, organization, nodesStand, isolation)
   const standing =
-    hold ??
-    underWay.lostKey ??
-    damageStanding(integrity) ??
-    unreadableStanding(observed) ??
-    standingOf(scene, underWay, wasReady)
+    hold ?? underWay.lostKey ?? damageStanding(integrity) ?? unreadableStanding(observed) ?? isolated
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
@@ -107,6 +107,7 @@ export async function settleOrganization(
     tokens,
     standing,
     integrity,
+    isolation,
     ...underWay,
     isHibernated: isHibernated(scene.organization, runtime),
     confirmed: everyNodeConfirmed(runtime.pods, reports),

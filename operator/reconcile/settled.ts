@@ -2,6 +2,7 @@ import type { EncryptionStatus, HibernationStatus, Organization, StorageStatus }
 import type { Rollout } from '../desired/rollout.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import type { Integrity } from '../status/integrity.ts'
+import type { IsolationReport } from '../status/isolation.ts'
 import type { Standing } from '../status/standing.ts'
 import type { DatabaseDecisions } from './databases.ts'
 import type { TokenDecision } from './tokens.ts'
@@ -19,6 +20,8 @@ export interface Settled {
   readonly tokens: readonly TokenDecision[]
   readonly standing: Standing
   readonly integrity: Integrity
+  /** null where nothing runs. */
+  readonly isolation: IsolationReport | null
   /** null for nothing new. */
   readonly encryption: EncryptionStatus | null
   /** The growth of the volumes that is under way, null for none. */

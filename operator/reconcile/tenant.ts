@@ -83,6 +83,7 @@ async function retire(
   const uid = object.metadata.uid ?? ''
   const organizationId = idOfUid(uid)
   const owner = { organizationId, uid, namespace: runtimeNamespace(organizationId) }
+  pass.isolation.forget(organizationId)
   const retired = await retireRuntime(pass, owner, organization?.spec.deletionPolicy ?? 'Retain')
   if (!retired.done) {
     if (organization) await sayDeleting(pass, object, organization, organizationId, retired.message)
@@ -111,6 +112,8 @@ async function sayDeleting(
     storage: null,
     stateDigest: null,
     integrity: null,
+    isolation: null,
+    isolationProof: null,
     encryption: null,
     hibernation: null,
     standing: progressing('Deleting', message),

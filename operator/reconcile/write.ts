@@ -95,11 +95,16 @@ function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condi
   if (integrity?.status === 'False' && was('IntegrityVerified')?.status !== 'False') {
     pass.events.record(object, 'Warning', integrity.reason, integrity.message)
   }
-  if (
-    stalled?.status === 'True' &&
-    was('Stalled')?.reason !== stalled.reason &&
-    stalled.reason !== integrity?.reason
-  ) {
+  const isolation = conditions.find(({ type }) => type === 'NetworkIsolated')
+  const wasIsolation = was('NetworkIsolated')?.status
+  if (isolation?.status === 'False' && wasIsolation !== 'False') {
+    pass.events.record(object, 'Warning', isolation.reason, isolation.message)
+  }
+  if (isolation?.status === 'True' && wasIsolation === 'False') {
+    pass.events.record(object, 'Normal', isolation.reason, isolation.message)
+  }
+  const isSaidAlready = stalled?.reason === integrity?.reason || stalled?.reason === isolation?.reason
+  if (stalled?.status === 'True' && was('Stalled')?.reason !== stalled.reason && !isSaidAlready) {
     pass.events.record(object, 'Warning', stalled.reason, stalled.message)
   }
 }

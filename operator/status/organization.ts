@@ -2,12 +2,14 @@ import type { Condition } from '../api/conditions.ts'
 import type {
   EncryptionStatus,
   HibernationStatus,
+  IsolationProof,
   Organization,
   OrganizationStatus,
   StorageStatus,
   UpgradeStatus,
 } from '../api/organization.ts'
 import { integrityStatement, type Integrity } from './integrity.ts'
+import { isolationStatement, type Finding } from './isolation.ts'
 import { conditionsOf, pausedConditions, statementsOf, type Standing, type Statement } from './standing.ts'
 
 /** What a pass found out about an organization. */
@@ -29,17 +31,15 @@ export interface OrganizationFacts {
   readonly encryption: EncryptionStatus | null
   /** null of one that is awake. */
   readonly hibernation: HibernationStatus | null
+  /** null where nobody looked. */
+  readonly isolation: Finding | null
+  /** The answer to whoever asked for a proof, null for nobody. */
+  readonly isolationProof: IsolationProof | null
   readonly standing: Standing
 }
 
 /** Said of every organization as long as nothing checks it: unknown is the honest word. */
 const unchecked: readonly Statement[] = [
-  {
-    type: 'NetworkIsolated',
-    status: 'Unknown',
-    reason: 'IsolationNotChecked',
-    message: 'the network policies are in place; the closed paths have not been tried with packets',
-  },
   { type: 'BackedUp', status: 'Unknown', reason: 'BackupNotConfigured', message: 'spec.backup is not set' },
 ]
 
@@ -52,7 +52,8 @@ export function organizationStatus(
   const previous = organization.status?.conditions ?? []
   const encryption = facts.encryption ?? organization.status?.encryption
   const integrity = integrityStatement(facts.integrity, previous)
-  const statements = [...statementsOf(facts.standing), integrity, ...unchecked]
+  const isolation = isolationStatement(facts.isolation, previous)
+  const statements = [...statementsOf(facts.standing), integrity, isolation, ...unchecked]
   return {
     observedGeneration: generation,
     conditions: [...conditionsOf(statements, previous, generation, now)],
@@ -64,6 +65,7 @@ export function organizationStatus(
     ...(facts.hibernation === null ? {} : { hibernation: facts.hibernation }),
     ...(encryption === undefined ? {} : { encryption }),
     ...(facts.upgrade === null ? {} : { upgrade: facts.upgrade }),
+    ...(facts.isolationProof === null ? {} : { isolationProof: facts.isolationProof }),
   }
 }
 

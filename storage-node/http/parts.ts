@@ -1,3 +1,4 @@
+import type { Attempts } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
@@ -34,6 +35,8 @@ export interface NodeParts {
   readonly rounds: Rounds
   readonly writeRate: WriteRate
   readonly activity: Activity
+  /** To reach addresses that must be out of reach, for the operator. */
+  readonly attempts: Attempts
   readonly metrics: NodeMetrics
   readonly clock: Clock
   readonly log: Logger

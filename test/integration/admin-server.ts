@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { adminPaths, organizationHeader, type NodeState } from '../../common/admin-api.ts'
+import type { Outcome } from '../../common/attempts.ts'
 import { identity } from '../../common/identity.ts'
 import { stateDigest, stateDocumentSchema, type StateDocument } from '../../common/state-document.ts'
 import { carriesExactly, tlsPolicy } from '../../common/tls.ts'
@@ -23,6 +24,8 @@ export class AdminServer {
   readonly deleted: string[] = []
   /** For how long it has served nobody. */
   idleMs = 0
+  /** What becomes of whatever it tries to reach. */
+  outcome: Outcome = 'silent'
   /** Connections over the server's lifetime. */
   connections = 0
   /** Called when a document has come into force. */
@@ -124,6 +127,10 @@ export class AdminServer {
       this.document = parsed.data
       this.onDocument()
       return send(200, this.state)
+    }
+    if (request.method === 'POST' && request.url === adminPaths.attempts) {
+      const { attempts } = JSON.parse(await textOf(request)) as { attempts: readonly unknown[] }
+      return send(200, { control: 'connected', outcomes: attempts.map(() => this.outcome) })
     }
     if (request.method === 'DELETE' && request.url?.startsWith(adminPaths.databases)) {
       const id = request.url.slice(adminPaths.databases.length)

@@ -178,6 +178,7 @@ export const driftCases: readonly DriftCase[] = [
   ...renewed('runtime', 'storage-node-tls', brokenPair),
   ...renewed('own', 'holdfast-gateway-identity', brokenPair),
   ...renewed('own', 'holdfast-gateway-tls', brokenPair),
+  ...renewed('own', 'holdfast-isolation-probe-identity', brokenPair),
   ...renewed('tenant', 'writer', { 'another string': { data: { token: base64('x') } } }),
   ...[
     ['runtime', 'storage-node-tls', 'without authority', { patch: { data: { 'ca.crt': null } } }],

@@ -20,6 +20,7 @@ export interface Status {
   readonly tokens?: readonly { readonly id: string; readonly hash: string }[]
   readonly stateDigest?: string
   readonly runtimeNamespace?: string
+  readonly isolationProof?: { readonly request: string; readonly paths: readonly object[] }
 }
 
 export const organization = (namespace: string, spec: object = {}, metadata: object = {}): KubeObject => ({

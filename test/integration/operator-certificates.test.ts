@@ -37,6 +37,7 @@ describe.skipIf(kubeconfig === undefined)(
         [runtime, 'storage-node-tls'],
         [own, 'holdfast-gateway-identity'],
         [own, 'holdfast-gateway-tls'],
+        [own, 'holdfast-isolation-probe-identity'],
       ] as const
       const seen = new Map(places.map(([, name]) => [name, new Set<string>()]))
       const writesBefore = await bench.operator.writes()

@@ -30,6 +30,8 @@ export interface OperatorOptions {
   /** What the platform offers besides the usual: classes, and images by version. */
   readonly classes?: Readonly<Record<string, unknown>>
   readonly images?: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
+  readonly isolationRequired?: boolean
 }
 
 /** An operator as a process of this machine, with the rights that the chart gives it, its fence around them, and no others. */
@@ -44,6 +46,7 @@ export class OperatorHarness {
   readonly #release: Release | null
   readonly #adminKubeconfig: string
   readonly #form: Form
+  readonly #options: OperatorOptions
   installationId = ''
   /** Paths of what is of no namespace and this test's alone. */
   #clusterWide: readonly string[] = []
@@ -54,6 +57,7 @@ export class OperatorHarness {
     const { watchNamespaces = [], release = null, form = asSource, platform = {} } = options
     this.#form = form
     this.#morePlatform = platform
+    this.#options = options
     this.#server = server
     this.namespace = release?.namespace ?? `holdfast-test-${process.pid}`
     this.#release = release
@@ -113,6 +117,7 @@ export class OperatorHarness {
         HOLDFAST_KUBECONFIG: this.kubeconfig,
         HOLDFAST_METRICS_LISTEN: `127.0.0.1:${this.#metricsPort}`,
         HOLDFAST_WAKE_LISTEN: `127.0.0.1:${this.wakePort}`,
+        ...this.#options.environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -245,6 +250,8 @@ export class OperatorHarness {
         },
         defaultVersion: '0.1.0',
       },
+      // Where nothing runs, nothing can be tried.
+      isolation: { required: this.#options.isolationRequired ?? false },
       classes: {
         // No node has this label, so that nothing but the stand-in ever runs a pod.
         standard: { nodeSelector: { 'holdfast.dev/no-such-node': 'true' } },

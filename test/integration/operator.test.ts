@@ -83,7 +83,9 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
           ] as const
         ).map(async ([resource, name]) =>
           statusOf(await bench.get(resource, namespace, name)).conditions?.map(
-            ({ type, status, reason, message }) => `${type} ${status} ${reason} ${message}`,
+            // Why nothing is proved here is said a moment later, and nobody waits for it.
+            ({ type, status, reason, message }) =>
+              `${type} ${status} ${reason} ${type === 'NetworkIsolated' ? '' : message}`,
           ),
         ),
       )

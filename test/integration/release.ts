@@ -16,6 +16,8 @@ const values = {
   operator: { nodeSelector },
   storageNode: { images: { '0.1.0': 'localhost/storage-node:none' } },
   gateway: { url: 'https://gateway.example:8086', nodeSelector },
+  // Where nothing runs, nothing can be tried.
+  isolation: { required: false, probe: { nodeSelector } },
   classes: { standard: { nodeSelector } },
 }
 

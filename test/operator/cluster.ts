@@ -34,6 +34,9 @@ export class Cluster {
   readonly authority = new FakeAuthority(this.clock)
   /** What becomes of a claim that asks for more. */
   growth: 'works' | 'refused' | 'infeasible' = 'works'
+  /** Packets get through everywhere. */
+  isOpen = false
+  hasProbe = true
   /** Images that no machine can pull. */
   readonly brokenImages = new Set<string>()
   /** Id of the token with which somebody asks for the organization, over and over until it is awake. */

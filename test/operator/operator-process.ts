@@ -1,7 +1,10 @@
 import { Registry } from 'prom-client'
+import type { Outcome } from '../../common/attempts.ts'
 import { silentLogger } from '../../common/log.ts'
 import { Controller } from '../../operator/controller/controller.ts'
 import type { Nodes } from '../../operator/node-client/node-client.ts'
+import { IsolationProver } from '../../operator/isolation/prover.ts'
+import { Surveyor } from '../../operator/isolation/surroundings.ts'
 import { Watches } from '../../operator/observe/watches.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
 import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
@@ -18,6 +21,7 @@ export class OperatorProcess {
   readonly #watches: Watches
   readonly #controller: Controller
   readonly #cluster: Cluster
+  readonly #prover: IsolationProver
 
   constructor(cluster: Cluster, line: Line) {
     this.line = line
@@ -26,6 +30,8 @@ export class OperatorProcess {
     const client = new FaultyClient(cluster.kube, line)
     const random = () => 0.5
     this.#watches = new Watches({ client, clock, log: silentLogger, registry, random, namespaces: [] })
+    const nodes = nodesOf(cluster, line)
+    this.#prover = proverOf(cluster, nodes, (key) => this.#controller.enqueue(key))
     this.#controller = new Controller({
       name: 'tenant',
       clock,
@@ -37,7 +43,8 @@ export class OperatorProcess {
         client,
         // Secrets have no cache.
         caches: this.#watches.caches,
-        nodes: nodesOf(cluster, line),
+        nodes,
+        isolation: this.#prover,
         platform,
         authority: cluster.authority,
         events: { record: () => undefined },
@@ -59,7 +66,7 @@ export class OperatorProcess {
     this.#cluster.ask = (key) => this.#controller.enqueue(key, 'edit')
     this.#watches
       .start((key, priority) => this.#controller.enqueue(key, priority))
-      .then(() => this.#controller.start())
+      .then(() => Promise.all([this.#controller.start(), this.#prover.start()]))
       // It was ended before its caches were filled.
       .catch(() => undefined)
   }
@@ -68,6 +75,7 @@ export class OperatorProcess {
     this.line.isDead = true
     await this.#watches.stop()
     await this.#controller.stop()
+    await this.#prover.stop()
   }
 }
 
@@ -89,6 +97,36 @@ function nodesOf(cluster: Cluster, line: Line): Nodes {
     },
     pushState: (node, document) => ask('document', () => nodes.pushState(node, document)),
     deleteDatabase: (node, id) => ask(`drop ${id}`, () => nodes.deleteDatabase(node, id)),
+    attempts: async (node, attempts) => {
+      line.requireLife()
+      return nodes.attempts(node, attempts)
+    },
     useDataKey: () => ask('data key', () => nodes.useDataKey()),
   }
+}
+
+/** The prover in a cluster whose paths are as `cluster.isOpen` says, and where the probe runs if `cluster.hasProbe`. */
+function proverOf(cluster: Cluster, nodes: Nodes, onChange: (key: string) => void): IsolationProver {
+  const { clock } = cluster
+  const outcome = (): Outcome => (cluster.isOpen ? 'connected' : 'silent')
+  cluster.nodes.outcomeOf = outcome
+  const surveyor = new Surveyor({
+    places: { probe: '10.0.0.9', gateway: { host: '10.0.0.8', port: 8086 }, nameServer: null },
+    triers: {
+      fromNode: (node, attempts) => nodes.attempts(node, attempts).catch(() => null),
+      fromProbe: async (_address, [, ...attempts]) =>
+        cluster.hasProbe ? { control: 'connected', outcomes: ['connected', ...attempts.map(outcome)] } : null,
+    },
+    resolve: async () => null,
+    reach: async () => 'connected',
+    clock,
+  })
+  return new IsolationProver({
+    look: (subject, others) => surveyor.look(subject, others),
+    onChange,
+    clock,
+    random: () => 0.5,
+    log: silentLogger,
+    tried: () => undefined,
+  })
 }

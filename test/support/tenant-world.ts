@@ -1,8 +1,10 @@
 import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
+import type { Attempt, Outcome } from '../../common/attempts.ts'
 import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
+import type { IsolationProof } from '../../operator/api/organization.ts'
 import { platformSchema, type Platform } from '../../operator/api/platform.ts'
 import type { Result } from '../../operator/controller/controller.ts'
 import type { Store } from '../../operator/controller/store.ts'
@@ -11,10 +13,12 @@ import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
 import { secretNames } from '../../operator/naming/names.ts'
 import type { NodeAddress, Nodes } from '../../operator/node-client/node-client.ts'
+import type { Subject } from '../../operator/isolation/prover.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
 import type { TenantCaches, TenantContext } from '../../operator/reconcile/pass.ts'
 import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
 import { FakeAuthority } from './fake-authority.ts'
+import type { Finding } from '../../operator/status/isolation.ts'
 import { FakeClock } from './fake-clock.ts'
 import { MemoryKube } from './memory-kube.ts'
 import {
@@ -83,6 +87,13 @@ export class FakeNodes implements Nodes {
     this.#revoked.clear()
   }
   isCut: () => boolean = () => false
+  /** What becomes of what it tries to reach. */
+  outcomeOf: (attempt: Attempt) => Outcome = () => 'silent'
+  async attempts(_node: NodeAddress, attempts: readonly Attempt[]) {
+    this.#answer()
+    return { control: 'connected' as const, outcomes: attempts.map((attempt) => this.outcomeOf(attempt)) }
+  }
+
   /** Called when a request has changed something on the node. */
   changed: (call: string) => void = () => undefined
 
@@ -158,6 +169,9 @@ export class TenantWorld {
   readonly nodes = new FakeNodes()
   readonly clock = new FakeClock()
   readonly authority = new FakeAuthority(this.clock)
+  /** What is known of its closed paths. */
+  isolation: Finding = { state: 'isolated' }
+  proof: IsolationProof | null = null
   /** Images that no machine can pull. */
   readonly brokenImages = new Set<string>()
   /** What becomes of new pods besides. */
@@ -167,6 +181,9 @@ export class TenantWorld {
   writes = 0
   readonly operatorWrites: string[] = []
   readonly events: string[] = []
+  /** What passes asked of the isolation, and what they let it forget. */
+  readonly subjects: Subject[] = []
+  readonly forgotten: string[] = []
   /** The process dies with this write. */
   killAfter = Number.POSITIVE_INFINITY
   killed = false
@@ -275,6 +292,13 @@ export class TenantWorld {
       client: this.kube,
       caches,
       nodes: this.nodes,
+      isolation: {
+        report: (subject) => {
+          this.subjects.push(subject)
+          return { finding: this.isolation, proof: this.proof }
+        },
+        forget: (organizationId) => this.forgotten.push(organizationId),
+      },
       platform: this.platform,
       authority: this.authority,
       events: {

@@ -14,6 +14,7 @@ import {
   gatewayIdentitySecretName,
   gatewayServerSecretName,
   operatorKeySecretName,
+  probeIdentitySecretName,
 } from '../../operator/authority/authority.ts'
 import { readConfig } from '../../operator/config.ts'
 import { parsePlatformFile } from '../../operator/platform-file.ts'
@@ -169,6 +170,7 @@ describe('rights are as small as the work allows', () => {
     operatorKeySecretName,
     gatewayIdentitySecretName,
     gatewayServerSecretName,
+    probeIdentitySecretName,
   ].sort()
 
   /** Names of the Secrets of its namespace that the operator may use like this; '*' stands for all. */
@@ -292,6 +294,43 @@ describe('rights are as small as the work allows', () => {
         ports: [{ protocol: 'TCP', port }],
       },
     ])
+  })
+
+  test('the isolation probe has no rights, no token and no power over its machine', async () => {
+    const objects = await render(required)
+    const { spec } = named(objects, 'Deployment', 'holdfast-isolation-probe').spec.template
+    expect(spec).toMatchObject({
+      serviceAccountName: 'holdfast-isolation-probe',
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+        },
+      ],
+    })
+    const bindings = objects.filter((object) => object?.kind.endsWith('Binding'))
+    expect(bindings.length).toBeGreaterThan(1)
+    expect(JSON.stringify(bindings)).not.toContain('isolation-probe')
+    const { ingress } = named(objects, 'NetworkPolicy', 'holdfast-isolation-probe').spec
+    const [operator, open] = ingress as readonly object[]
+    expect(operator).toMatchObject({ from: [{ podSelector: {} }], ports: [{ port: 8443 }] })
+    expect(open).toEqual({ ports: [{ protocol: 'TCP', port: 8080 }] })
+  })
+
+  test('isolation is required unless the platform says otherwise, and the operator knows where the probe is', async () => {
+    const { platform, operator } = startPrograms(await render(required))
+    expect(platform.isolation.required).toBe(true)
+    expect(operator.isolation).toEqual({
+      probe: 'isolation-probe.holdfast-system.svc.cluster.local',
+      gateway: { host: 'gateway.holdfast-system.svc.cluster.local', port: 8086 },
+    })
+    const without = startPrograms(await render([...required, 'isolation.required=false']))
+    expect(without.platform.isolation.required).toBe(false)
   })
 
   test('metrics are open to whom the platform names, and to nobody else', async () => {

@@ -69,6 +69,7 @@ operatorServiceAccount: holdfast-operator
 clusterDomain: {{ .Values.clusterDomain | quote }}
 storageNode: {{- toYaml .Values.storageNode | nindent 2 }}
 classes: {{- toYaml .Values.classes | nindent 2 }}
+isolation: { required: {{ .Values.isolation.required }} }
 gateway:
   url: {{ include "holdfast.gatewayURL" . | quote }}
   tlsSecretName: {{ include "holdfast.tlsSecret" . }}

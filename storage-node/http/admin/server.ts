@@ -4,6 +4,7 @@ import type { RequestHandler } from '../../../common/http-server.ts'
 import { adminAnswerOf } from '../errors.ts'
 import type { NodeParts } from '../parts.ts'
 import { jsonAnswer, type AdminAnswer } from './answer.ts'
+import { makeAttempts } from './attempts.ts'
 import { deleteDatabase } from './databases.ts'
 import { getState, putState } from './state.ts'
 
@@ -54,6 +55,7 @@ async function route(
   if (is('PUT', adminPaths.state)) return putState(parts, request, response)
   if (is('GET', adminPaths.dataKey)) return jsonAnswer(200, parts.dataKeys.state())
   if (is('POST', adminPaths.dataKey)) return jsonAnswer(200, await parts.dataKeys.run())
+  if (is('POST', adminPaths.attempts)) return makeAttempts(parts, request, response)
   if (is('GET', adminPaths.health)) return jsonAnswer(200, { status: 'pass' })
   if (is('GET', adminPaths.metrics)) {
     const { registry } = parts.metrics

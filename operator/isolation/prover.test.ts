@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { silentLogger } from '../../common/log.ts'
+import { FakeClock, rest } from '../../test/support/fake-clock.ts'
+import type { TriedPath } from './paths.ts'
+import { IsolationProver, type Subject } from './prover.ts'
+import type { Look } from './verdict.ts'
+
+// Organizations are tried when they change, when somebody asks, and from time to time; few at once, none too often; and a pass
+// is asked for only when there is something new to say.
+
+const minuteMs = 60_000
+const path = (result: TriedPath['result']): TriedPath => ({ from: 'a', to: 'b', control: 'Reached', result })
+const closed: Look = { paths: [path('Closed')], troubles: [] }
+const open: Look = { paths: [path('Open')], troubles: [] }
+const silent: Look = { paths: [path('NotTried')], troubles: [{ why: 'the isolation probe does not run' }] }
+
+const subject = (more: Partial<Subject> = {}): Subject => ({
+  key: 'team/acme',
+  organizationId: 'aaaaaaaaaaaaaaaa',
+  operatorNamespace: 'holdfast-system',
+  pods: [{ name: 'storage-node-0', uid: 'u', ip: '10.0.0.5', isReady: true }],
+  access: [],
+  policies: ['p 1'],
+  request: null,
+  ...more,
+})
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+})
+
+async function started(look: () => Look | Promise<Look> = () => closed) {
+  const clock = new FakeClock()
+  const world = { looks: [] as { id: string; atMs: number }[], changes: [] as string[], look }
+  const prover = new IsolationProver({
+    look: async ({ organizationId }) => {
+      world.looks.push({ id: organizationId, atMs: clock.monotonicMs() })
+      return world.look()
+    },
+    onChange: (key) => world.changes.push(key),
+    clock,
+    random: () => 0.5,
+    log: silentLogger,
+    tried: () => undefined,
+  })
+  await prover.start()
+  stops.push(() => prover.stop())
+  /** Time passes, with a pass each minute as the queue would have it. */
+  const minutes = async (count: number, seen = subject()) => {
+    for (let minute = 0; minute < count; minute += 1) {
+      prover.report(seen)
+      await clock.advance(minuteMs)
+    }
+  }
+  return { clock, world, prover, minutes }
+}
+
+describe('when it looks', () => {
+  test('at once, then every few minutes, and says the same thing once', async () => {
+    const { world, prover, minutes } = await started()
+    expect(prover.report(subject()).finding).toEqual({ state: 'pending' })
+    await rest()
+    expect(prover.report(subject()).finding).toEqual({ state: 'isolated' })
+    await minutes(60)
+    expect(world.looks.length).toBeGreaterThanOrEqual(10)
+    expect(world.looks.length).toBeLessThanOrEqual(13)
+    expect(world.changes).toEqual(['team/acme'])
+  })
+
+  test.each([
+    ['another pod', { pods: [{ name: 'storage-node-0', uid: 'v', ip: '10.0.0.6', isReady: true }] }],
+    ['a policy that was put back', { policies: ['p 2'] }],
+    ['another way in', { access: [{ namespace: 'team', podLabels: {}, cidr: null, except: [] }] }],
+  ])('soon again after %s', async (_what, change) => {
+    const { world, prover, clock } = await started()
+    prover.report(subject())
+    await clock.advance(10_000)
+    prover.report(subject(change))
+    await clock.advance(2_000)
+    expect(world.looks).toHaveLength(2)
+    prover.report(subject(change))
+    await clock.advance(minuteMs)
+    expect(world.looks).toHaveLength(2)
+  })
+
+  test('changes in quick succession are not a look each', async () => {
+    const { world, prover, clock } = await started()
+    for (let change = 0; change < 100; change += 1) {
+      prover.report(subject({ policies: [`p ${change}`] }))
+      await clock.advance(100)
+    }
+    expect(world.looks.length).toBeLessThanOrEqual(6)
+  })
+
+  test('few at a time of many, each once', async () => {
+    let running = 0
+    let most = 0
+    const pending: (() => void)[] = []
+    const { world, prover } = await started(async () => {
+      running += 1
+      most = Math.max(most, running)
+      await new Promise<void>((resolve) => pending.push(resolve))
+      running -= 1
+      return closed
+    })
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    for (let index = 0; index < 100; index += 1) prover.report(subject({ organizationId: id(index) }))
+    for (let turn = 0; turn < 100; turn += 1) {
+      await rest()
+      pending.shift()?.()
+    }
+    await rest()
+    expect(most).toBe(16)
+    expect(new Set(world.looks.map((look) => look.id)).size).toBe(100)
+    expect(world.looks).toHaveLength(100)
+  })
+
+  test('no more of what no pass has seen for long, and nothing of what is forgotten', async () => {
+    const { world, prover, clock } = await started()
+    prover.report(subject())
+    await clock.advance(60 * minuteMs)
+    expect(world.looks.length).toBeLessThanOrEqual(4)
+    prover.report(subject())
+    prover.forget(subject().organizationId)
+    const before = world.looks.length
+    await clock.advance(60 * minuteMs)
+    expect(world.looks.length).toBeLessThanOrEqual(before + 1)
+    expect(prover.report(subject()).finding).toEqual({ state: 'pending' })
+  })
+})
+
+describe('what it finds', () => {
+  test('an open path is said when it is open twice, and closed again as soon as it is', async () => {
+    const { world, prover, clock } = await started()
+    prover.report(subject())
+    await clock.advance(1_000)
+    world.look = () => open
+    prover.report(subject({ policies: ['p 2'] }))
+    await clock.advance(1_500)
+    expect(prover.report(subject({ policies: ['p 2'] })).finding.state).toBe('isolated')
+    await clock.advance(3_000)
+    expect(prover.report(subject({ policies: ['p 2'] })).finding).toMatchObject({
+      state: 'open',
+      paths: ['from a to b'],
+    })
+    world.look = () => closed
+    await clock.advance(31_000)
+    expect(prover.report(subject({ policies: ['p 2'] })).finding.state).toBe('isolated')
+    expect(world.changes).toHaveLength(3)
+  })
+
+  test('a path that was open for a moment is not said', async () => {
+    const { world, prover, clock } = await started(() => open)
+    prover.report(subject())
+    await rest()
+    world.look = () => closed
+    await clock.advance(4_000)
+    expect(prover.report(subject()).finding.state).toBe('isolated')
+    expect(world.changes).toHaveLength(1)
+  })
+
+  test('silence leaves what was found, for a quarter of an hour, and is tried again ever more slowly', async () => {
+    const { world, prover, clock, minutes } = await started()
+    prover.report(subject())
+    await clock.advance(1_000)
+    world.look = () => silent
+    prover.report(subject({ policies: ['p 2'] }))
+    await minutes(14, subject({ policies: ['p 2'] }))
+    expect(prover.report(subject({ policies: ['p 2'] })).finding.state).toBe('isolated')
+    expect(world.changes).toHaveLength(1)
+    await minutes(3, subject({ policies: ['p 2'] }))
+    expect(prover.report(subject({ policies: ['p 2'] })).finding).toMatchObject({
+      state: 'untried',
+      isLasting: true,
+      why: 'the isolation probe does not run',
+    })
+    expect(world.changes).toHaveLength(2)
+    expect(world.looks.length).toBeLessThan(30)
+  })
+
+  test('a look that fails is silence', async () => {
+    const { prover } = await started(() => Promise.reject(new Error('no route')))
+    prover.report(subject())
+    await rest()
+    expect(prover.report(subject()).finding).toMatchObject({ state: 'untried' })
+  })
+})
+
+describe('a request', () => {
+  test('is answered once by a look that began after it, with every path', async () => {
+    const { world, prover, clock } = await started()
+    prover.report(subject())
+    await clock.advance(10_000)
+    const asked = subject({ request: 'r1' })
+    expect(prover.report(asked).proof).toBeNull()
+    await clock.advance(2_500)
+    expect(prover.report(asked).proof).toMatchObject({ request: 'r1', paths: closed.paths })
+    expect(world.looks).toHaveLength(2)
+    // Status has said it.
+    prover.report(subject())
+    await clock.advance(minuteMs)
+    expect(world.looks).toHaveLength(2)
+  })
+
+  test('for what is open is answered when it was open twice', async () => {
+    const { prover, clock } = await started(() => open)
+    const asked = subject({ request: 'r1' })
+    prover.report(asked)
+    await rest()
+    expect(prover.report(asked).proof).toBeNull()
+    await clock.advance(3_500)
+    expect(prover.report(asked).proof?.paths).toEqual(open.paths)
+  })
+
+  test('after request is one look in two seconds at most', async () => {
+    const { world, prover, clock } = await started()
+    for (let turn = 0; turn < 100; turn += 1) {
+      prover.report(subject({ request: `r${turn}` }))
+      await clock.advance(100)
+    }
+    expect(world.looks.length).toBeLessThanOrEqual(6)
+  })
+})
