@@ -187,7 +187,10 @@ export class HttpServer implements Component {
     if (tls?.accept) {
       const { accept } = tls
       server.on('secureConnection', (socket: TLSSocket) => {
-        if (!accept(socket)) socket.destroy()
+        if (accept(socket)) return
+        // A request may have come along with the end of the handshake, and is read all the same.
+        this.#refused.add(socket)
+        socket.destroy()
       })
     }
     server.on('connection', (socket: Socket) => this.#admit(socket))

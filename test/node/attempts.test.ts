@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,13 +88,21 @@ describe('a storage node', () => {
 describe('the isolation probe', () => {
   let folder: string
   let probe: ReturnType<typeof createProbe>
+  let tried = 0
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-probe-'))
     const own = await installation.authority.issue(identity(installationId, 'probe'))
     const any = { host, port: 0 }
     probe = createProbe(
       { listen: any, openListen: any, identityDir: await writeIdentity(folder, own) },
-      { reach, clock: systemClock, log: silentLogger },
+      {
+        reach: (attempt) => {
+          tried += 1
+          return reach(attempt)
+        },
+        clock: systemClock,
+        log: silentLogger,
+      },
     )
     await probe.start()
   })
@@ -145,6 +154,25 @@ describe('the isolation probe', () => {
     await expect(post(await issue(), '{"attempts":[]}')).rejects.toThrow(
       /closed|disconnected|ECONNRESET|EPIPE|alert/,
     )
+  })
+
+  test('a request that comes along with the handshake of somebody else is not acted upon', async () => {
+    const { cert, key, ca } = installation.gateway
+    const body = JSON.stringify({ attempts: [nobody] })
+    const request = `POST /attempts HTTP/1.1\r\nHost: probe\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    const send = (who: Pick<TestIdentity, 'cert' | 'key'>) =>
+      new Promise<void>((resolve) => {
+        const socket = connect({ host, port: probe.port, ca, ...who })
+        socket.write(request)
+        socket.on('error', () => undefined)
+        socket.once('data', () => socket.destroy())
+        socket.once('close', () => resolve())
+      })
+    const before = tried
+    for (let turn = 0; turn < 10; turn += 1) await send({ cert, key })
+    expect(tried).toBe(before)
+    await send(installation.operator)
+    expect(tried).toBeGreaterThan(before)
   })
 
   test('whoever answers in its place is not believed', async () => {
