@@ -50,7 +50,7 @@ export const attemptsSchema = z.strictObject({
   attempts: z.array(attemptSchema).min(1).max(attemptLimits.attempts),
 })
 
-/** tcp: a connection is opened and closed. dns: the name servers of the root are asked for, over UDP. */
+/** tcp: a connection is opened and closed. dns: one fixed name of the cluster is asked for, over UDP. */
 export type Attempt = z.infer<typeof attemptSchema>
 
 const outcome = z.enum(['connected', 'refused', 'silent'])

@@ -55,8 +55,8 @@ describe('over DNS', () => {
       return Buffer.concat([question, Buffer.alloc(20)])
     })
     expect(await dns(port)).toBe('connected')
-    expect(questions.map((question) => question.subarray(2).toString('hex'))).toEqual([
-      '010000010000000000000000020001',
+    expect(questions.map((question) => question.subarray(2).toString('latin1'))).toEqual([
+      '\x01\0\0\x01\0\0\0\0\0\0\x0akubernetes\x07default\x03svc\x07cluster\x05local\0\0\x01\0\x01',
     ])
   })
 

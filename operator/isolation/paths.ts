@@ -48,7 +48,9 @@ export function egressTargets(around: Surroundings): readonly Target[] {
   const neighbours = neighbour === null ? [] : [clientPort, adminPort]
   return [
     ...target('isolation probe', probe === null ? null : tcp(probe, openPort)),
-    ...target('name server', nameServer),
+    ...(nameServer
+      ? [{ name: 'name server', attempt: nameServer, control: nameServer, isOptional: true } as const]
+      : []),
     ...neighbours.map((port): Target => ({
       name: `another organization’s storage node, port ${port}`,
       attempt: tcp(neighbour!, port),
