@@ -51,7 +51,11 @@ export function leaderComponents(options: LeaderOptions): {
 } {
   const { election, authority, platform, config, registry, log } = options
   const client = options.client.with({ fence: election.fence })
-  const nodes = new NodeClient({ identity: () => authority.operatorIdentity, clock: systemClock })
+  const nodes = new NodeClient({
+    identity: () => authority.operatorIdentity,
+    clock: systemClock,
+    fence: election.fence,
+  })
   const events = new EventRecorder({ client, clock: systemClock, log })
   const watches = new Watches({
     client,

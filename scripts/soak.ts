@@ -7,7 +7,7 @@ import { testClusterKind } from './test-cluster.ts'
  * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
  * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there, and a tenant that
  * falls asleep by itself, again and again; every edit that the schemas of the kinds give rise to, on an API server. And what
- * only it tries: releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and Argo CD's
+ * only it tries: revoked tokens beside a leader that was stopped and an etcd that was restored; releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and Argo CD's
  * engine, built from source, before a control plane of their own.
  */
 const environment = {
@@ -37,6 +37,10 @@ await script(async () => {
       ['run', '--project', 'node', 'engine-stops', 'node-kills', 'damage'],
       environment,
     )) ||
+    (await run('vitest', ['run', '--project', 'control-plane', 'operator-revocation'], {
+      KUBECONFIG: '',
+      HOLDFAST_REVOCATION: '1',
+    })) ||
     (await run('vitest', ['run', '--project', 'gitops'], { KUBECONFIG: '' })) ||
     (await run('vitest', ['run', '--project', 'control-plane', 'misoperations'], {
       ...environment,

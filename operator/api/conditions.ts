@@ -150,6 +150,11 @@ export const reasons = {
     of: ['Ready', 'Stalled'],
     meaning: 'The runtime namespace exists and was not made for this organization. It is never adopted.',
   },
+  RestoreRefused: {
+    of: ['Ready', 'Stalled'],
+    meaning:
+      'spec.restoreFrom names no retained data that the namespace of this Organization may take over. The text is the same whatever the reason, also for an id that never was one; the platform finds it in the log of the operator.',
+  },
   SecretNotOurs: {
     of: ['Ready', 'Stalled'],
     meaning: 'A Secret of the wanted name exists and does not belong to this Token. It is left alone.',

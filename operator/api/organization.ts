@@ -163,7 +163,9 @@ export const organizationSpecSchema = z.object({
       organizationId: id().describe('Id of the organization whose retained data to take over.'),
       pointInTime: optional(moment()).describe('Restore to this moment; none for all there is.'),
     }),
-  ).describe('Start with the data of a deleted organization. Cannot be changed.'),
+  ).describe(
+    'Start with the data of a deleted organization: its id, its volumes and its data key. From the namespace that it was in, or one that the platform allowed it to. Cannot be changed.',
+  ),
   deletionPolicy: z
     .enum(deletionPolicies)
     .default('Retain')

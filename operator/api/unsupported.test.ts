@@ -33,7 +33,10 @@ describe('Organization', () => {
     ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
     ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
-    ['spec.restoreFrom', { restoreFrom: { organizationId: '0123456789abcdef' } }],
+    [
+      'spec.restoreFrom.pointInTime',
+      { restoreFrom: { organizationId: '0123456789abcdef', pointInTime: '2026-01-01T00:00:00Z' } },
+    ],
   ])('%s is named', (path, spec) => {
     const found = unsupportedInOrganization(organization(spec))
     expect(paths(found)).toEqual([path])
@@ -53,6 +56,7 @@ describe('Organization', () => {
       deletionPolicy: 'Delete',
       limits: { databases: 1, series: 1, concurrentQueries: 1, queryTimeout: '1s' },
       encryption: { rotateEvery: '2160h' },
+      restoreFrom: { organizationId: '0123456789abcdef' },
     }
     expect(unsupportedInOrganization(organization(spec, { storage: { size: '10240Mi' } }))).toEqual([])
   })

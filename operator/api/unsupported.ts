@@ -57,7 +57,7 @@ export function organizationChecks({ spec }: Organization): readonly Check[] {
     ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
     ['spec.limits.writeBytesPerSecond', limits.writeBytesPerSecond !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
-    ['spec.restoreFrom', spec.restoreFrom !== null, leaveOut],
+    ['spec.restoreFrom.pointInTime', (spec.restoreFrom?.pointInTime ?? null) !== null, leaveOut],
   ]
 }
 

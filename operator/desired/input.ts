@@ -31,6 +31,8 @@ export interface DesiredInput {
   readonly existing: ExistingStorageNodes | null
   /** The largest size that a claim asks for already, null for none: it is never taken back. */
   readonly claimed: string | null
+  /** The version that served last before this Organization took the data over, null where that is not known. */
+  readonly retainedVersion: string | null
   readonly now: Date
 }
 
@@ -51,9 +53,12 @@ export function newVersion(input: DesiredInput): string {
   return servedVersion(input) ?? defaultVersionOf(input)
 }
 
-/** What status says has served, where somebody took the StatefulSet away: null if it cannot be made any more. */
-function servedVersion({ organization: { status }, platform }: DesiredInput): string | null {
-  const version = status?.stateDigest === undefined ? null : (status.version ?? null)
+/**
+ * What status says has served, where somebody took the StatefulSet away, or what wrote the data that was taken over: null
+ * if it cannot be made any more.
+ */
+function servedVersion({ organization: { status }, platform, retainedVersion }: DesiredInput): string | null {
+  const version = (status?.stateDigest === undefined ? null : status.version) ?? retainedVersion
   return version !== null && Object.hasOwn(platform.storageNode.images, version) ? version : null
 }
 

@@ -1,5 +1,5 @@
 import { adminPort, clientPort } from '../../common/admin-api.ts'
-import { isToSleep } from '../api/hibernation.ts'
+import { hibernationOf, isToSleep } from '../api/hibernation.ts'
 import type { AccessPeer } from '../api/organization.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { componentSelector, labelKeys, storageNodeSelector, type ComponentLabel } from '../naming/labels.ts'
@@ -36,9 +36,9 @@ export function networkPolicies(input: DesiredInput): readonly KubeObject[] {
  * one step behind: what was stopping and shall run again wakes.
  */
 function isClosed({ organization }: DesiredInput): boolean {
-  const step = organization.status?.hibernation?.step
-  if (step === undefined) return false
-  return step !== 'Stopping' || !isToSleep(organization)
+  const known = hibernationOf(organization)
+  if (known === null) return false
+  return known.step !== 'Stopping' || !isToSleep(organization)
 }
 
 type Spec = Readonly<Record<string, unknown>>

@@ -1,5 +1,5 @@
 import { durationMs, parseDuration } from '../../common/duration.ts'
-import { idOfUid, tokenId } from '../../common/ids.ts'
+import { tokenId } from '../../common/ids.ts'
 import {
   canonicalJson,
   stateFormatVersion,
@@ -14,6 +14,8 @@ import type { Metadata } from '../api/metadata.ts'
 import { displayName, type Organization } from '../api/organization.ts'
 import type { Token, TokenSpec } from '../api/token.ts'
 import { compareText } from '../compare-text.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
+import { holderOf } from './holdings.ts'
 
 const hourNs = 3_600_000_000_000n
 const dayNs = 24n * hourNs
@@ -67,24 +69,26 @@ export function admitDatabases(
  * @param databases those of this organization
  * @param tokens those of this organization; what they hold for valid is in their status
  * @param now milliseconds since the epoch
+ * @param databaseIdOf where the data of a database is; see holdings.ts
  */
 export function stateDocument(
   organization: Organization,
   databases: readonly Database[],
   tokens: readonly Token[],
   now: number,
+  databaseIdOf: (database: Database) => string = holderOf,
 ): StateDocument {
   const { metadata, spec } = organization
   return {
     formatVersion: stateFormatVersion,
     organization: {
-      id: spec.restoreFrom?.organizationId ?? idOfUid(metadata.uid),
+      id: organizationIdOf(organization),
       name: metadata.name,
       displayName: displayName(organization),
       directAccess: spec.access.from.length > 0,
     },
     databases: admitDatabases(organization, databases)
-      .admitted.map(databaseState)
+      .admitted.map((database) => databaseState(database, databaseIdOf(database)))
       .sort((a, b) => compareText(a.id, b.id)),
     tokens: tokenStates(tokens, now),
     limits: {
@@ -122,13 +126,13 @@ export function defaultShardDurationNs(durationNs: bigint): bigint {
   return durationNs < 2n * dayNs ? hourNs : 24n * hourNs
 }
 
-function databaseState(database: Database): DatabaseState {
-  const { spec, metadata } = database
+function databaseState(database: Database, id: string): DatabaseState {
+  const { spec } = database
   const further = spec.retentionPolicies
     .map(({ name, duration, shardDuration }) => retentionPolicy(name, duration, shardDuration))
     .sort((a, b) => compareText(a.name, b.name))
   return {
-    id: idOfUid(metadata.uid),
+    id,
     name: databaseName(database),
     retentionPolicies: [retentionPolicy(autogen, spec.retention, null), ...further],
     defaultRetentionPolicy: spec.defaultRetentionPolicy,

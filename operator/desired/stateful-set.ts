@@ -1,5 +1,4 @@
-import { isToSleep } from '../api/hibernation.ts'
-import { canonicalQuantity } from '../api/quantity.ts'
+import { hibernationOf, isToSleep } from '../api/hibernation.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { labelKeys, storageNodeLabels, storageNodeSelector } from '../naming/labels.ts'
 import { storageNode, volumeClaim } from '../naming/names.ts'
@@ -7,6 +6,7 @@ import { restartedAnnotation } from './existing.ts'
 import { classOf, runtimeMetadata, type DesiredInput } from './input.ts'
 import { rolloutRecord, type Plan } from './rollout.ts'
 import { formAnnotations, templateOf, versionOf, type Part } from './template.ts'
+import { firstTemplateSize } from './volume-size.ts'
 
 /**
  * The storage nodes. Values that the API server would fill in are written out where they matter, so that what is stored
@@ -50,14 +50,13 @@ function templateWith(template: Part, restartedAt: string | null): Part {
 
 /** No pod that runs is taken away before status says so: whoever comes after this process must know that it must wake. */
 function isToStop({ organization, existing }: DesiredInput): boolean {
-  return isToSleep(organization) && (existing === null || organization.status?.hibernation !== undefined)
+  return isToSleep(organization) && (existing === null || hibernationOf(organization) !== null)
 }
 
 /** A claim template cannot change: what is there is repeated, growth goes to the claims themselves. */
 function claimTemplate(input: DesiredInput): Readonly<Record<string, unknown>> {
   const { size, storageClassName } = input.existing?.claim ?? {
-    // Not what a claim asks for: that may be more than anybody wants any more.
-    size: canonicalQuantity(input.organization.spec.storage.size),
+    size: firstTemplateSize(input),
     storageClassName: classOf(input).storageClassName,
   }
   return {

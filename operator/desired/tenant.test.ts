@@ -27,6 +27,7 @@ function input(spec: object = {}, existing: ExistingStorageNodes | null = null):
     ownerKey: Buffer.alloc(32, 7),
     existing,
     claimed: null,
+    retainedVersion: null,
     now: new Date('2026-11-22T12:00:00Z'),
   }
 }

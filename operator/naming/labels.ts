@@ -23,6 +23,14 @@ export const annotationKeys = {
   ownerName: 'holdfast.dev/owner-name',
   ownerUid: 'holdfast.dev/owner-uid',
   ownerMac: 'holdfast.dev/owner-mac',
+  /** On the namespace of a deleted organization whose data is kept; see retention.ts. */
+  retainedSince: 'holdfast.dev/retained-since',
+  retainedNamespaceUid: 'holdfast.dev/retained-namespace-uid',
+  retainedMac: 'holdfast.dev/retained-mac',
+  /** The version of the storage node that served last there. */
+  retainedVersion: 'holdfast.dev/retained-version',
+  /** By the platform, on that namespace: which tenant's namespace may take the data over; see retention.ts. */
+  transferTo: 'holdfast.dev/transfer-to',
   /** Of the Secret with the data key: when the one in force was made. */
   dataKeySince: 'holdfast.dev/data-key-since',
 } as const

@@ -111,6 +111,7 @@ export class NodeClient implements Nodes {
   readonly #identity: () => ClientIdentity
   readonly #clock: Clock
   readonly #port: number
+  readonly #fence: () => void
   /** By pod uid; the one that was not used for longest comes first. */
   readonly #connections = new Map<string, Connection>()
 
@@ -118,10 +119,16 @@ export class NodeClient implements Nodes {
     readonly identity: () => ClientIdentity
     readonly clock: Clock
     readonly port?: number
+    /**
+     * Asked before each request that changes something: throws when this process may write no longer. What it has read
+     * before that is not written either, since a document replaces exactly the one that the node reported.
+     */
+    readonly fence?: () => void
   }) {
     this.#identity = options.identity
     this.#clock = options.clock
     this.#port = options.port ?? adminPort
+    this.#fence = options.fence ?? (() => undefined)
   }
 
   async getState(node: NodeAddress, signal?: AbortSignal): Promise<NodeState> {
@@ -232,6 +239,7 @@ export class NodeClient implements Nodes {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<Answer> {
+    if (request.method !== 'GET') this.#fence()
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
       const response = await this.#connection(node).request({

@@ -96,3 +96,45 @@ test.each([['by watch'], ['between two lists']])('deleted and made again, seen %
   expect(keys).toEqual(['team/acme'])
   await watches.stop()
 })
+
+test('of two that name one id, what runs wakes the one that has it, and its namespace both', async () => {
+  const kube = new MemoryKube()
+  const organizationId = '0123456789abcdef'
+  const made = async (name: string) => {
+    const metadata = { name, namespace: 'team' }
+    return kube.create({ ...organization, metadata, spec: { restoreFrom: { organizationId } } })
+  }
+  const [owner, other] = [await made('owner'), await made('other')]
+  const keys: string[] = []
+  const watches = new Watches({
+    client: kube,
+    clock: new FakeClock(),
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: [],
+  })
+  await watches.start((key) => keys.push(key))
+  const woken = async (act: () => Promise<unknown>): Promise<readonly string[]> => {
+    keys.length = 0
+    await act()
+    await rest()
+    return keys.toSorted()
+  }
+  const name = runtimeNamespace(organizationId)
+  const annotations = { 'holdfast.dev/owner-uid': owner.metadata.uid! }
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: managedLabels, annotations },
+  }
+  expect(await woken(() => kube.create(namespace))).toEqual(['team/other', 'team/owner'])
+  const runs = (podName: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: podName, namespace: name, labels: managedLabels },
+  })
+  expect(await woken(() => kube.create(runs('one')))).toEqual(['team/owner'])
+  await kube.delete(other)
+  expect(await woken(() => kube.create(runs('two')))).toContain('team/owner')
+  await watches.stop()
+})

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Clock } from '../../common/clock.ts'
-import { idOfUid } from '../../common/ids.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { Reflector, type ChangeListener } from '../controller/reflector.ts'
@@ -9,7 +9,8 @@ import type { QueuePriority } from '../controller/work-queue.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
-import { labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
+import { annotationKeys, labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import { organizationNameOf } from './observe.ts'
 import { keyText } from './observed.ts'
 
@@ -70,7 +71,8 @@ const transforms: Readonly<Partial<Record<Kind, (object: KubeObject) => KubeObje
 export class Watches {
   readonly caches: WatchedCaches
   readonly #reflectors: readonly Reflector[]
-  readonly #keysById = new Map<string, string>()
+  /** Of each organization id, the keys of all Organizations that name it, by uid: one has it, the others would. */
+  readonly #keysById = new Map<string, Map<string, string>>()
   #enqueue: (key: string, priority: QueuePriority) => void = () => undefined
 
   constructor(options: WatchOptions) {
@@ -117,7 +119,7 @@ export class Watches {
 
   /** The key of the tenant with an organization id, undefined for none. */
   keyOf(organizationId: string): string | undefined {
-    return this.#keysById.get(organizationId)
+    return this.#ownerOf(runtimeNamespace(organizationId), this.#keysById.get(organizationId))
   }
 
   /** Kinds whose caches are not filled yet. */
@@ -144,10 +146,22 @@ export class Watches {
     const object = after ?? before
     if (!object) return
     const key = keyText({ namespace: object.metadata.namespace ?? '', name: object.metadata.name })
-    const id = idOfUid(object.metadata.uid ?? '')
-    if (after) this.#keysById.set(id, key)
-    else this.#keysById.delete(id)
+    if (before) this.#forget(before)
+    if (after) this.#know(after, key)
     if (!isOnlyStatus(before, after)) this.#enqueue(key, priority)
+  }
+
+  #know(organization: KubeObject, key: string): void {
+    const id = organizationIdOf(organization)
+    const keys = this.#keysById.get(id) ?? new Map<string, string>()
+    this.#keysById.set(id, keys.set(organization.metadata.uid ?? '', key))
+  }
+
+  #forget(organization: KubeObject): void {
+    const id = organizationIdOf(organization)
+    const keys = this.#keysById.get(id)
+    keys?.delete(organization.metadata.uid ?? '')
+    if (keys?.size === 0) this.#keysById.delete(id)
   }
 
   #onMember(before: KubeObject | undefined, after: KubeObject | undefined, priority: QueuePriority): void {
@@ -162,14 +176,29 @@ export class Watches {
   #onChild(object: KubeObject | undefined, priority: QueuePriority): void {
     const namespace = object?.metadata.namespace ?? object?.metadata.name ?? ''
     const id = runtimePattern.exec(namespace)?.[1]
-    const key = id === undefined ? undefined : this.#keysById.get(id)
-    if (key !== undefined) return this.#enqueue(key, priority)
+    const keys = id === undefined ? undefined : this.#keysById.get(id)
+    if (keys) {
+      for (const key of this.#concerned(keys, object)) this.#enqueue(key, priority)
+      return undefined
+    }
     if (object?.kind !== 'RoleBinding') return undefined
     // The operator's right to a tenant namespace's Secrets belongs to all organizations there.
     for (const { metadata } of this.caches.organizations.list(namespace)) {
       this.#enqueue(keyText({ namespace, name: metadata.name }), priority)
     }
     return undefined
+  }
+
+  /** A change of the namespace itself may let another one have it; all else is its owner's. */
+  #concerned(keys: ReadonlyMap<string, string>, object: KubeObject | undefined): Iterable<string> {
+    const name = object?.metadata.namespace
+    const own = name === undefined ? undefined : this.#ownerOf(name, keys)
+    return own === undefined ? keys.values() : [own]
+  }
+
+  #ownerOf(namespace: string, keys: ReadonlyMap<string, string> | undefined): string | undefined {
+    const annotations = this.caches.namespaces.get(undefined, namespace)?.metadata.annotations
+    return keys?.get(annotations?.[annotationKeys.ownerUid] ?? '')
   }
 }
 

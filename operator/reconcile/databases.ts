@@ -2,11 +2,14 @@ import { databaseRules, violations } from '../api/cel.ts'
 import { databaseSchema, type Database, type DatabaseSpec } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
 import { unsupportedInDatabase } from '../api/unsupported.ts'
+import { holderOf, holdingsWith, type Holding } from '../desired/holdings.ts'
 import { admitDatabases } from '../desired/state-document.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import type { Seen } from '../observe/observed.ts'
 import { stalled, type Standing } from '../status/standing.ts'
+import type { GoodForms } from './last-good.ts'
 import { isDeleting } from './write.ts'
 
 /** What becomes of the databases of an organization. */
@@ -17,6 +20,8 @@ export interface DatabaseDecisions {
   readonly holds: ReadonlyMap<string, Standing>
   /** The forms to be remembered, by uid. */
   readonly forms: ReadonlyMap<string, DatabaseSpec>
+  /** Whose the data of all databases is; see desired/holdings.ts. */
+  readonly holdings: readonly Holding[]
   /** Why nothing may be changed on the nodes: what they serve is not known any more. null if all is known. */
   readonly unknown: string | null
 }
@@ -24,12 +29,12 @@ export interface DatabaseDecisions {
 /**
  * A spec that cannot be acted on leaves what is served as it was: the form that could be acted on last goes on. One
  * that was never served is left out. Deleted ones are in neither.
- * @param remembered the forms that could be acted on last, by uid
+ * @param remembered the forms that could be acted on last, and whose the data was
  */
 export function decideDatabases(
   organization: Organization,
   databases: readonly Seen<Database>[],
-  remembered: ReadonlyMap<string, DatabaseSpec>,
+  remembered: Pick<GoodForms, 'databases' | 'holdings'>,
 ): DatabaseDecisions {
   const holds = new Map<string, Standing>()
   const candidates: Database[] = []
@@ -39,7 +44,7 @@ export function decideDatabases(
     const uid = object.metadata.uid ?? ''
     const problem = parsed ? databaseProblem(parsed) : stalled('InvalidSpec', unread ?? '')
     if (problem) holds.set(uid, problem)
-    const before = formOf(object, remembered.get(uid))
+    const before = formOf(object, remembered.databases.get(uid))
     if (parsed && !problem && !isPaused(parsed.metadata)) candidates.push(parsed)
     else if (before) candidates.push(before)
     else if (wasServed(object)) {
@@ -50,8 +55,15 @@ export function decideDatabases(
   for (const { database, reason, message } of refused)
     holds.set(database.metadata.uid, stalled(reason, message))
   const forms = new Map(candidates.map(({ metadata, spec }) => [metadata.uid, spec]))
-  return { served: admitted, holds, forms, unknown }
+  const holders = new Set(databases.filter(keepsData).map(({ object }) => holderOf(object)))
+  const id = organizationIdOf(organization)
+  const holdings = holdingsWith(remembered.holdings, admitted, holders, id)
+  return { served: admitted, holds, forms, holdings, unknown }
 }
+
+/** Whose data nobody else may have: of those that are being deleted, the ones that have it dropped. */
+const keepsData = ({ object, parsed }: Seen<Database>): boolean =>
+  !isDeleting(object) || parsed?.spec.deletionPolicy === 'Delete'
 
 /** Why a Database's spec cannot be acted on, null if it can. */
 export function databaseProblem(database: Database): Standing | null {

@@ -1,3 +1,4 @@
+import { hibernationOf } from '../api/hibernation.ts'
 import type { HibernationStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { nextHibernation, untilIdleMs } from '../status/hibernation.ts'
@@ -36,7 +37,7 @@ export function hibernate(scene: Scene, isSettled: boolean): HibernationStand {
   }
   const hibernation = nextHibernation(organization, runtime, reports, calls, pass.now)
   const step = hibernation?.step
-  if (step === organization.status?.hibernation?.step)
+  if (step === hibernationOf(organization)?.step)
     return { hibernation, lookAgainMs: restMs !== null && restMs > 0 ? restMs : null }
   sayStep(pass, organization, step, wantedBy)
   // Status is nothing that a watch asks for a pass by.

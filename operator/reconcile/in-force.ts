@@ -1,10 +1,13 @@
-import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
+import { hibernationOf } from '../api/hibernation.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { recordedRollout } from '../desired/rollout.ts'
+import { databaseIdIn } from '../desired/holdings.ts'
 import { stateDocument } from '../desired/state-document.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
@@ -46,15 +49,25 @@ export async function bringIntoForce(
   looked: ReadonlyMap<string, TokenDecision>,
   before: InForce | null,
 ): Promise<InForce | Standing> {
-  const organizationId = idOfUid(organization.metadata.uid)
-  const databases = decideDatabases(organization, observed.databases, remembered.databases)
+  const organizationId = organizationIdOf(organization)
+  const known = before ? { ...remembered, holdings: before.databases.holdings } : remembered
+  const databases = decideDatabases(organization, observed.databases, known)
   if (databases.unknown !== null) return stalled('FormUnknown', databases.unknown)
-  const good = { organization: organization.spec, databases: databases.forms }
+  const good = {
+    owner: organization.metadata.uid,
+    organization: organization.spec,
+    databases: databases.forms,
+    holdings: databases.holdings,
+  }
   const tooLarge = await rememberGoodForms(pass, organizationId, good)
   if (tooLarge !== null) return stalled('LimitReached', tooLarge)
   for (let attempt = 1; ; attempt += 1) {
     const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
-    const document = stateDocument(organization, databases.served, tokens.map(withTokens), pass.now.getTime())
+    const nowMs = pass.now.getTime()
+    const accepted = tokens.map(withTokens)
+    const document = stateDocument(organization, databases.served, accepted, nowMs, (database) =>
+      databaseIdIn(databases.holdings, database),
+    )
     if (before && stateDigest(document) === stateDigest(before.document))
       return { ...before, document, databases, tokens }
     const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
@@ -83,12 +96,12 @@ export async function leaveInForce(
   organization: Organization,
   standing: Standing,
 ): Promise<boolean> {
-  const organizationId = idOfUid(organization.metadata.uid)
+  const organizationId = organizationIdOf(organization)
   const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
   const signer = { organizationId, ownerKey: pass.authority.operatorKey }
   const heard = { runtime, reports: [], isRevoked: isRevokedEverywhere(organization, runtime, []) }
   await finishTokens(pass, organizationId, observed, heard)
-  await finishDatabases(pass, organizationId, observed, heard)
+  await finishDatabases(pass, organizationId, observed, heard, [])
   const now = observedNow(pass, observed)
   await sayOrganization(pass, now, {
     organizationId,
@@ -101,7 +114,7 @@ export async function leaveInForce(
     // It goes on when there is something in force again.
     growth: organization.status?.storage?.growth ?? null,
     rollout: recordedRollout(signer, existingStorageNodes(runtime.statefulSet?.object ?? null)),
-    hibernation: organization.status?.hibernation ?? null,
+    hibernation: hibernationOf(organization),
   })
   const { name } = organization.metadata
   const message = `Organization ${name} is not ready; its conditions say why`

@@ -5,6 +5,8 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { databaseSpecSchema, type DatabaseSpec } from '../api/database.ts'
 import { organizationSpecSchema, type OrganizationSpec } from '../api/organization.ts'
+import { id } from '../api/fields.ts'
+import type { Holding } from '../desired/holdings.ts'
 import { lastGoodSecret } from '../desired/secrets.ts'
 import { differs } from '../kube/differs.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -17,13 +19,17 @@ import { putSecret } from './put-secret.ts'
  * The newest specs of an organization that could be acted on: what goes on while a newer one cannot. They are kept in
  * the runtime namespace, before they come into force, so that another process finds them too: a spec that is refused
  * must never take the place of one that is in force. In a Secret and not in a ConfigMap, since Secrets are what the
- * operator may write there and nobody else may read.
+ * operator may write there and nobody else may read. It stays with the data of a deleted Organization: whoever takes
+ * that over finds in it which database is which.
  */
 export interface GoodForms {
+  /** Uid of the Organization whose specs these are, null where that is not known. */
+  readonly owner: string | null
   /** null where none is known. */
   readonly organization: OrganizationSpec | null
   /** By uid; those that the nodes serve or are about to. */
   readonly databases: ReadonlyMap<string, DatabaseSpec>
+  readonly holdings: readonly Holding[]
 }
 
 /** The forms as they are stored. */
@@ -34,7 +40,7 @@ export interface StoredForms {
   readonly secret: KubeObject | null
 }
 
-export const noForms: GoodForms = { organization: null, databases: new Map() }
+export const noForms: GoodForms = { owner: null, organization: null, databases: new Map(), holdings: [] }
 
 /** A Secret holds 1 MiB; 10,000 databases take a third of this. */
 const packedLimitBytes = 1_000_000
@@ -45,13 +51,22 @@ const formsSchema = z.looseObject({
   formatVersion: z.literal(1),
   organization: organizationSpecSchema.nullable(),
   databases: z.record(z.string(), databaseSpecSchema),
+  owner: z.string().nullable().default(null),
+  holdings: z.array(z.strictObject({ id: id(), name: z.string(), holder: id() })).default([]),
 })
 
 /**
  * What is remembered of an organization whose runtime namespace is its own. Read once a process.
+ * @param owner uid of the Organization: of one that had the data before, only whose databases these are is of use
  * @throws AppError as `KubeClient.get`
  */
-export async function recallGoodForms(pass: Pass, organizationId: string): Promise<GoodForms> {
+export async function recallGoodForms(pass: Pass, organizationId: string, owner: string): Promise<GoodForms> {
+  const forms = await recall(pass, organizationId)
+  const isOwn = forms.owner === null || forms.owner === owner
+  return isOwn ? forms : { ...noForms, holdings: forms.holdings }
+}
+
+async function recall(pass: Pass, organizationId: string): Promise<GoodForms> {
   const known = pass.memory.goodForms(organizationId)
   if (known) return known.forms
   const namespace = runtimeNamespace(organizationId)
@@ -80,13 +95,25 @@ export async function rememberGoodForms(
   if (known?.text === text) return null
   const packed = gzipSync(text)
   if (packed.length > packedLimitBytes) {
-    return `the specs of its databases are ${packed.length} bytes packed, and ${packedLimitBytes} can be remembered: nothing new comes into force; delete some or shorten their lists`
+    return `the specs of its databases are ${packed.length} bytes packed, and ${packedLimitBytes} can be remembered: nothing new comes into force; delete some or shorten their lists, or have retained data dropped: make its Database again and delete it with deletionPolicy Delete`
   }
   const wanted = lastGoodSecret(organizationId, packed)
   pass.memory.forgetGoodForms(organizationId)
   const secret = await written(pass, known?.secret ?? null, wanted)
   pass.memory.keepGoodForms(organizationId, { forms, text, secret: { ...secret, data: {} } })
   return null
+}
+
+/** Forgets databases whose data was dropped: what is made under their names later is new. */
+export async function forgetHoldings(
+  pass: Pass,
+  organizationId: string,
+  dropped: ReadonlySet<string>,
+): Promise<void> {
+  const forms = await recall(pass, organizationId)
+  const holdings = forms.holdings.filter(({ id }) => !dropped.has(id))
+  if (holdings.length < forms.holdings.length)
+    await rememberGoodForms(pass, organizationId, { ...forms, holdings })
 }
 
 async function written(pass: Pass, live: KubeObject | null, wanted: KubeObject): Promise<KubeObject> {
@@ -114,8 +141,8 @@ export async function keepStored(pass: Pass, organizationId: string): Promise<vo
   pass.log.warn({ organizationId }, 'remembered specs were edited or deleted by somebody else: put back')
 }
 
-function textOf({ organization, databases }: GoodForms): string {
-  return canonicalJson({ formatVersion: 1, organization, databases: Object.fromEntries(databases) })
+function textOf({ databases, ...forms }: GoodForms): string {
+  return canonicalJson({ formatVersion: 1, ...forms, databases: Object.fromEntries(databases) })
 }
 
 /** What cannot be read counts as nothing remembered: then nothing is changed until all specs can be acted on. */
@@ -124,8 +151,8 @@ function unpacked(pass: Pass, secret: KubeObject): GoodForms {
     const data = secret['data'] as Readonly<Record<string, string>> | undefined
     const packed = Buffer.from(data?.[lastGoodField] ?? '', 'base64')
     const text = gunzipSync(packed, { maxOutputLength: unpackedLimitBytes }).toString('utf8')
-    const { organization, databases } = formsSchema.parse(JSON.parse(text))
-    return { organization, databases: new Map(Object.entries(databases)) }
+    const { formatVersion: _read, databases, ...forms } = formsSchema.parse(JSON.parse(text))
+    return { ...forms, databases: new Map(Object.entries(databases)) }
   } catch (error) {
     pass.log.warn({ reason: messageOf(error) }, 'remembered specs cannot be read')
     return noForms

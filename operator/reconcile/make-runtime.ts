@@ -12,6 +12,7 @@ import { planOf, recordedPlan } from '../desired/rollout.ts'
 import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import { annotationKeys } from '../naming/labels.ts'
 import { networkPolicies, storageNode } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
 import type { ClaimView } from '../observe/runtime.ts'
@@ -61,6 +62,7 @@ export async function makeRuntime(
       ownerKey: pass.authority.operatorKey,
       existing: existingStorageNodes(statefulSet),
       claimed: largestRequest(claims),
+      retainedVersion: namespace?.metadata.annotations?.[annotationKeys.retainedVersion] ?? null,
       now: pass.now,
     }
     const conflict = await claimRuntime(pass, seen)
@@ -68,7 +70,7 @@ export async function makeRuntime(
     // What was set aside is no newer than the growth that set it aside.
     const isReplaced = !statefulSet && organization.status?.storage?.growth?.step === 'Recreating'
     const input = isReplaced ? { ...seen, existing: await recallSetAside(pass, organizationId) } : seen
-    const forms = await recallGoodForms(pass, organizationId)
+    const forms = await recallGoodForms(pass, organizationId, organization.metadata.uid)
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
     await settleFrom(pass, input, made.served)
@@ -164,7 +166,7 @@ function unknownRight(pass: Pass, { code, message }: AppError): Standing | null 
   return progressing('Progressing', 'the operator’s rights are being bound')
 }
 
-function organizationProblem(pass: Pass, organization: Organization): Standing | null {
+export function organizationProblem(pass: Pass, organization: Organization): Standing | null {
   const [violation] = violations(organizationRules, organization)
   if (violation) return stalled('InvalidSpec', violation.message)
   const [unsupported] = unsupportedInOrganization(organization)

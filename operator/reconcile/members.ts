@@ -1,7 +1,8 @@
 import { AppError } from '../../common/errors.ts'
-import { idOfUid } from '../../common/ids.ts'
 import type { Database } from '../api/database.ts'
 import { tokenSecretName, type Token } from '../api/token.ts'
+import { droppedId, type Holding } from '../desired/holdings.ts'
+import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
@@ -13,6 +14,7 @@ import { tokenStatus } from '../status/token.ts'
 import { databaseProblem } from './databases.ts'
 import { eachInTime } from './each.ts'
 import { readSecret } from './issue-mark.ts'
+import { forgetHoldings } from './last-good.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { tokenProblem } from './tokens.ts'
@@ -65,7 +67,7 @@ export async function membersWait(pass: Pass, observed: Observed, standing: Stan
 function waitingDatabase(pass: Pass, database: Database, standing: Standing) {
   if (isPaused(database.metadata)) return pausedStatus(database.status, pass.now)
   const facts = {
-    databaseId: idOfUid(database.metadata.uid),
+    databaseId: database.status?.databaseId ?? null,
     organizationId: database.status?.organizationId ?? null,
     standing: databaseProblem(database) ?? standing,
   }
@@ -143,42 +145,48 @@ async function deleteTokenSecret(pass: Pass, organizationId: string, token: Toke
 
 /**
  * Ends the deletion of Databases once no node serves them. With deletionPolicy Delete their data goes first, from
- * every node.
+ * every node, and then the memory of it.
  * @returns whether all that are being deleted are gone
  */
 export async function finishDatabases(
   pass: Pass,
   organizationId: string,
   observed: Observed,
-  { runtime, reports, isRevoked }: NodesHeard,
+  heard: NodesHeard,
+  holdings: readonly Holding[],
 ): Promise<boolean> {
   const deleting = observed.databases.filter(({ object }) => isDeleting(object))
-  let waiting = 0
+  const done: KubeObject[] = []
+  const dropped = new Set<string>()
   const allSeen = await eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
-    const problem = isRevoked
-      ? await dropData(pass, organizationId, parsed, runtime, reports)
+    const drops = parsed?.spec.deletionPolicy === 'Delete'
+    const databaseId = drops ? droppedId(holdings, object) : null
+    const problem = heard.isRevoked
+      ? await dropData(pass, organizationId, databaseId, heard)
       : 'waiting for every storage node to let go of the database'
-    if (problem === null) return releaseFinalizer(pass, pass.caches.databases, object)
-    waiting += 1
-    return parsed ? databaseIsGoing(pass, parsed, object, problem) : undefined
+    if (problem !== null) return parsed ? databaseIsGoing(pass, parsed, object, problem) : undefined
+    if (databaseId !== null) dropped.add(databaseId)
+    return void done.push(object)
   })
-  return allSeen && waiting === 0
+  if (dropped.size > 0) await forgetHoldings(pass, organizationId, dropped)
+  const allReleased = await eachInTime(pass.clock, done, (object) =>
+    releaseFinalizer(pass, pass.caches.databases, object),
+  )
+  return allSeen && allReleased && done.length === deleting.length
 }
 
 /** @returns what keeps the data, null if nothing is left to drop */
 async function dropData(
   pass: Pass,
   organizationId: string,
-  database: Database | null,
-  runtime: Runtime,
-  reports: readonly PodReport[],
+  databaseId: string | null,
+  { runtime, reports }: NodesHeard,
 ): Promise<string | null> {
   // A node that does not run holds data too, and so does a volume whose StatefulSet is being replaced.
   const volumes = Math.max(runtime.statefulSet?.replicas ?? 0, runtime.claims.length)
-  if (database?.spec.deletionPolicy !== 'Delete' || volumes === 0) return null
+  if (databaseId === null || volumes === 0) return null
   const confirmed = reports.filter(({ result }) => result === 'confirmed')
   if (confirmed.length < volumes) return 'waiting for every storage node to run'
-  const databaseId = idOfUid(database.metadata.uid)
   for (const { pod } of confirmed) {
     try {
       await pass.nodes.deleteDatabase(addressOf(organizationId, pod), databaseId, pass.signal)
@@ -200,7 +208,7 @@ async function databaseIsGoing(
   message: string,
 ): Promise<void> {
   const facts = {
-    databaseId: idOfUid(database.metadata.uid),
+    databaseId: database.status?.databaseId ?? null,
     organizationId: database.status?.organizationId ?? null,
     standing: progressing('Deleting', message),
   }

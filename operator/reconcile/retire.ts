@@ -1,20 +1,28 @@
 import { AppError } from '../../common/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
-import { labelKeys, managedBy } from '../naming/labels.ts'
+import { annotationKeys, labelKeys, managedBy } from '../naming/labels.ts'
 import { roleBinding, secretNames, storageNode } from '../naming/names.ts'
-import { provenOwner } from '../naming/owner.ts'
+import { provenOwner, type Owner } from '../naming/owner.ts'
+import { provenRetention, retentionAnnotations } from '../naming/retention.ts'
 import { goingMessage } from './going-namespace.ts'
 import type { Pass } from './pass.ts'
-
-/** On the namespace of a deleted organization whose data is kept: when its pods were taken away. */
-export const retainedAnnotation = 'holdfast.dev/retained-since'
 
 /** How far taking an organization down has come. */
 export type Retired =
   | { readonly done: true }
   /** What is being waited for. */
   | { readonly done: false; readonly message: string }
+
+/** An organization that is taken down. */
+export interface Leaving {
+  readonly organizationId: string
+  readonly uid: string
+  /** Its runtime namespace. */
+  readonly namespace: string
+  /** The version of its storage nodes, null where nobody knows it. */
+  readonly version: string | null
+}
 
 /**
  * Takes away what runs for an organization. Every step reads live first, names what it deletes by uid, and can be
@@ -23,15 +31,16 @@ export type Retired =
  */
 export async function retireRuntime(
   pass: Pass,
-  owner: { readonly organizationId: string; readonly uid: string; readonly namespace: string },
+  leaving: Leaving,
   policy: 'Retain' | 'Delete',
 ): Promise<Retired> {
-  const name = owner.namespace
+  const name = leaving.namespace
   const namespace = await pass.client.get(resources.namespaces, { name })
   if (!namespace) return { done: true }
-  const proven = provenOwner(pass.authority.operatorKey, owner.organizationId, namespace.metadata.annotations)
-  // Not ours: never made by us for this organization, so nothing of it is ours to take away.
-  if (proven?.uid !== owner.uid) return { done: true }
+  const { operatorKey } = pass.authority
+  const proven = provenOwner(operatorKey, leaving.organizationId, namespace.metadata.annotations)
+  // Not ours: never made by us for this organization, or taken over by another one since.
+  if (proven?.uid !== leaving.uid) return { done: true }
   if (namespace.metadata.deletionTimestamp !== undefined) {
     return { done: false, message: goingMessage(namespace) }
   }
@@ -40,10 +49,12 @@ export async function retireRuntime(
     await pass.client.delete(namespace)
     return { done: false, message: `Namespace ${name} is being deleted` }
   }
-  return stopRuntime(pass, name, namespace)
+  const stopped = await stopRuntime(pass, name)
+  if (stopped.done) await retain(pass, leaving, proven, namespace)
+  return stopped
 }
 
-async function stopRuntime(pass: Pass, name: string, namespace: KubeObject): Promise<Retired> {
+async function stopRuntime(pass: Pass, name: string): Promise<Retired> {
   await deleteIfThere(pass, 'statefulSets', name, storageNode)
   await deleteIfThere(pass, 'services', name, storageNode)
   // The cache may not have seen a new pod yet, so that there is none is asked live.
@@ -56,14 +67,27 @@ async function stopRuntime(pass: Pass, name: string, namespace: KubeObject): Pro
     return { done: false, message: `${pods.items.length} storage nodes are stopping` }
   }
   await deleteIfThere(pass, 'secrets', name, secretNames.storageNodeTls)
-  await deleteIfThere(pass, 'secrets', name, secretNames.lastGood)
   await deleteIfThere(pass, 'secrets', name, secretNames.setAside)
-  if (namespace.metadata.annotations?.[retainedAnnotation] === undefined) {
-    const annotations = { [retainedAnnotation]: pass.now.toISOString() }
-    pass.caches.namespaces.observe(await pass.client.patchMetadata(namespace, { annotations }))
-    pass.log.info({ namespace: name }, 'runtime namespace retained')
-  }
   return { done: true }
+}
+
+/** Records, with the last write, that nothing runs any more and whose the data was. What names it, `last-good`, stays. */
+async function retain(pass: Pass, leaving: Leaving, owner: Owner, namespace: KubeObject): Promise<void> {
+  const { organizationId, version } = leaving
+  const { name, annotations: before } = namespace.metadata
+  const { operatorKey } = pass.authority
+  // Whoever takes the data over makes specs of their own.
+  pass.memory.forgetGoodForms(organizationId)
+  if (provenRetention(operatorKey, organizationId, owner, before)) return
+  const tenant = await pass.client.get(resources.namespaces, { name: owner.namespace })
+  const retention = { since: pass.now.toISOString(), namespaceUid: tenant?.metadata.uid ?? '' }
+  const annotations = {
+    ...retentionAnnotations(operatorKey, organizationId, owner, retention),
+    ...(version !== null && { [annotationKeys.retainedVersion]: version }),
+  }
+  // Not put into the cache: the watch tells of it, also those who wait for the data.
+  await pass.client.patchMetadata(namespace, { annotations })
+  pass.log.info({ namespace: name }, 'runtime namespace retained')
 }
 
 /** Pods that a StatefulSet left behind, as one does that is being replaced: nothing else would end them. */

@@ -89,6 +89,7 @@ function inputOf({ pass, organization, organizationId, runtime }: Scene): Desire
     existing: existingStorageNodes(runtime.statefulSet?.object ?? null),
     // Nothing is made of volumes here: what stands is repeated.
     claimed: null,
+    retainedVersion: null,
     now: pass.now,
   }
 }

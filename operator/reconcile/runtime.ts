@@ -12,6 +12,7 @@ import { resources } from '../kube/resource.ts'
 import { labelKeys } from '../naming/labels.ts'
 import { storageNode } from '../naming/names.ts'
 import { provenOwner } from '../naming/owner.ts'
+import { restoreRefused } from '../status/restore.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import { goingMessage } from './going-namespace.ts'
 import type { Pass, TenantCaches } from './pass.ts'
@@ -100,6 +101,8 @@ async function claimNamespace(pass: Pass, input: DesiredInput): Promise<Standing
   const cached = pass.caches.namespaces.get(undefined, name)
   const found = cached ?? (await pass.client.get(resources.namespaces, { name }))
   if (found) return ownershipConflict(pass, input, found)
+  // An id that was named is never made anew: there would be nothing of what was asked for.
+  if (input.organization.spec.restoreFrom !== null) return restoreRefused
   try {
     const created = await pass.client.create(namespaceOf(input))
     pass.caches.namespaces.observe(created)
@@ -116,6 +119,7 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
   const { name } = found.metadata
   const owner = provenOwner(pass.authority.operatorKey, input.organizationId, found.metadata.annotations)
   if (owner?.uid !== input.organization.metadata.uid) {
+    if (input.organization.spec.restoreFrom !== null) return restoreRefused
     return stalled('NamespaceNotOurs', `Namespace ${name} exists and was not made for this Organization`)
   }
   // Put into the cache only when it is ours: what is there is compared with what is wanted.

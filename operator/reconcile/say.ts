@@ -1,11 +1,14 @@
-import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
 import type { Condition } from '../api/conditions.ts'
 import { databaseName, type Database } from '../api/database.ts'
-import type { EncryptionStatus, HibernationStatus, StorageStatus } from '../api/organization.ts'
+import type { EncryptionStatus, HibernationStatus, Organization, StorageStatus } from '../api/organization.ts'
 import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
+import { databaseIdIn } from '../desired/holdings.ts'
 import { versionOf } from '../desired/template.ts'
+import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import type { Observed } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
 import type { Integrity } from '../status/integrity.ts'
@@ -27,11 +30,28 @@ import { saysMore, writeStatus } from './write.ts'
 const begun = progressing('Progressing', 'the operator has begun')
 
 /** Gives an Organization that has no conditions its first ones. */
-export async function sayFirst(pass: Pass, observed: Observed, organizationId: string): Promise<void> {
+export async function sayFirst(pass: Pass, observed: Observed): Promise<void> {
   const seen = observed.organization
-  if (!seen?.parsed || !isNew(seen.parsed)) return
+  if (seen?.parsed && isNew(seen.parsed)) await sayNothingMade(pass, seen.object, seen.parsed, begun)
+}
+
+/** Why an Organization has not got what it is to take over. */
+export async function sayWithout(pass: Pass, observed: Observed, standing: Standing): Promise<void> {
+  const seen = observed.organization
+  if (!seen?.parsed) return
+  await sayNothingMade(pass, seen.object, seen.parsed, standing)
+  pass.metrics.tenantIs(pass.key, 'stalled')
+}
+
+async function sayNothingMade(
+  pass: Pass,
+  object: KubeObject,
+  organization: Organization,
+  standing: Standing,
+): Promise<void> {
   const facts = {
-    organizationId,
+    // One that is named is not its own before it has taken it over.
+    organizationId: organization.spec.restoreFrom === null ? organizationIdOf(organization) : null,
     runtimeNamespace: null,
     version: null,
     upgrade: null,
@@ -42,10 +62,10 @@ export async function sayFirst(pass: Pass, observed: Observed, organizationId: s
     isolationProof: null,
     encryption: null,
     hibernation: null,
-    standing: begun,
+    standing,
   }
-  const status = organizationStatus(seen.parsed, facts, pass.now)
-  await writeStatus(pass, pass.caches.organizations, seen.object, status)
+  const status = organizationStatus(organization, facts, pass.now)
+  await writeStatus(pass, pass.caches.organizations, object, status)
 }
 
 /**
@@ -96,7 +116,7 @@ function databaseSays(pass: Pass, settled: Settled, database: Database, isServed
   if (isPaused(database.metadata)) return pausedStatus(database.status, pass.now)
   const hold = settled.databases.holds.get(database.metadata.uid)
   const facts = {
-    databaseId: idOfUid(database.metadata.uid),
+    databaseId: databaseIdIn(settled.databases.holdings, database),
     organizationId: isServed ? settled.organizationId : null,
     standing: hold ?? memberStanding(settled, database, 'served', true),
   }

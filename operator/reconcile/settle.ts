@@ -1,12 +1,12 @@
-import { idOfUid } from '../../common/ids.ts'
 import { stateDigest } from '../../common/state-document.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Result } from '../controller/controller.ts'
 import { nextExpiryMs } from '../desired/state-document.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { damageStanding, integrityOf } from '../status/integrity.ts'
-import { stalled, type Standing } from '../status/standing.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
 import {
   asleepStanding,
   isAwake,
@@ -22,12 +22,13 @@ import { hibernate } from './hibernate.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { isolationOf, requireIsolation } from './isolation.ts'
 import { makeRuntime } from './make-runtime.ts'
-import { finishDatabases, finishTokens, living } from './members.ts'
+import { finishDatabases, finishTokens, living, membersWait, releaseMembers } from './members.ts'
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
 import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
+import { takeOver } from './restore.ts'
 import { runtimeSecretsLookMs } from './runtime-secrets.ts'
-import { sayFirst, sayStatuses } from './say.ts'
+import { sayFirst, sayStatuses, sayWithout } from './say.ts'
 import type { Settled } from './settled.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
 import type { TokenDecision } from './tokens.ts'
@@ -41,20 +42,25 @@ const troubledLookMs = 30_000
 /** A certificate that is due and cannot be renewed is tried again by then. */
 const soonestRenewalMs = 1_000
 
-/**
- * A pass over an Organization that is there, can be read, and is not being deleted. What status says of its members is
- * brought into force first, so that nothing keeps a revocation waiting; then everything that takes a request for each
- * member has some time, and what that came to is brought into force too.
- */
+/** A pass over an Organization that is there, can be read, and is not being deleted. */
 export async function settleOrganization(
   pass: Pass,
   observed: Observed,
   organization: Organization,
 ): Promise<Result> {
-  const organizationId = idOfUid(organization.metadata.uid)
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
-  await sayFirst(pass, observed, organizationId)
+  await sayFirst(pass, observed)
   await holdOrganization(pass, observed)
+  const refusal = await takeOver(pass, organization)
+  return refusal ? stayWithout(pass, observed, refusal) : settle(pass, observed, organization)
+}
+
+/**
+ * What status says of its members is brought into force first, so that nothing keeps a revocation waiting; then
+ * everything that takes a request for each member has some time, and what that came to is brought into force too.
+ */
+async function settle(pass: Pass, observed: Observed, organization: Organization): Promise<Result> {
+  const organizationId = organizationIdOf(organization)
   const made = await makeRuntime(pass, organization, organizationId)
   const { hold, refused, passing, served, forms, mustLookAgain = false } = made
   if (passing && !served) throw passing
@@ -83,7 +89,7 @@ export async function settleOrganization(
   const heard = { runtime, reports, isRevoked: isRevokedEverywhere(organization, runtime, reports) }
   const ends = [
     await finishTokens(pass, organizationId, observed, heard),
-    await finishDatabases(pass, organizationId, observed, heard),
+    await finishDatabases(pass, organizationId, observed, heard, databases.holdings),
   ]
   if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined
@@ -130,6 +136,19 @@ export async function settleOrganization(
     Math.max(soonestRenewalMs, dueMs),
   ]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
+}
+
+/**
+ * What has not got the data that it names is no organization yet: nothing runs for it, and nothing is looked at that runs
+ * for another one of that id. A change of that namespace is told of by its watch.
+ */
+async function stayWithout(pass: Pass, observed: Observed, standing: Standing): Promise<Result> {
+  await releaseMembers(pass, observed)
+  const now = observedNow(pass, observed)
+  await sayWithout(pass, now, standing)
+  const message = `Organization ${observed.key.name} is not ready; its conditions say why`
+  const said = await membersWait(pass, now, progressing('OrganizationNotReady', message))
+  return { requeueAfterMs: said ? nextLookMs(pass, true, false, null) : 0 }
 }
 
 interface Scene {

@@ -1,8 +1,9 @@
-import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
+import { runtimeNamespace } from '../../common/ids.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Reconcile, Result } from '../controller/controller.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
+import { organizationIdOf } from '../naming/organization-id.ts'
 import { parseKey, type Observed } from '../observe/observed.ts'
 import { observeTenant } from '../observe/observe.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
@@ -81,10 +82,11 @@ async function retire(
   pass.metrics.tenantIs(pass.key, 'deleting')
   if (!hasFinalizer(object)) return {}
   const uid = object.metadata.uid ?? ''
-  const organizationId = idOfUid(uid)
-  const owner = { organizationId, uid, namespace: runtimeNamespace(organizationId) }
+  const organizationId = organizationIdOf(object)
+  const namespace = runtimeNamespace(organizationId)
   pass.isolation.forget(organizationId)
-  const retired = await retireRuntime(pass, owner, organization?.spec.deletionPolicy ?? 'Retain')
+  const leaving = { organizationId, uid, namespace, version: organization?.status?.version ?? null }
+  const retired = await retireRuntime(pass, leaving, organization?.spec.deletionPolicy ?? 'Retain')
   if (!retired.done) {
     if (organization) await sayDeleting(pass, object, organization, organizationId, retired.message)
     return { requeueAfterMs: retireRetryMs }

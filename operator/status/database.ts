@@ -2,7 +2,8 @@ import { databaseName, type Database, type DatabaseStatus } from '../api/databas
 import { conditionsOf, statementsOf, type Standing } from './standing.ts'
 
 export interface DatabaseFacts {
-  readonly databaseId: string
+  /** null until it is served. */
+  readonly databaseId: string | null
   /** null unless its nodes are told to serve it. */
   readonly organizationId: string | null
   readonly standing: Standing
@@ -14,7 +15,7 @@ export function databaseStatus(database: Database, facts: DatabaseFacts, now: Da
   return {
     observedGeneration: generation,
     conditions: [...conditionsOf(statementsOf(facts.standing), previous, generation, now)],
-    databaseId: facts.databaseId,
+    ...(facts.databaseId === null ? {} : { databaseId: facts.databaseId }),
     databaseName: databaseName(database),
     ...(facts.organizationId === null ? {} : { organizationId: facts.organizationId }),
   }

@@ -1,5 +1,5 @@
 import { durationMs } from '../../common/duration.ts'
-import { isToSleep } from '../api/hibernation.ts'
+import { hibernationOf, isToSleep } from '../api/hibernation.ts'
 import type { HibernationStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { progressing, ready, wholeSeconds, type Standing } from './standing.ts'
@@ -21,6 +21,8 @@ export interface Calls {
  *     -> Waking            it is Never again, or WhenIdle and wanted: clients' paths are closed, and then pods are made
  *     -> none              every node has confirmed the state document, and the paths are opened
  *
+ * One that takes over data begins at Waking.
+ *
  * A node that starts serves the document that it kept when no newer one comes in time. While it was away tokens were
  * revoked without its confirmation, so nobody may reach it before it has the newest. What is said of the pods may be one
  * step behind them, so while they stop nothing is held to be revoked without a node's word.
@@ -32,7 +34,7 @@ export function nextHibernation(
   calls: Calls,
   now: Date,
 ): HibernationStatus | null {
-  const known = organization.status?.hibernation ?? null
+  const known = hibernationOf(organization)
   const step = nextStep(organization, runtime, reports, calls)
   if (step === null) return null
   return step === known?.step ? known : { step, since: wholeSeconds(now) }
@@ -46,8 +48,8 @@ function nextStep(
   reports: readonly PodReport[],
   { isIdle, isWanted }: Calls,
 ): Step | null {
-  const { spec, status } = organization
-  const known = status?.hibernation ?? null
+  const { spec } = organization
+  const known = hibernationOf(organization)
   const goesByUse = spec.hibernation === 'WhenIdle'
   if (isToSleep(organization)) return goesByUse && isWanted ? 'Waking' : stepAsleep(known, runtime)
   if (known) return everyNodeConfirmed(runtime.pods, reports) ? null : 'Waking'
@@ -62,11 +64,11 @@ function stepAsleep(known: HibernationStatus | null, { statefulSet, pods }: Runt
 
 /** No node accepts any more what the state document does not hold, nor will one that starts next. */
 export function isRevokedEverywhere(
-  { status }: Organization,
+  organization: Organization,
   { pods }: Runtime,
   reports: readonly PodReport[],
 ): boolean {
-  const needsWord = status?.hibernation?.step === 'Stopping'
+  const needsWord = hibernationOf(organization)?.step === 'Stopping'
   return nowhereElse(pods, reports) && (!needsWord || reports.some(({ result }) => result === 'confirmed'))
 }
 
@@ -76,8 +78,8 @@ export const isHibernated = (organization: Organization, { pods }: Runtime): boo
 
 /** Whether pods run or are to run since a time that is known: then it can be told whether they come up. */
 export const isAwake = (organization: Organization): boolean => {
-  const step = organization.status?.hibernation?.step
-  return !isToSleep(organization) && (step === undefined || step === 'Waking')
+  const known = hibernationOf(organization)
+  return !isToSleep(organization) && (known === null || known.step === 'Waking')
 }
 
 /**
@@ -85,11 +87,12 @@ export const isAwake = (organization: Organization): boolean => {
  * they have. null where it does not go by that, or where a node has not said since when it has served nobody.
  */
 export function untilIdleMs(
-  { spec, status }: Organization,
+  organization: Organization,
   { pods }: Runtime,
   reports: readonly PodReport[],
 ): number | null {
-  if (spec.hibernation !== 'WhenIdle' || status?.hibernation !== undefined) return null
+  const { spec } = organization
+  if (spec.hibernation !== 'WhenIdle' || hibernationOf(organization) !== null) return null
   if (!everyNodeConfirmed(pods, reports)) return null
   const idlesMs = reports.flatMap(({ idleMs }) => idleMs ?? [])
   if (idlesMs.length < reports.length) return null
@@ -123,11 +126,11 @@ const whyOf = ({ hibernation, idleAfter }: Organization['spec']): string =>
  * @param standing how its storage nodes stand
  */
 export function wakingStanding(
-  { status }: Organization,
+  organization: Organization,
   next: HibernationStatus | null,
   standing: Standing,
 ): Standing {
-  const isWaking = status?.hibernation !== undefined || next !== null
+  const isWaking = hibernationOf(organization) !== null || next !== null
   const wouldServe = standing.state === 'ready' || standing.serves !== undefined
   return isWaking && wouldServe
     ? progressing('Waking', 'the storage node is up to date; the paths to it are being opened')

@@ -14,7 +14,8 @@ import { conditionsOf, pausedConditions, statementsOf, type Standing, type State
 
 /** What a pass found out about an organization. */
 export interface OrganizationFacts {
-  readonly organizationId: string
+  /** null of one that has not taken over the data that it names. */
+  readonly organizationId: string | null
   /** null until it is made. */
   readonly runtimeNamespace: string | null
   /** Version of the storage node that served last, null until there is one. */
@@ -57,7 +58,7 @@ export function organizationStatus(
   return {
     observedGeneration: generation,
     conditions: [...conditionsOf(statements, previous, generation, now)],
-    organizationId: facts.organizationId,
+    ...(facts.organizationId === null ? {} : { organizationId: facts.organizationId }),
     ...(facts.runtimeNamespace === null ? {} : { runtimeNamespace: facts.runtimeNamespace }),
     ...(facts.version === null ? {} : { version: facts.version }),
     ...(facts.storage === null ? {} : { storage: facts.storage }),

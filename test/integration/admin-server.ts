@@ -72,18 +72,26 @@ export class AdminServer {
     })
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
   async listen(host = '127.0.0.1', port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, host, resolve)
     })
-    return (this.#server.address() as AddressInfo).port
+    return this.port
   }
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
     await closed
+  }
+
+  get isReady(): boolean {
+    return this.document !== null
   }
 
   get digest(): string {

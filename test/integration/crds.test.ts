@@ -280,6 +280,7 @@ describe.skipIf(kubeconfig === undefined)(
         ownerKey: Buffer.alloc(32, 1),
         existing: null,
         claimed: null,
+        retainedVersion: null,
         now: new Date(0),
       }
       const tlsText = { certificatePem: 'c', privateKeyPem: 'k', authorityPem: 'a' }

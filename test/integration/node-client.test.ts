@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
+import { AppError } from '../../common/errors.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import {
   createAuthority,
@@ -101,6 +102,27 @@ describe('an address says nothing of who answers there', () => {
     }
     await expect(client.getState(node)).rejects.toMatchObject({ code: 'ERR_NODE_IDENTITY' })
   })
+})
+
+test('a process that may write no longer changes nothing on a node, and may still look', async () => {
+  let isLeader = true
+  const fence = () => {
+    if (!isLeader) throw new AppError('unavailable', 'ERR_KUBE_FENCED', 'not the leader')
+  }
+  const { server } = await serve(right)
+  const client = new NodeClient({ identity: () => operator, clock: systemClock, port: server.port, fence })
+  open.push(client)
+  await client.pushState(node, document, '')
+  isLeader = false
+  expect((await client.getState(node)).digest).toBe(stateDigest(document))
+  const asked = server.requests.length
+  for (const write of [
+    client.pushState(node, { ...document, databases: [] }, stateDigest(document)),
+    client.deleteDatabase(node, otherId),
+    client.useDataKey(node),
+  ])
+    await expect(write).rejects.toMatchObject({ code: 'ERR_KUBE_FENCED' })
+  expect(server.requests).toHaveLength(asked)
 })
 
 describe('a document comes into force by compare-and-set', () => {

@@ -2,9 +2,10 @@ import { systemClock } from '../../common/clock.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { AdminServer } from './admin-server.ts'
 import { ApiServer } from './api-server.ts'
 import { eventually, OperatorHarness, read, type OperatorOptions } from './operator-harness.ts'
-import { StorageNodeStandIn } from './storage-node-stand-in.ts'
+import { StorageNodeStandIn, type NodeSettings, type StandInNode } from './storage-node-stand-in.ts'
 
 const apiVersion = 'holdfast.dev/v1alpha1'
 
@@ -54,23 +55,33 @@ const isReady = (object: KubeObject | null): boolean =>
   statusOf(object).observedGeneration === object?.metadata.generation
 
 /** An operator, stand-ins for its storage nodes, and what users do with both. */
-export class OperatorBench {
+export class OperatorBench<Node extends StandInNode = AdminServer> {
   readonly server: ApiServer
   readonly operator: OperatorHarness
-  readonly nodes: StorageNodeStandIn
+  readonly nodes: StorageNodeStandIn<Node>
   /** Deleted at the end. */
   readonly namespaces: string[] = []
   #counter = 0
 
-  private constructor(server: ApiServer, operator: OperatorHarness) {
+  private constructor(server: ApiServer, operator: OperatorHarness, make: (settings: NodeSettings) => Node) {
     this.server = server
     this.operator = operator
-    this.nodes = new StorageNodeStandIn(server, operator.installationId)
+    this.nodes = new StorageNodeStandIn(server, operator.installationId, make)
   }
 
-  static async open(kubeconfig: string, options: OperatorOptions = {}): Promise<OperatorBench> {
+  static open(kubeconfig: string, options: OperatorOptions = {}): Promise<OperatorBench> {
+    return OperatorBench.openWith(kubeconfig, (settings) => new AdminServer(settings), options)
+  }
+
+  /** @param make what stands in for storage nodes */
+  static async openWith<Node extends StandInNode>(
+    kubeconfig: string,
+    make: (settings: NodeSettings) => Node,
+    options: OperatorOptions = {},
+  ): Promise<OperatorBench<Node>> {
     const server = await ApiServer.open(kubeconfig)
-    const bench = new OperatorBench(server, await OperatorHarness.open(server, kubeconfig, options))
+    const operator = await OperatorHarness.open(server, kubeconfig, options)
+    const bench = new OperatorBench(server, operator, make)
     await bench.operator.start()
     bench.nodes.start()
     return bench

@@ -40,7 +40,7 @@ export class OperatorHarness {
   readonly #server: ApiServer
   readonly #folder: string
   readonly #morePlatform: object
-  readonly #metricsPort: number
+  #metricsPort: number
   readonly #offered: Pick<OperatorOptions, 'classes' | 'images'>
   readonly #watchNamespaces: string
   readonly #release: Release | null
@@ -140,6 +140,26 @@ export class OperatorHarness {
     this.#process.kill(signal)
     this.#process = null
     return this.#exited
+  }
+
+  /**
+   * Stops the leader where it is, and has another process lead.
+   * @returns a way to let it go on: resolves with its exit code
+   */
+  async replaceFrozen(): Promise<() => Promise<unknown>> {
+    const [frozen, exited] = [this.#process, this.#exited]
+    frozen?.kill('SIGSTOP')
+    this.#metricsPort += 1
+    try {
+      await this.start()
+    } catch (error) {
+      frozen?.kill('SIGKILL')
+      throw error
+    }
+    return () => {
+      frozen?.kill('SIGCONT')
+      return exited
+    }
   }
 
   async metrics(): Promise<string> {

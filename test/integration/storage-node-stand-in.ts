@@ -1,13 +1,37 @@
 import { systemClock } from '../../common/clock.ts'
+import type { StateDocument } from '../../common/state-document.ts'
 import { resources, pathOf } from '../../operator/kube/resource.ts'
-import { secretNames } from '../../operator/naming/names.ts'
-import { AdminServer } from './admin-server.ts'
+import { dataKeyField, secretNames } from '../../operator/naming/names.ts'
+import type { AdminServer } from './admin-server.ts'
 import type { ApiServer } from './api-server.ts'
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
   readonly spec: object
   readonly status?: { readonly podIP?: string }
+}
+
+/** What stands in for a storage node. */
+export interface StandInNode {
+  listen(host: string, port: number): Promise<unknown>
+  close(): Promise<void>
+  /** Other certificates, where it takes them up by being told. */
+  renew?(pems: Pick<NodeSettings, 'certificatePem' | 'privateKeyPem' | 'authorityPem'>): void
+  /** It serves a document. */
+  readonly isReady: boolean
+  /** The document in force, where it tells. */
+  readonly document?: StateDocument | null
+}
+
+/** What a storage node finds in its Secrets. */
+export interface NodeSettings {
+  readonly organizationId: string
+  readonly installationId: string
+  readonly certificatePem: string
+  readonly privateKeyPem: string
+  readonly authorityPem: string
+  /** The content of the data key file. */
+  readonly dataKeys: string
 }
 
 const pollMs = 150
@@ -17,13 +41,16 @@ const pollMs = 150
  * never scheduled, and as soon as one is there and its Secrets are, an admin port is opened for it on an address of
  * its own and its status says so. It becomes ready as the real one does: once it has a document.
  */
-export class StorageNodeStandIn {
+export class StorageNodeStandIn<Node extends StandInNode = AdminServer> {
   readonly #server: ApiServer
   readonly #installationId: string
   readonly #stopping = new AbortController()
-  readonly #nodes = new Map<string, AdminServer>()
+  readonly #make: (settings: NodeSettings) => Node
+  readonly #nodes = new Map<string, Node>()
   #addresses = 0
   #running: Promise<void> = Promise.resolve()
+  /** What went wrong on the way. */
+  readonly failures: unknown[] = []
   /** While true, new pods stay as the API server made them. */
   holdBack = false
   /** While true, nodes take up what becomes of their certificates. */
@@ -31,8 +58,9 @@ export class StorageNodeStandIn {
   /** Pods that have this text anywhere in their spec stay so, too. */
   stuckMark: string | null = null
 
-  constructor(server: ApiServer, installationId: string) {
+  constructor(server: ApiServer, installationId: string, make: (settings: NodeSettings) => Node) {
     this.#server = server
+    this.#make = make
     this.#installationId = installationId
   }
 
@@ -47,16 +75,25 @@ export class StorageNodeStandIn {
   }
 
   /** The node of an organization. */
-  of(organizationId: string): AdminServer | undefined {
+  of(organizationId: string): Node | undefined {
     for (const [key, node] of this.#nodes) {
       if (key.startsWith(`holdfast-${organizationId}/`)) return node
     }
     return undefined
   }
 
+  /** Where the node of an organization listens, undefined while there is none. */
+  hostOf(organizationId: string): string | undefined {
+    for (const [key, host] of this.#addressOf) {
+      if (key.startsWith(`holdfast-${organizationId}/`) && this.#nodes.has(key)) return host
+    }
+    return undefined
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      await this.#round()
+      // An API server that is away is asked again.
+      await this.#round().catch((error: unknown) => this.failures.push(error))
       await systemClock.sleep(pollMs, this.#stopping.signal).catch(() => undefined)
     }
   }
@@ -80,14 +117,14 @@ export class StorageNodeStandIn {
     }
   }
 
-  readonly #shown = new Map<AdminServer, string>()
+  readonly #shown = new Map<Node, string>()
 
-  async #renew(pod: Pod, node: AdminServer): Promise<void> {
+  async #renew(pod: Pod, node: Node): Promise<void> {
     const pems = await this.#identityOf(pod)
     const text = JSON.stringify(pems)
     if (!pems || this.#shown.get(node) === text) return
     this.#shown.set(node, text)
-    node.renew(pems)
+    node.renew?.(pems)
   }
 
   async #identityOf({ metadata: { namespace } }: Pod) {
@@ -111,11 +148,13 @@ export class StorageNodeStandIn {
 
   async #open(pod: Pod): Promise<void> {
     const pems = await this.#identityOf(pod)
-    if (!pems) return
-    const node = new AdminServer({
+    const dataKeys = await this.#dataKeysOf(pod)
+    if (!pems || dataKeys === null) return
+    const node = this.#make({
       organizationId: pod.metadata.namespace.slice('holdfast-'.length),
       installationId: this.#installationId,
       ...pems,
+      dataKeys,
     })
     this.#addresses += 1
     // Another run of these tests on the same machine has addresses of its own.
@@ -127,11 +166,19 @@ export class StorageNodeStandIn {
     await this.#setStatus(pod, address, false)
   }
 
+  async #dataKeysOf({ metadata: { namespace } }: Pod): Promise<string | null> {
+    const path = pathOf(resources.secrets, { namespace, name: secretNames.dataKey })
+    const { status, body } = await this.#server.send('GET', path)
+    if (status !== 200) return null
+    const data = body['data'] as Readonly<Record<string, string>>
+    return Buffer.from(data[dataKeyField] ?? '', 'base64').toString('utf8')
+  }
+
   readonly #addressOf = new Map<string, string>()
 
-  async #report(pod: Pod, node: AdminServer): Promise<void> {
+  async #report(pod: Pod, node: Node): Promise<void> {
     const key = keyOf(pod)
-    const isReady = node.document !== null
+    const { isReady } = node
     // A status that was not taken is said again in the next round.
     const isSaid = isReady ? this.#ready.has(key) : pod.status?.podIP !== undefined
     if (isSaid) return

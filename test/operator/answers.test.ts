@@ -19,6 +19,8 @@ const check = pointTable('API server answers one request otherwise')
 const ofSeveral: readonly Scenario['name'][] = [
   'create',
   'revoke while it is idle, and ask for it',
+  'restore',
+  'restore what is only now deleted',
   'revoke while it hibernates, and wake',
   'delete while it grows',
 ]

@@ -52,7 +52,7 @@ async function playOrder(start: Cluster, order: readonly Victim[], apartMs: numb
 function remains(cluster: Cluster, organization: KubeObject): readonly string[] {
   const kept = new Set(
     (organization['spec'] as { deletionPolicy: string }).deletionPolicy === 'Retain'
-      ? ['Namespace', 'PersistentVolumeClaim', 'Secret data-key', ...bounds]
+      ? ['Namespace', 'PersistentVolumeClaim', 'Secret data-key', 'Secret last-good', ...bounds]
       : [],
   )
   const runtime = runtimeNamespace(idOfUid(organization.metadata.uid!))

@@ -66,6 +66,7 @@ async function olderTemplate({ cluster, runtime }: Tenant): Promise<KubeObject> 
     ownerKey: Buffer.alloc(32, 7),
     existing: existingStorageNodes(set),
     claimed: null,
+    retainedVersion: null,
     now: new Date(cluster.clock.nowMs()),
   }
   const spec = set['spec'] as { readonly template: { readonly metadata: object; readonly spec: object } }

@@ -1,3 +1,4 @@
+import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
 import { rolloutLimitMs } from '../../operator/status/upgrade.ts'
@@ -19,7 +20,7 @@ export const team = 'acme-team'
 const twoHoursMs = 7_200_000
 
 const specs = {
-  Organization: (deletionPolicy: string) => ({ deletionPolicy }),
+  Organization: (deletionPolicy: string, more: object) => ({ deletionPolicy, ...more }),
   Database: () => ({ organization: 'acme', retention: '720h', deletionPolicy: 'Delete' }),
   Token: () => ({ organization: 'acme', permissions: [{ database: 'metrics', access: ['read', 'write'] }] }),
 }
@@ -58,10 +59,10 @@ export async function removeObject(
   if (live) await cluster.kube.delete(live)
 }
 
-async function createAll(cluster: Cluster, deletionPolicy: string): Promise<void> {
+async function createAll(cluster: Cluster, deletionPolicy: string, more: object = {}): Promise<void> {
   await createObject(cluster, 'Token', 'writer', specs.Token())
   await createObject(cluster, 'Database', 'metrics', specs.Database())
-  await createObject(cluster, 'Organization', 'acme', specs.Organization(deletionPolicy))
+  await createObject(cluster, 'Organization', 'acme', specs.Organization(deletionPolicy, more))
 }
 
 async function empty(): Promise<Cluster> {
@@ -75,6 +76,37 @@ export async function settledTenant(deletionPolicy: 'Retain' | 'Delete'): Promis
   const cluster = await empty()
   await withOperator(cluster, () => createAll(cluster, deletionPolicy))
   cluster.clock.jump(twoHoursMs)
+  return cluster
+}
+
+/** What a deleted tenant has left: none of its objects, and its data. */
+export interface Retained {
+  readonly cluster: Cluster
+  /** What takes the data over. */
+  readonly restoreFrom: { readonly organizationId: string }
+}
+
+/** A tenant that has been deleted with its data retained, Database and Token with it, and no operator. */
+export async function retainedTenant(settled?: Cluster): Promise<Retained> {
+  const cluster = settled?.fork() ?? (await settledTenant('Retain'))
+  const { metadata } = cluster.get(resources.organizations, 'acme', team)!
+  await withOperator(cluster, () => removeAll(cluster))
+  return { cluster, restoreFrom: { organizationId: idOfUid(metadata.uid!) } }
+}
+
+async function removeAll(cluster: Cluster): Promise<void> {
+  await removeObject(cluster, resources.organizations, 'acme', team)
+  await removeObject(cluster, resources.databases, 'metrics', team)
+  await removeObject(cluster, resources.tokens, 'writer', team)
+}
+
+/** The same, restored by new objects of the same names. */
+export async function restoredTenant(
+  { cluster: retained, restoreFrom }: Retained,
+  deletionPolicy: 'Retain' | 'Delete',
+): Promise<Cluster> {
+  const cluster = retained.fork()
+  await withOperator(cluster, () => createAll(cluster, deletionPolicy, { restoreFrom }))
   return cluster
 }
 
@@ -135,7 +167,7 @@ export async function tenantWithoutSet(): Promise<Cluster> {
 }
 
 /** What becomes of a cluster in half a minute with an operator. */
-async function withOperator(cluster: Cluster, act: () => Promise<unknown>): Promise<void> {
+export async function withOperator(cluster: Cluster, act: () => Promise<unknown>): Promise<void> {
   const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
   operator.start()
   await act()
@@ -197,6 +229,9 @@ export const scenarioNames = [
   'delete while it hibernates',
   'delete organization, Retain',
   'delete organization, Delete',
+  'restore',
+  'restore what is only now deleted',
+  'delete what was restored, Delete',
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
@@ -211,6 +246,10 @@ export async function scenarios(): Promise<readonly Scenario[]> {
   ])
   const idle = await idleTenant(used)
   const stuck = await stuckTenant(settled)
+  const retained = await retainedTenant(settled)
+  const { restoreFrom } = retained
+  const awaited = settled.fork()
+  await withOperator(awaited, () => createObject(awaited, 'Organization', 'again', { restoreFrom }))
   // Before there is an operator: one that has not heard of it might say first that all sleep.
   await revokeAndWake(stopped)
   const { organizations, databases, tokens, secrets } = resources
@@ -307,6 +346,21 @@ export async function scenarios(): Promise<readonly Scenario[]> {
     {
       name: 'delete organization, Delete',
       from: mortal,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'restore',
+      from: retained.cluster,
+      act: (cluster) => createAll(cluster, 'Retain', { restoreFrom }),
+    },
+    {
+      name: 'restore what is only now deleted',
+      from: awaited,
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'delete what was restored, Delete',
+      from: await restoredTenant(retained, 'Delete'),
       act: (cluster) => removeObject(cluster, organizations, 'acme', team),
     },
   ]
