@@ -7,6 +7,7 @@ import type { Logger } from '../common/log.ts'
 import { certificateMetrics } from '../common/certificate-metrics.ts'
 import { RateLimit, type Rate } from '../common/rate-limit.ts'
 import { TlsDirectory } from '../common/tls-directory.ts'
+import { Absences } from './absences.ts'
 import type { GatewayConfig } from './config.ts'
 import { createGatewayHandler } from './handler.ts'
 import { Holds } from './holds.ts'
@@ -58,6 +59,7 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
       accepted: new Remembered(clock),
       reached: new Remembered(clock),
       holds,
+      absences: new Absences(clock),
       baseDomain: config.baseDomain,
       startedMs: clock.nowMs(),
       metrics,

@@ -17,6 +17,7 @@ import type { Logger } from '../common/log.ts'
 import type { RateLimit } from '../common/rate-limit.ts'
 import { loggedPath, requestIdOf } from '../common/request-log.ts'
 import { version } from '../common/version.ts'
+import type { Absences } from './absences.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf, type Routing } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
@@ -40,6 +41,8 @@ export interface GatewayParts {
   readonly reached: Remembered
   /** Requests that wait for their organization to wake; null where no operator is asked. */
   readonly holds: Holds | null
+  /** Organizations whose node was not reached lately. */
+  readonly absences: Absences
   readonly baseDomain: string | null
   readonly startedMs: number
   readonly metrics: GatewayMetrics
@@ -59,11 +62,11 @@ interface Visit {
   answeredBy: 'gateway' | 'node'
   /** A node took the credentials for valid. */
   letIn: boolean
+  /** When to come back, if the answer is to come back. */
+  retryAfterSeconds: number
   /** Why the gateway refused; null when it did not. */
   refusal: string | null
 }
-
-const retryAfterSeconds = 2
 
 /** A connection that nobody has been let in on is not kept for long. */
 const strangerIdleMs = 5_000
@@ -119,6 +122,7 @@ function visitOf(request: IncomingMessage, response: ServerResponse): Visit {
     organizationId: null,
     answeredBy: 'gateway',
     letIn: false,
+    retryAfterSeconds: 2,
     refusal: null,
   }
 }
@@ -225,6 +229,8 @@ function settle(
     case 'answered':
       visit.answeredBy = 'node'
       parts.reached.add(organizationId)
+      // A node that starts says so itself: it is still away.
+      if (visit.response.statusCode !== 503) parts.absences.end(organizationId)
       return
     case 'client-gone':
       visit.refusal = 'client-gone'
@@ -232,12 +238,17 @@ function settle(
     case 'unknown-organization':
       parts.pools.forget(organizationId)
       // No oracle: who guesses ids learns no more than who guesses tokens.
-      return parts.accepted.has(credentialKey) ? unavailable(visit) : deny(visit, 'unknown-organization')
+      if (!parts.accepted.has(credentialKey)) return deny(visit, 'unknown-organization')
+      visit.retryAfterSeconds = parts.absences.note(organizationId)
+      return unavailable(visit)
     case 'unauthorized':
       parts.reached.add(organizationId)
+      parts.absences.end(organizationId)
       parts.accepted.delete(credentialKey)
       return deny(visit, 'unauthorized')
     case 'unavailable': {
+      // What is busy is there.
+      if (!(outcome.cause instanceof AppError)) visit.retryAfterSeconds = parts.absences.note(organizationId)
       const level = isWrongPeer(outcome.cause) ? 'error' : 'warn'
       parts.log[level]({ err: outcome.cause, organizationId, requestId: visit.requestId }, 'no storage node')
       return isNobodyThere(outcome.cause) ? nobodyThere(visit) : unavailable(visit)
@@ -262,7 +273,7 @@ function unavailable(
   message = 'storage node unavailable',
   reason: 'unavailable' | 'waking' = 'unavailable',
 ): void {
-  visit.response.setHeader('retry-after', String(retryAfterSeconds))
+  visit.response.setHeader('retry-after', String(visit.retryAfterSeconds))
   refuse(visit, reason, 503, 'unavailable', message)
 }
 

@@ -61,6 +61,34 @@ describe('a node that cannot be reached, or is not who it should be, is 503 and 
     expect((await bench.read(mintToken(id), 'x')).status).toBe(401)
   })
 
+  test('whoever comes again and finds nobody is told a longer time, from anew after an answer', async () => {
+    const id = 'aaaaaaaabbbbbbbb'
+    const token = mintToken(id)
+    const issued = await bench.installation.authority.issue(identity(id, 'node'))
+    const start = (port: number) =>
+      listen(
+        createServer({ cert: issued.cert, key: issued.key }, (_request, response) => {
+          response.writeHead(200, { connection: 'close' }).end('{}')
+        }),
+        port,
+      )
+    const node = await start(0)
+    const { port } = node.address() as AddressInfo
+    bench.targets.set(id, { host, port })
+    const told = async () => {
+      const answer = await bench.read(token, 'x')
+      return [answer.status, answer.headers['retry-after']]
+    }
+    expect(await told()).toEqual([200, undefined])
+    node.close()
+    expect(await told()).toEqual([503, '2'])
+    expect(await told()).toEqual([503, '3'])
+    const again = await start(port)
+    expect(await told()).toEqual([200, undefined])
+    again.close()
+    expect(await told()).toEqual([503, '2'])
+  })
+
   test("A's node in the place of B's is refused before a byte of the request is sent", async () => {
     const before = bench.a.process.log.length
     const known = bench.targets.get(bench.b.id)!
@@ -107,6 +135,6 @@ describe('a node that cannot be reached, or is not who it should be, is 503 and 
   })
 })
 
-function listen(server: Server): Promise<Server> {
-  return new Promise((resolve) => server.listen(0, host, () => resolve(server)))
+function listen(server: Server, port = 0): Promise<Server> {
+  return new Promise((resolve) => server.listen(port, host, () => resolve(server)))
 }
