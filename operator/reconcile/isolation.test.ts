@@ -97,6 +97,27 @@ test('an organization without pods has no paths: nothing is tried, and what was 
   expect(condition('NetworkIsolated')?.status).toBe('True')
 })
 
+describe('an organization that is deleted is forgotten', () => {
+  const victim = 'f'.repeat(16)
+  test.each([
+    ['with what runs for it', {}, true],
+    ['but not one of another owner that it only names', { restoreFrom: { organizationId: victim } }, false],
+  ])('%s', async (_what, spec, isForgotten) => {
+    world = new TenantWorld()
+    await world.create('Organization', 'acme', spec)
+    await world.settle()
+    const id = statusOf().organizationId ?? victim
+    // The one that is named is there, and somebody else's.
+    const named = { name: `holdfast-${victim}`, annotations: { 'holdfast.dev/owner-uid': 'another' } }
+    await world.kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: named })
+    world.forgotten.length = 0
+    await world.remove(organizations, 'acme')
+    await world.settle()
+    expect(world.get(organizations, 'acme')).toBeUndefined()
+    expect(world.forgotten.includes(id)).toBe(isForgotten)
+  })
+})
+
 describe('a request for a proof', () => {
   const ask = async (request: string | null) => {
     const live = world.get(organizations, 'acme')!

@@ -41,6 +41,7 @@ export async function retireRuntime(
   const proven = provenOwner(operatorKey, leaving.organizationId, namespace.metadata.annotations)
   // Not ours: never made by us for this organization, or taken over by another one since.
   if (proven?.uid !== leaving.uid) return { done: true }
+  pass.isolation.forget(leaving.organizationId)
   if (namespace.metadata.deletionTimestamp !== undefined) {
     return { done: false, message: goingMessage(namespace) }
   }

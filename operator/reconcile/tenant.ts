@@ -84,7 +84,6 @@ async function retire(
   const uid = object.metadata.uid ?? ''
   const organizationId = organizationIdOf(object)
   const namespace = runtimeNamespace(organizationId)
-  pass.isolation.forget(organizationId)
   const leaving = { organizationId, uid, namespace, version: organization?.status?.version ?? null }
   const retired = await retireRuntime(pass, leaving, organization?.spec.deletionPolicy ?? 'Retain')
   if (!retired.done) {

@@ -48,7 +48,7 @@ const storeOf = (objects: readonly KubeObject[]): Store => ({
   observe: () => undefined,
 })
 
-function doorOf(object: KubeObject, isOpen = false) {
+function doorOf(object: KubeObject, isOpen = false, allBurst = 1_000) {
   const clock = new FakeClock(Date.parse('2026-11-22T12:00:00Z'))
   const wakes = new Wakes(clock)
   const looks: string[] = []
@@ -68,7 +68,7 @@ function doorOf(object: KubeObject, isOpen = false) {
     look: (key) => looks.push(key),
     wakes,
     limits: {
-      all: new RateLimit({ perSecond: 1_000, burst: 1_000 }, clock),
+      all: new RateLimit({ perSecond: allBurst, burst: allBurst }, clock),
       byOrganization: new RateLimit({ perSecond: 1, burst: 2 }, clock),
     },
     count: (outcome) => outcomes.push(outcome),
@@ -148,6 +148,13 @@ test('too many questions for one organization are not looked into', async () => 
   expect([answer.status, answer.headers['retry-after']]).toEqual([429, '1'])
   expect(door.outcomes).toEqual(['denied', 'denied', 'limited'])
   expect(door.wakes.wantedBy(id)).toBeNull()
+})
+
+test('what is asked too often of one organization takes no turns from the others', async () => {
+  const door = doorOf(asleep(), false, 5)
+  const other = 'bbbbbbbbbbbbbbbb'
+  for (let guess = 0; guess < 20; guess += 1) await door.ask(mintToken(other), other)
+  expect((await door.ask(text)).status).toBe(200)
 })
 
 test('the token that it wakes for asks on, however many guess beside it', async () => {

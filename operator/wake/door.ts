@@ -65,7 +65,9 @@ function decide(parts: DoorParts, request: IncomingMessage): Decision {
   const { all, byOrganization } = parts.limits
   // Who waits already asks on, however many guess beside it.
   const isKnown = token !== undefined && parts.wakes.wantedBy(organizationId) === tokenId(hashToken(token))
-  const waitSeconds = Math.max(all.take(''), isKnown ? 0 : byOrganization.take(organizationId.slice(0, 16)))
+  // Its own limit goes first: what is refused by that takes nothing from others.
+  const ownSeconds = isKnown ? 0 : byOrganization.take(organizationId.slice(0, 16))
+  const waitSeconds = ownSeconds > 0 ? ownSeconds : all.take('')
   if (waitSeconds > 0) return { outcome: 'limited', retryAfterSeconds: waitSeconds }
   const found = organizationOf(parts, organizationId)
   if (!found || token === undefined) return { outcome: 'denied' }
