@@ -55,6 +55,7 @@ export class Reflector implements Component, Store {
   readonly #store: ObjectStore
   readonly #listeners: ChangeListener[] = []
   readonly #synced = Promise.withResolvers<void>()
+  readonly #refused = Promise.withResolvers<void>()
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #isSynced = false
@@ -79,6 +80,11 @@ export class Reflector implements Component, Store {
   /** The first list is in. From then on the cache is never empty again, however long the API server is away. */
   get synced(): boolean {
     return this.#isSynced
+  }
+
+  /** Resolves when the API server has said for the first time that this may not be read. It is tried on all the same. */
+  get refused(): Promise<void> {
+    return this.#refused.promise
   }
 
   get size(): number {
@@ -130,6 +136,7 @@ export class Reflector implements Component, Store {
         if (signal.aborted) return
         if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) failures = 0
         failures += 1
+        if (error instanceof AppError && error.kind === 'forbidden') this.#refused.resolve()
         listDue ||= !canResume(error) || failures > 1
         const retryMs = backoffMs(watchBackoff, failures, this.#random())
         this.#metrics.failures.inc(this.#labels)

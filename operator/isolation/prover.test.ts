@@ -116,6 +116,25 @@ describe('when it looks', () => {
     expect(world.looks).toHaveLength(100)
   })
 
+  test('nobody waits for those that are asked for all the time', async () => {
+    const clocks: FakeClock[] = []
+    const { clock, world, prover } = await started(async () => {
+      await clocks[0]!.sleep(3_000)
+      return closed
+    })
+    clocks.push(clock)
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    for (let second = 0; second < 30; second += 1) {
+      for (let index = 0; index < 32; index += 1)
+        prover.report(subject({ organizationId: id(index), request: `r${second}` }))
+      if (second === 5) prover.report(subject())
+      await clock.advance(1_000)
+    }
+    const tried = new Set(world.looks.map((look) => look.id))
+    await clock.advance(10_000)
+    expect(tried.has(subject().organizationId)).toBe(true)
+  })
+
   test('no more of what no pass has seen for long, and nothing of what is forgotten', async () => {
     const { world, prover, clock } = await started()
     prover.report(subject())

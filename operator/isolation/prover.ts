@@ -150,13 +150,17 @@ export class IsolationProver implements Component, Isolation {
       this.#wake = Promise.withResolvers()
       const nowMs = clock.monotonicMs()
       let nextMs = nowMs + idleMs
+      const due: Entry[] = []
       for (const [id, entry] of this.#entries) {
         // Passes come by more often than that: it is paused, or gone.
         if (nowMs - entry.seenMs > lastingMs) this.#entries.delete(id)
-        else if (entry.isRunning || this.#running.size >= atOnce) continue
-        else if (entry.dueMs <= nowMs) this.#begin(entry, nowMs)
+        else if (entry.isRunning) continue
+        else if (entry.dueMs <= nowMs) due.push(entry)
         else nextMs = Math.min(nextMs, entry.dueMs)
       }
+      // Who has waited longest goes first, or a few that are asked for all the time would keep all others waiting.
+      const first = due.toSorted((a, b) => a.dueMs - b.dueMs).slice(0, atOnce - this.#running.size)
+      for (const entry of first) this.#begin(entry, nowMs)
       await this.#wokenWithin(nextMs - nowMs)
     }
   }

@@ -1,9 +1,11 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
+import { AppError } from '../../common/errors.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { silentLogger } from '../../common/log.ts'
 import { FakeClock, rest } from '../../test/support/fake-clock.ts'
 import { MemoryKube } from '../../test/support/memory-kube.ts'
+import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { managedLabels } from '../naming/labels.ts'
@@ -136,5 +138,47 @@ test('of two that name one id, what runs wakes the one that has it, and its name
   expect(await woken(() => kube.create(runs('one')))).toEqual(['team/owner'])
   await kube.delete(other)
   expect(await woken(() => kube.create(runs('two')))).toContain('team/owner')
+  await watches.stop()
+})
+
+test('a namespace that takes the operator’s rights away holds up nobody else, and is seen once all of it can be read', async () => {
+  const kube = new MemoryKube()
+  const clock = new FakeClock()
+  const made = (kind: string, namespace: string, name: string, spec: object = {}) =>
+    kube.create({ ...organization, kind, metadata: { name, namespace }, spec })
+  await made('Organization', 'team', 'acme')
+  await made('Organization', 'hostile', 'evil')
+  await made('Token', 'hostile', 'writer', { organization: 'evil' })
+  const refused = new Set(['list tokens', 'list databases'])
+  const client: KubeClient = Object.create(kube, {
+    with: { value: () => client },
+    list: {
+      value: (...[resource, options]: Parameters<KubeClient['list']>) => {
+        if (options?.namespace === 'hostile' && refused.has(`list ${resource.plural}`))
+          throw new AppError('forbidden', 'ERR_KUBE_FORBIDDEN', 'no')
+        return kube.list(resource, options)
+      },
+    },
+  })
+  const keys: string[] = []
+  const watches = new Watches({
+    client,
+    clock,
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: ['hostile', 'team'],
+  })
+  const started = watches.start((key) => keys.push(key))
+  await rest()
+  expect(keys).toEqual(['team/acme'])
+  expect(watches.missing).toEqual([])
+  await started
+  // Half of it is as nothing: the Organization without its Tokens would have them revoked.
+  refused.delete('list databases')
+  await clock.advance(120_000)
+  expect(keys).toEqual(['team/acme'])
+  refused.clear()
+  await clock.advance(120_000)
+  expect(keys).toEqual(['team/acme', 'hostile/evil'])
   await watches.stop()
 })

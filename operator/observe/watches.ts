@@ -12,7 +12,7 @@ import { resources } from '../kube/resource.ts'
 import { annotationKeys, labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
 import { organizationNameOf } from './observe.ts'
-import { keyText } from './observed.ts'
+import { keyText, parseKey } from './observed.ts'
 
 const tenantKinds = ['organizations', 'databases', 'tokens'] as const
 const childKinds = [
@@ -70,13 +70,21 @@ const transforms: Readonly<Partial<Record<Kind, (object: KubeObject) => KubeObje
 /** The caches of everything that passes read, and who is to be looked at when something in them changes. */
 export class Watches {
   readonly caches: WatchedCaches
-  readonly #reflectors: readonly Reflector[]
+  /** By the namespace that they watch, "" for all. */
+  readonly #reflectors = new Map<string, Reflector[]>()
+  /** Namespaces that nobody waits for: the operator may not read them. */
+  readonly #refused = new Set<string>()
+  /**
+   * Of each of the tenants' namespaces that is not all in the caches, who is to be looked at when it is: a pass that saw
+   * an Organization without its Tokens would take these for revoked.
+   */
+  readonly #held: Map<string, Map<string, QueuePriority>>
   /** Of each organization id, the keys of all Organizations that name it, by uid: one has it, the others would. */
   readonly #keysById = new Map<string, Map<string, string>>()
   #enqueue: (key: string, priority: QueuePriority) => void = () => undefined
 
   constructor(options: WatchOptions) {
-    const reflectors: Reflector[] = []
+    this.#held = new Map(options.namespaces.map((namespace) => [namespace, new Map()]))
     const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
       const { client, clock, log, registry, random } = options
       const resource = resources[kind]
@@ -92,7 +100,8 @@ export class Watches {
         ...(transform && { transform }),
       })
       reflector.onChange(this.#listener(kind, () => reflector.synced))
-      reflectors.push(reflector)
+      const namespace = more.namespace ?? ''
+      this.#reflectors.set(namespace, [...(this.#reflectors.get(namespace) ?? []), reflector])
       return reflector
     }
     const tenants = tenantKinds.map((kind): [Kind, Store] => [
@@ -104,27 +113,57 @@ export class Watches {
       open(kind, selectors[kind] ?? { labelSelector: managed }),
     ])
     this.caches = Object.fromEntries([...tenants, ...children]) as Record<Kind, Store>
-    this.#reflectors = reflectors
   }
 
-  /** Fills the caches; every tenant that there is has been told of when this resolves. */
+  /**
+   * Fills the caches; every tenant that there is has been told of when this resolves, but for those of namespaces on the
+   * list that the operator may not read. Whoever rules in one can take its rights away there, and nobody else waits for that.
+   */
   async start(enqueue: (key: string, priority: QueuePriority) => void): Promise<void> {
     this.#enqueue = enqueue
-    await Promise.all(this.#reflectors.map((reflector) => reflector.start()))
+    await Promise.all(
+      [...this.#reflectors].map(([namespace, reflectors]) => this.#fill(namespace, reflectors)),
+    )
+  }
+
+  async #fill(namespace: string, reflectors: readonly Reflector[]): Promise<void> {
+    const filled = Promise.all(reflectors.map((reflector) => reflector.start())).then(() =>
+      this.#release(namespace),
+    )
+    if (namespace === '') return filled
+    await Promise.race([filled, ...reflectors.map(({ refused }) => refused)])
+    if (this.#held.has(namespace)) this.#refused.add(namespace)
+  }
+
+  #release(namespace: string): void {
+    const held = this.#held.get(namespace) ?? []
+    this.#held.delete(namespace)
+    this.#refused.delete(namespace)
+    for (const [key, priority] of held) this.#enqueue(key, priority)
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()))
+    await Promise.all([...this.#reflectors.values()].flat().map((reflector) => reflector.stop()))
   }
 
   /** The key of the tenant with an organization id, undefined for none. */
   keyOf(organizationId: string): string | undefined {
-    return this.#ownerOf(runtimeNamespace(organizationId), this.#keysById.get(organizationId))
+    const key = this.#ownerOf(runtimeNamespace(organizationId), this.#keysById.get(organizationId))
+    return key !== undefined && this.#held.has(parseKey(key).namespace) ? undefined : key
   }
 
-  /** Kinds whose caches are not filled yet. */
+  /** Kinds whose caches are not filled yet, and are waited for. */
   get missing(): readonly string[] {
-    return this.#reflectors.filter(({ synced }) => !synced).map(({ name }) => name)
+    return [...this.#reflectors]
+      .filter(([namespace]) => !this.#refused.has(namespace))
+      .flatMap(([, reflectors]) => reflectors.filter(({ synced }) => !synced).map(({ name }) => name))
+  }
+
+  /** A pass is wanted, at once or when all of the tenant's namespace is in the caches. */
+  #look(key: string, priority: QueuePriority): void {
+    const held = this.#held.get(parseKey(key).namespace)
+    if (!held) this.#enqueue(key, priority)
+    else if (held.get(key) !== 'edit') held.set(key, priority)
   }
 
   /** @param isNews whether a change comes by watch, and not with the list at the start */
@@ -148,7 +187,7 @@ export class Watches {
     const key = keyText({ namespace: object.metadata.namespace ?? '', name: object.metadata.name })
     if (before) this.#forget(before)
     if (after) this.#know(after, key)
-    if (!isOnlyStatus(before, after)) this.#enqueue(key, priority)
+    if (!isOnlyStatus(before, after)) this.#look(key, priority)
   }
 
   #know(organization: KubeObject, key: string): void {
@@ -168,7 +207,7 @@ export class Watches {
     if (isOnlyStatus(before, after)) return
     for (const object of [before, after]) {
       const name = object && organizationNameOf(object)
-      if (name) this.#enqueue(keyText({ namespace: object.metadata.namespace ?? '', name }), priority)
+      if (name) this.#look(keyText({ namespace: object.metadata.namespace ?? '', name }), priority)
     }
   }
 
@@ -178,13 +217,13 @@ export class Watches {
     const id = runtimePattern.exec(namespace)?.[1]
     const keys = id === undefined ? undefined : this.#keysById.get(id)
     if (keys) {
-      for (const key of this.#concerned(keys, object)) this.#enqueue(key, priority)
+      for (const key of this.#concerned(keys, object)) this.#look(key, priority)
       return undefined
     }
     if (object?.kind !== 'RoleBinding') return undefined
     // The operator's right to a tenant namespace's Secrets belongs to all organizations there.
     for (const { metadata } of this.caches.organizations.list(namespace)) {
-      this.#enqueue(keyText({ namespace, name: metadata.name }), priority)
+      this.#look(keyText({ namespace, name: metadata.name }), priority)
     }
     return undefined
   }
