@@ -85,6 +85,8 @@ describe('no body takes more memory than it may, and every refusal is an answer'
     ['what is no gzip', 'x', gzip, 400],
     ['half of a gzip', gzipSync('x'.repeat(maxBytes)).subarray(0, 15), gzip, 400],
     ['nothing as gzip', '', gzip, 400],
+    ['a member behind zeros', Buffer.concat([gzipSync('x'), Buffer.alloc(3), gzipSync('y')]), gzip, 400],
+    ['what is no gzip behind a member', Buffer.concat([gzipSync('x'), Buffer.from('yy')]), gzip, 400],
     ['an encoding that nobody undoes', 'x', { 'content-encoding': 'deflate' }, 415],
     ['one encoding upon another', gzipSync(gzipSync('x')), { 'content-encoding': 'gzip, gzip' }, 415],
   ])('refused: %s', async (_name, body, headers, status) => {

@@ -226,8 +226,7 @@ function* drained(pieces: Buffer[], reservation: BodyReservation): Generator<Buf
 }
 
 /** As much as there will be, as far as the body's own word for it can be true. */
-function gunzipChunkBytes(encoded: readonly Buffer[]): number {
-  const encodedBytes = encoded.reduce((sum, piece) => sum + piece.length, 0)
+function gunzipChunkBytes(encoded: readonly Buffer[], encodedBytes: number): number {
   const end = Buffer.concat(encoded.slice(-sizeBytes).map((piece) => piece.subarray(-sizeBytes))).subarray(
     -sizeBytes,
   )
@@ -238,14 +237,14 @@ function gunzipChunkBytes(encoded: readonly Buffer[]): number {
 
 /** Never throws: the body is told. */
 async function gunzip(encoded: Buffer[], reservation: BodyReservation, body: ArrivingBody): Promise<void> {
+  const encodedBytes = encoded.reduce((sum, piece) => sum + piece.length, 0)
   try {
-    await pipeline(
-      drained(encoded, reservation),
-      createGunzip({ chunkSize: gunzipChunkBytes(encoded) }),
-      async (source: AsyncIterable<Buffer>) => {
-        for await (const piece of source) body.add(piece)
-      },
-    )
+    const inflater = createGunzip({ chunkSize: gunzipChunkBytes(encoded, encodedBytes) })
+    await pipeline(drained(encoded, reservation), inflater, async (source: AsyncIterable<Buffer>) => {
+      for await (const piece of source) body.add(piece)
+    })
+    // At a zero behind a member the library leaves off without a word, though others may follow.
+    if (inflater.bytesWritten !== encodedBytes) throw new Error('zeros behind a member')
     body.end()
   } catch (error) {
     const isKnown = error instanceof AppError

@@ -221,4 +221,38 @@ describe('rows of a job', () => {
       { numRuns: 1_500 },
     )
   })
+
+  test('of one long series end with the job', async () => {
+    const made = new Map(
+      [0, 1, 2].map((part): [string, MadeFile] => {
+        const rows = Array.from({ length: 9 }, (_, row) => ({
+          series: 0,
+          time: 10 * part + row,
+          values: { f0: row },
+        }))
+        return [`file ${part}`, { rows, deleted: [] }]
+      }),
+    )
+    const files = [...made.keys()].map((path, part) => ({
+      path,
+      key: new Uint8Array(32),
+      order: part,
+      minTimeNs: BigInt(10 * part),
+      maxTimeNs: BigInt(10 * part + 8),
+      stringBytes: 0,
+      columns: ['f0'],
+      deleted: [],
+    }))
+    const job: ReadJob = {
+      files,
+      seriesIds: [0],
+      columns: [{ name: 'f0', type: 'float' }],
+      minTimeNs: -99n,
+      maxTimeNs: 99n,
+      matching: { comparisons: [], beforeNs: -99n },
+    }
+    let seen = 0
+    await new JobRows(job, () => seen === 2).each(new MemoryBlocks(made), async () => void seen++)
+    expect(seen).toBe(2)
+  })
 })

@@ -188,6 +188,7 @@ export class JobRows {
   async #eachOfSeries(seriesId: number, files: readonly SeriesRows[], visit: Visit): Promise<void> {
     const seams = new FileSeams(this.#types)
     for (const [index, { source, rows, range }] of files.entries()) {
+      if (this.#isCancelled()) return
       const left = this.#visitMatching(seriesId, seams.next(source.order), visit)
       if (left) await left
       const nextNs = files[index + 1]?.source.minTimeNs
@@ -196,8 +197,11 @@ export class JobRows {
       const waiting = atHand ? this.#visitMatching(seriesId, seams.add(atHand, nextNs), visit) : undefined
       if (waiting) await waiting
       if (atHand !== undefined) continue
-      for await (const view of rows.runs(seriesId, await rows.range(seriesId, this.#job), (all) => all))
+      for await (const view of rows.runs(seriesId, await rows.range(seriesId, this.#job), (all) => all)) {
+        if (this.#isCancelled()) return
         await this.#visitMatching(seriesId, seams.add(view, nextNs), visit)
+        await this.#turn()
+      }
     }
     const left = this.#visitMatching(seriesId, seams.end(), visit)
     if (left) await left
