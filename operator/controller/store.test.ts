@@ -55,6 +55,42 @@ describe('events', () => {
   })
 })
 
+// What listeners compare must be what they were told before, or an edit just before a status of ours is no difference.
+describe('the answers to our own writes', () => {
+  test('are no difference when the watch comes to them', () => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('a', 11))
+    made.observe(object('a', 12))
+    expect(told(made.accept('MODIFIED', object('a', 11)))).toEqual([])
+    expect(told(made.accept('MODIFIED', object('a', 12)))).toEqual(['a@12 -> a@12'])
+    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@12 -> a@13'])
+  })
+
+  test('hide nothing that somebody else changed just before', () => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('a', 13))
+    expect(told(made.accept('MODIFIED', object('a', 12)))).toEqual([])
+    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@5 -> a@13'])
+    expect(told(made.accept('MODIFIED', object('a', 14)))).toEqual(['a@13 -> a@14'])
+  })
+
+  test('hide no edit where they changed nothing themselves and bear its version', () => {
+    const edited = object('a', 12)
+    const answer = { ...edited, metadata: { ...edited.metadata, generation: 2 } }
+    const { store: made, told } = store(object('a', 5))
+    made.observe(answer)
+    expect(told(made.accept('MODIFIED', answer))).toEqual(['a@5 -> a@12'])
+  })
+
+  test.each([12, 13])('hide nothing where a list at version %i stands for the lines between', (listed) => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('a', 13))
+    const all = [...told(made.replace([object('a', listed)], String(listed)))]
+    all.push(...told(made.accept('MODIFIED', object('a', 13))))
+    expect(all).toEqual(['a@5 -> a@13'])
+  })
+})
+
 describe('lists', () => {
   test('differences and nothing else', () => {
     const { store: made, told } = store(

@@ -7,7 +7,8 @@ export interface Store {
   list(namespace?: string): readonly KubeObject[]
   /**
    * Puts the answer to our own write in, unless the cache has the same or something newer, so that the next pass does
-   * not decide upon the past. Tells no listener: who wrote knows.
+   * not decide upon the past. Tells no listener: who wrote knows. What somebody else changed just before is in the
+   * answer, too; listeners are told of that once the watch has come this far.
    */
   observe(object: KubeObject): void
 }
@@ -21,10 +22,21 @@ export interface Change {
 const versionOf = (object: KubeObject): string => object.metadata.resourceVersion ?? '0'
 const isNewer = (a: string, b: string): boolean => compareResourceVersions(a, b) > 0
 
+/** Of an object that the watch is behind on. */
+interface Ahead {
+  /** As listeners know it. */
+  readonly told: KubeObject | undefined
+  /** Versions that answered our own writes. */
+  readonly ours: Set<string>
+  /** Not all that is new since then is ours. */
+  hasOthers: boolean
+}
+
 /** The objects of one resource as the watch has told them so far. No I/O. */
 export class ObjectStore implements Store {
   readonly #byNamespace = new Map<string, Map<string, KubeObject>>()
   readonly #transform: (object: KubeObject) => KubeObject
+  readonly #ahead = new Map<string, Ahead>()
   #resourceVersion = '0'
   #size = 0
 
@@ -54,7 +66,13 @@ export class ObjectStore implements Store {
     const known = this.get(object.metadata.namespace, object.metadata.name)
     // Without a known object, what the stream has passed already may be an addition whose removal came since.
     const seen = known ? versionOf(known) : this.#resourceVersion
-    if (isNewer(versionOf(object), seen)) this.#set(this.#transform(object))
+    if (!isNewer(versionOf(object), seen)) return
+    const ahead = this.#ahead.get(keyOf(object)) ?? { told: known, ours: new Set(), hasOthers: false }
+    ahead.ours.add(versionOf(object))
+    // A write that changed nothing is answered with the version that somebody else made. No write of ours changes a spec.
+    if (known && known.metadata.generation !== object.metadata.generation) ahead.hasOthers = true
+    this.#ahead.set(keyOf(object), ahead)
+    this.#set(this.#transform(object))
   }
 
   /** Takes one event of a watch in. What repeats or precedes what was seen already changes nothing. */
@@ -63,15 +81,26 @@ export class ObjectStore implements Store {
     if (!isNewer(version, this.#resourceVersion)) return []
     this.#resourceVersion = version
     const known = this.get(object.metadata.namespace, object.metadata.name)
+    if (known && isNewer(versionOf(known), version)) {
+      this.#passBy(object)
+      return []
+    }
     if (type === 'DELETED') {
-      if (!known || isNewer(versionOf(known), version)) return []
+      if (!known) return []
       this.#remove(known)
       return [{ before: known, after: undefined }]
     }
-    if (known && isNewer(versionOf(known), version)) return []
+    const ahead = this.#ahead.get(keyOf(object))
+    this.#ahead.delete(keyOf(object))
     const after = this.#transform(object)
     this.#set(after)
-    return changesBetween(known, after)
+    return changesBetween(ahead?.hasOthers ? ahead.told : known, after)
+  }
+
+  /** The watch has come to something that the answer to a later write of ours held already. */
+  #passBy(object: KubeObject): void {
+    const ahead = this.#ahead.get(keyOf(object))
+    if (ahead && !ahead.ours.has(versionOf(object))) ahead.hasOthers = true
   }
 
   /** Nothing happened up to here. */
@@ -94,9 +123,16 @@ export class ObjectStore implements Store {
     }
     for (const item of items) {
       const known = this.get(item.metadata.namespace, item.metadata.name)
-      if (known && !isNewer(versionOf(item), versionOf(known))) continue
+      const ahead = this.#ahead.get(keyOf(item))
+      if (known && isNewer(versionOf(known), versionOf(item))) {
+        if (ahead?.told && isNewer(versionOf(item), versionOf(ahead.told))) this.#passBy(item)
+        continue
+      }
+      if (!ahead && known && versionOf(item) === versionOf(known)) continue
+      this.#ahead.delete(keyOf(item))
       this.#set(item)
-      changes.push(...changesBetween(known, item))
+      // The list stands for lines of the watch that do not come any more, and one of them may not have been ours.
+      changes.push(...changesBetween(ahead ? ahead.told : known, item))
     }
     this.bookmark(resourceVersion)
     return changes
@@ -113,6 +149,7 @@ export class ObjectStore implements Store {
   #remove(object: KubeObject): void {
     const namespace = object.metadata.namespace ?? ''
     const objects = this.#byNamespace.get(namespace)
+    this.#ahead.delete(keyOf(object))
     if (objects?.delete(object.metadata.name)) this.#size -= 1
     if (objects?.size === 0) this.#byNamespace.delete(namespace)
   }
