@@ -180,8 +180,9 @@ export class MemoryKube implements KubeClient {
     const { labels, annotations, finalizers } = patch
     const metadata = {
       ...known.metadata,
-      labels: merged(known.metadata.labels, labels),
-      annotations: merged(known.metadata.annotations, annotations),
+      // What a patch does not name stays as it is, also where it is not there.
+      ...(labels && { labels: merged(known.metadata.labels, labels) }),
+      ...(annotations && { annotations: merged(known.metadata.annotations, annotations) }),
       ...(finalizers ? { finalizers } : {}),
     }
     const isGone = metadata.deletionTimestamp !== undefined && metadata.finalizers?.length === 0
