@@ -58,7 +58,7 @@ export class WakeDoor {
       'ERR_GATEWAY_NO_OPERATOR',
       'no operator has an address',
     )
-    for (const address of await this.#candidates()) {
+    for await (const address of this.#candidates()) {
       try {
         const answer = await this.#askAt(address, organizationId, token, signal)
         this.#lastAnswered = address
@@ -72,10 +72,12 @@ export class WakeDoor {
     throw failure
   }
 
-  async #candidates(): Promise<readonly string[]> {
-    // While one answers, nobody asks for names.
-    if (this.#lastAnswered !== null) return [this.#lastAnswered]
-    return (await this.#addressesOf(this.#address.host)).slice(0, addressesLimit)
+  /** While one answers, nobody asks for names; when it does not any more, another one leads. */
+  async *#candidates(): AsyncGenerator<string> {
+    const last = this.#lastAnswered
+    if (last !== null) yield last
+    const addresses = await this.#addressesOf(this.#address.host)
+    yield* addresses.filter((address) => address !== last).slice(0, addressesLimit)
   }
 
   async #askAt(address: string, id: string, token: string, signal: AbortSignal): Promise<DoorAnswer> {
