@@ -21,6 +21,12 @@ export async function mendClaimLabels(
   for (const name of names.filter((found) => !claims.get(namespace, found))) {
     const live = await pass.client.get(resources.persistentVolumeClaims, { namespace, name })
     if (!live || live.metadata.deletionTimestamp !== undefined) continue
+    const { labels = {} } = live.metadata
+    // Its watch has only not told of it yet.
+    if (Object.entries(storageNodeSelector).every(([key, value]) => labels[key] === value)) {
+      claims.observe(live)
+      continue
+    }
     claims.observe(await pass.client.patchMetadata(live, { labels: storageNodeSelector }))
     pass.log.warn(
       { claim: `${namespace}/${name}` },
