@@ -83,7 +83,8 @@ describe.skipIf(kubeconfig === undefined)('the chart (KUBECONFIG names the clust
 
   test('its pods keep to the Pod Security Standard "restricted"', async () => {
     const pods = (await render(everything)).flatMap(podOf)
-    expect(pods).toHaveLength(3)
+    // Of operator, gateway and isolation probe, and of `helm test`.
+    expect(pods).toHaveLength(4)
     const tryPod = (spec: object) => {
       const body = { metadata: { name: 'pod' }, spec: { ...spec, serviceAccountName: 'default' } }
       return server.send('POST', `${pathOf(resources.pods, { namespace })}?dryRun=All`, { body })

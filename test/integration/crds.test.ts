@@ -54,6 +54,12 @@ const resourceOfKind = {
   Token: resources.tokens,
 } as const
 
+/** The API server keeps none in a NetworkPolicy. */
+const withoutEmptyLists = (value: object): object =>
+  JSON.parse(
+    JSON.stringify(value, (_, held) => (Array.isArray(held) && held.length === 0 ? undefined : held)),
+  )
+
 describe.skipIf(kubeconfig === undefined)(
   'the CustomResourceDefinitions (KUBECONFIG names the cluster)',
   () => {
@@ -295,7 +301,7 @@ describe.skipIf(kubeconfig === undefined)(
           const answer = await server.apply(object, { dryRun: true })
           expect({ kind: object.kind, message: answer.body.message }).toEqual({ kind: object.kind })
           const { metadata, ...rest } = object
-          expect(answer.body).toMatchObject({ ...rest, metadata: { name: metadata.name } })
+          expect(answer.body).toMatchObject({ ...withoutEmptyLists(rest), metadata: { name: metadata.name } })
           expect(differs(answer.body, object)).toBeNull()
         }
         // The pod and the claim that the StatefulSet's controller would make pass Pod Security and the LimitRange.

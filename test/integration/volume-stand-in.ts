@@ -4,7 +4,10 @@ import type { ApiServer } from './api-server.ts'
 
 interface Claim {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly uid: string }
-  readonly spec: { readonly resources: { readonly requests: { readonly storage: string } } }
+  readonly spec: {
+    readonly volumeName?: string
+    readonly resources: { readonly requests: { readonly storage: string } }
+  }
   readonly status?: {
     readonly phase?: string
     readonly capacity?: { readonly storage: string }
@@ -75,7 +78,10 @@ export class VolumeStandIn {
     const { status } = claim
     const { storage } = claim.spec.resources.requests
     const name = `volume-${claim.metadata.uid}`
-    if (!this.#volumes.has(name)) return this.#provision(claim, name)
+    if (!this.#volumes.has(name)) {
+      // What has a volume already was served by another test, whose namespaces are only now going.
+      return claim.spec.volumeName === undefined ? this.#provision(claim, name) : undefined
+    }
     if (status?.phase !== 'Bound' || status.capacity?.storage === storage || this.holdBack) return undefined
     if (status.conditions?.length) {
       await this.#server.setStatus(resources.persistentVolumeClaims, claim.metadata, {
