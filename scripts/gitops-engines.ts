@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../common/errors.ts'
 import { cached } from './cache.ts'
@@ -14,9 +14,26 @@ interface Recipe {
   readonly version: string
   /** The command's folder in the module. */
   readonly folder: string
+  /** Modules whose replacement by a folder is dropped: the folder is not in what the proxy gives. */
+  readonly dropped?: readonly string[]
   /** What is changed in the source: by file, a text that is there once and what takes its place. */
   readonly changes?: Readonly<Record<string, readonly [string, string]>>
+  /** Folders that are kept beside the program. */
+  readonly kept?: readonly string[]
 }
+
+/** Flux's: applies what a source brings, waits, prunes. Its own fetcher of git cannot be built from the module proxy. */
+const kustomizeController: Recipe = {
+  name: 'kustomize-controller',
+  module: 'github.com/fluxcd/kustomize-controller',
+  version: 'v1.7.3',
+  folder: '.',
+  dropped: ['github.com/fluxcd/kustomize-controller/api'],
+  kept: ['config/crd/bases'],
+}
+
+/** Only its definitions are taken. */
+const sourceController = { module: 'github.com/fluxcd/source-controller', version: 'v1.9.6' }
 
 /** The engine in Argo CD, with the small agent that comes with it. It would listen on all addresses of the machine. */
 const argoAgent: Recipe = {
@@ -35,6 +52,28 @@ const lua: Recipe = {
   folder: './cmd/glua',
 }
 
+const helm4: Recipe = { name: 'helm', module: 'helm.sh/helm/v4', version: 'v4.3.1', folder: './cmd/helm' }
+
+export interface Flux {
+  readonly program: string
+  /** Folders of CustomResourceDefinitions. */
+  readonly definitions: readonly string[]
+}
+
+export async function ensureFlux(): Promise<Flux> {
+  const folder = await built(kustomizeController)
+  const { module, version } = sourceController
+  const sources = await cached('flux-definitions', [module, version], async (output) => {
+    await cp(join(await download(module, version), 'config/crd/bases'), join(output, 'crds'), {
+      recursive: true,
+    })
+  })
+  return {
+    program: join(folder, kustomizeController.name),
+    definitions: [join(folder, 'config/crd/bases'), join(sources, 'crds')],
+  }
+}
+
 /** @returns path of the program */
 export async function ensureArgoAgent(): Promise<string> {
   return join(await built(argoAgent), argoAgent.name)
@@ -45,17 +84,28 @@ export async function ensureLua(): Promise<string> {
   return join(await built(lua), lua.name)
 }
 
+/** @returns path of the program */
+export async function ensureHelm4(): Promise<string> {
+  return join(await built(helm4), helm4.name)
+}
+
 /** Built inside a copy of its module: a program with replacements of its own cannot be built from outside. */
 function built(recipe: Recipe): Promise<string> {
-  const { name, module, version, folder, changes = {} } = recipe
+  const { name, module, version, folder, dropped = [], changes = {}, kept = [] } = recipe
   return cached(name, [JSON.stringify(recipe), process.arch], async (output) => {
     const copy = join(output, 'source')
     await cp(await download(module, version), copy, { recursive: true })
     await run('chmod', ['-R', 'u+w', copy])
     for (const [file, change] of Object.entries(changes)) await changeOnce(join(copy, file), change)
+    const go = (args: readonly string[], progress?: string) =>
+      run('go', args, { cwd: copy, env, ...(progress !== undefined && { progress }) })
+    for (const replaced of dropped) await go(['mod', 'edit', `-dropreplace=${replaced}`])
     const flags = ['-mod=mod', '-trimpath', '-ldflags', '-s -w', '-o', join(output, name)]
-    const progress = `compiling ${name}: minutes the first time`
-    await run('go', ['build', ...flags, folder], { cwd: copy, env, progress })
+    await go(['build', ...flags, folder], `compiling ${name}: minutes the first time`)
+    for (const path of kept) {
+      await mkdir(join(output, path), { recursive: true })
+      await cp(join(copy, path), join(output, path), { recursive: true })
+    }
     await rm(copy, { recursive: true })
   })
 }
