@@ -7,8 +7,9 @@ import { testClusterKind } from './test-cluster.ts'
  * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
  * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there, and a tenant that
  * falls asleep by itself, again and again; every edit that the schemas of the kinds give rise to, on an API server. And what
- * only it tries: revoked tokens beside a leader that was stopped and an etcd that was restored; releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and Argo CD's
- * engine, built from source, before a control plane of their own.
+ * only it tries: revoked tokens beside a leader that was stopped and an etcd that was restored; releases by Helm, installed,
+ * upgraded and installed again, who applies tenants again and again, and Flux's kustomize-controller, Argo CD's engine and
+ * Helm 4, built from source, before a control plane of their own.
  */
 const environment = {
   HOLDFAST_CHAOS_MS: String(20 * 60_000),

@@ -9,6 +9,7 @@ import { pathOf, resourceOf, resources } from '../../operator/kube/resource.ts'
 import { run } from '../../scripts/run.ts'
 import { exampleObjects, namespacesOf, tenantObjects } from '../support/example.ts'
 import { OperatorBench } from '../integration/operator-bench.ts'
+import { fieldsOf, sharedFields } from './managed-fields.ts'
 
 // Whoever applies the example again and again, by server-side apply, by kubectl's client-side apply or by Helm, changes nothing
 // that the operator has written, meets no conflict, and makes the operator write nothing: each has fields of its own.
@@ -98,45 +99,17 @@ describe('who applies', () => {
     for (let round = 0; round < rounds; round += 1) await apply(objects)
     expect(await live(objects)).toEqual(before)
     expect(await bench.writesAtRest()).toBe(writes)
-    for (const object of before) expect(shared(object), `${object.kind} ${object.metadata.name}`).toEqual([])
+    for (const object of before)
+      expect(sharedFields(object), `${object.kind} ${object.metadata.name}`).toEqual([])
   })
 
   test('what the operator writes on an object of a user is its finalizer and its status', async () => {
     const { namespace } = await bench.newTenant()
     const found = await bench.get(resources.organizations, namespace, 'acme')
-    const ours = entriesOf(found!).filter(({ manager }) => manager !== 'test')
-    expect(ours.length).toBeGreaterThan(0)
-    const fields = ours.flatMap((entry) => pathsIn(entry.fieldsV1))
+    const fields = fieldsOf(found!, (manager) => manager !== 'test')
+    expect(fields.length).toBeGreaterThan(0)
     expect(
       fields.filter((path) => !path.startsWith('f:status') && !path.startsWith('f:metadata.f:finalizers')),
     ).toEqual([])
   })
 })
-
-interface ManagedEntry {
-  readonly manager: string
-  readonly subresource?: string
-  readonly fieldsV1: FieldTree
-}
-interface FieldTree {
-  readonly [key: string]: FieldTree
-}
-
-const entriesOf = (object: KubeObject): readonly ManagedEntry[] =>
-  (object.metadata['managedFields'] ?? []) as readonly ManagedEntry[]
-
-/** The leaves of a set of fields: `f:spec.f:class`. */
-function pathsIn(tree: FieldTree, prefix = ''): readonly string[] {
-  return Object.entries(tree).flatMap(([key, child]) => {
-    if (key === '.') return []
-    const path = prefix === '' ? key : `${prefix}.${key}`
-    const within = pathsIn(child, path)
-    return within.length === 0 ? [path] : within
-  })
-}
-
-/** Fields that more than one manager has written. */
-function shared(object: KubeObject): readonly string[] {
-  const all = entriesOf(object).flatMap((entry) => pathsIn(entry.fieldsV1))
-  return all.filter((path, index) => all.indexOf(path) !== index)
-}

@@ -7,10 +7,12 @@ import type { KubeObject } from '../../operator/kube/object.ts'
 import { resourceOf, resources } from '../../operator/kube/resource.ts'
 import { ensureArgoAgent, ensureLua } from '../../scripts/gitops-engines.ts'
 import { run } from '../../scripts/run.ts'
-import { OperatorBench, condition, organization } from '../integration/operator-bench.ts'
+import { OperatorBench, condition, organization, statusOf } from '../integration/operator-bench.ts'
 import { eventually } from '../integration/operator-harness.ts'
 import { exampleObjects, namespacesOf, tenantObjects } from '../support/example.ts'
 import { HostProcess } from './host-process.ts'
+import { liveTenants, tenantsReady } from './live-tenants.ts'
+import { sharedFields } from './managed-fields.ts'
 import { Repository } from './repository.ts'
 
 // Argo CD's engine syncs the example out of a git repository with no health script at all, prunes it, and never fights the
@@ -38,6 +40,7 @@ describe('Argo CD', () => {
     objects = await exampleObjects(prefix)
     bench.namespaces.push(...namespacesOf(objects))
     await repository.commit(file, objects)
+    bench.nodes.holdBack = true
     const args = ['--path', 'app', '--kubeconfig', kubeconfig, '--default-namespace', 'default']
     const more = ['--resync-seconds', '5', '--port', String(agentPort)]
     agent = new HostProcess(program, [repository.folder, ...args, ...more], join(folder, 'agent.log'))
@@ -49,16 +52,7 @@ describe('Argo CD', () => {
     await rm(folder, { recursive: true })
   })
 
-  const live = (wanted: readonly KubeObject[]) =>
-    Promise.all(
-      tenantObjects(wanted).map(({ apiVersion, kind, metadata }) =>
-        bench.get(resourceOf({ apiVersion, kind }), metadata.namespace, metadata.name),
-      ),
-    )
-  const allReady = async (wanted: readonly KubeObject[]) => {
-    for (const { apiVersion, kind, metadata } of tenantObjects(wanted))
-      await bench.becomesReady(resourceOf({ apiVersion, kind }), metadata.namespace!, metadata.name, 90_000)
-  }
+  const live = (wanted: readonly KubeObject[]) => liveTenants(bench, wanted)
   /** How many syncs the engine has ended well. */
   const syncs = async () => (await agent.log()).split('successfully synced').length - 1
   const syncsAgain = async () => {
@@ -66,8 +60,11 @@ describe('Argo CD', () => {
     await eventually('the engine syncs', 60_000, async () => (await syncs()) > before + 1)
   }
 
-  test('brings the example, with no health script', async () => {
-    await allReady(objects)
+  test('brings the example, with no health script, and ends its sync before tenants are ready', async () => {
+    await eventually('the engine has synced', 120_000, async () => (await syncs()) > 0)
+    for (const found of await live(objects)) expect(condition(found, 'Ready')?.status).not.toBe('True')
+    bench.nodes.holdBack = false
+    await tenantsReady(bench, objects)
     await syncsAgain()
     expect(await agent.log()).not.toMatch(/Failed to synchronize|SyncFailed/)
   })
@@ -79,31 +76,44 @@ describe('Argo CD', () => {
     await syncsAgain()
     expect(await bench.operator.writes()).toBe(writes)
     expect(await live(objects)).toEqual(before)
+    for (const object of before) expect(sharedFields(object!)).toEqual([])
   })
 
-  test('undoes what somebody changes by hand', async () => {
+  test('undoes what somebody changes or deletes by hand', async () => {
     const { namespace, name } = objects.find(({ kind }) => kind === 'Organization')!.metadata
     await bench.apply(organization(namespace!, { displayName: 'Somebody else' }, { name }))
+    const deleted = objects.find(
+      ({ kind, metadata }) => kind === 'Token' && metadata.namespace === namespace,
+    )!
+    const [before] = await live([deleted])
+    await bench.remove(resources.tokens, namespace!, deleted.metadata.name)
+    await eventually('the token is there again', 60_000, async () => {
+      const [found] = await live([deleted])
+      return found && found.metadata.uid !== before?.metadata.uid
+    })
     await eventually('the display name is back', 60_000, async () => {
       const found = await bench.get(resources.organizations, namespace, name)
       return (found?.['spec'] as { displayName?: string } | undefined)?.displayName === 'Marketing'
     })
-    await bench.becomesReady(resources.organizations, namespace!, name)
+    await tenantsReady(bench, objects)
   })
 
-  test('prunes what left the repository', async () => {
+  test('prunes what left the repository, and its data stays', async () => {
     const left = objects.filter(
       ({ kind, metadata }) => kind === 'Namespace' || metadata.namespace === `${prefix}-marketing`,
     )
     const gone = tenantObjects(objects).filter((object) => !left.includes(object))
-    for (const found of await live(gone)) {
-      const { runtimeNamespace } = (found?.['status'] ?? {}) as { readonly runtimeNamespace?: string }
-      if (runtimeNamespace !== undefined) bench.namespaces.push(runtimeNamespace)
-    }
+    const [pruned = null] = await live(gone.filter(({ kind }) => kind === 'Organization'))
+    const runtimeNamespace = statusOf(pruned).runtimeNamespace!
+    bench.namespaces.push(runtimeNamespace)
     await repository.commit(file, left)
     for (const { apiVersion, kind, metadata } of gone)
       await bench.isGone(resourceOf({ apiVersion, kind }), metadata.namespace, metadata.name)
     for (const found of await live(left)) expect(condition(found, 'Ready')?.status).toBe('True')
+    await bench.writesAtRest()
+    const volume = await bench.get(resources.persistentVolumeClaims, runtimeNamespace, 'data-storage-node-0')
+    expect(volume?.metadata).toMatchObject({ name: 'data-storage-node-0' })
+    expect(volume?.metadata.deletionTimestamp).toBeUndefined()
   })
 
   test('the health script for users judges what there is as it stands', async () => {

@@ -5,14 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resourceOf, resources } from '../../operator/kube/resource.ts'
-import { OperatorBench, condition } from '../integration/operator-bench.ts'
+import { OperatorBench, condition, statusOf, token } from '../integration/operator-bench.ts'
 import { eventually } from '../integration/operator-harness.ts'
 import { exampleObjects, namespacesOf, tenantObjects } from '../support/example.ts'
 import { FluxController } from './flux.ts'
+import { liveTenants, tenantsReady } from './live-tenants.ts'
+import { fieldsOf, sharedFields } from './managed-fields.ts'
 import { Repository } from './repository.ts'
 
-// Flux itself brings the example out of a git repository: it is ready when all tenants are and not before, says so of what
-// cannot become ready, undoes drift, prunes, and never fights the operator.
+// Flux itself brings the example out of a git repository: it is ready when all tenants are and not before, also while no operator
+// runs, says so of what cannot become ready, undoes drift, prunes, and never fights the operator.
 
 const fluxNamespace = `flux-${process.pid}`
 const prefix = `flux-${process.pid}`
@@ -31,7 +33,7 @@ describe('Flux', () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-flux-'))
     repository = await Repository.create(join(folder, 'repository'))
     objects = await exampleObjects(prefix)
-    bench.namespaces.push(...namespacesOf(objects))
+    bench.namespaces.push(fluxNamespace, ...namespacesOf(objects))
     await bench.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: fluxNamespace } })
     flux = await FluxController.start(bench.server, kubeconfig, fluxNamespace, folder)
   }, 3_600_000)
@@ -39,7 +41,6 @@ describe('Flux', () => {
   afterAll(async () => {
     await flux.stop()
     await bench.close()
-    await bench.server.send('DELETE', pathOf(resources.namespaces, { name: fluxNamespace }))
     await rm(folder, { recursive: true })
   })
 
@@ -53,12 +54,30 @@ describe('Flux', () => {
       if (ready?.status === 'True' && ready.applied === revision) return ready
       throw new Error(`${JSON.stringify(ready)}\n${(await flux.log()).slice(-2_000)}`)
     })
-  const live = (wanted: readonly KubeObject[]) =>
-    Promise.all(
-      tenantObjects(wanted).map(({ apiVersion, kind, metadata }) =>
-        bench.get(resourceOf({ apiVersion, kind }), metadata.namespace, metadata.name),
-      ),
-    )
+  const live = (wanted: readonly KubeObject[]) => liveTenants(bench, wanted)
+  /** What is there says all that the repository says. */
+  const fluxHasApplied = (wanted: readonly KubeObject[]) =>
+    eventually('Flux has applied the repository', 90_000, async () => {
+      const specs = (found: readonly (KubeObject | null)[]) =>
+        found.map((object) => ({ spec: object?.['spec'] }))
+      expect(specs(await live(wanted))).toMatchObject(specs(tenantObjects(wanted)))
+      return true
+    })
+  /** For ten seconds. */
+  const fluxIsNeverReady = async () => {
+    for (let look = 0; look < 20; look += 1) {
+      expect((await flux.ready())?.status).not.toBe('True')
+      await systemClock.sleep(500)
+    }
+  }
+  const organizationOf = (namespace: string) =>
+    objects.find(
+      ({ kind, metadata }) => kind === 'Organization' && metadata.namespace === `${prefix}-${namespace}`,
+    )!
+  const runtimeNamespaceOf = async (namespace: string) => {
+    const [found = null] = await live([organizationOf(namespace)])
+    return statusOf(found).runtimeNamespace!
+  }
   /** The example with another spec for one of its organizations. */
   const withOrganization = (name: string, spec: object): readonly KubeObject[] =>
     objects.map((object) =>
@@ -71,13 +90,8 @@ describe('Flux', () => {
     bench.nodes.holdBack = true
     await flux.reconcile({ interval: '5s', retryInterval: '3s', timeout: '1m' })
     const revision = await publish(objects)
-    await eventually('Flux has applied the example', 60_000, async () =>
-      (await live(objects)).every((found) => found !== null),
-    )
-    for (let look = 0; look < 20; look += 1) {
-      expect((await flux.ready())?.status).not.toBe('True')
-      await systemClock.sleep(500)
-    }
+    await fluxHasApplied(objects)
+    await fluxIsNeverReady()
     bench.nodes.holdBack = false
     await fluxIsReadyWith(revision)
     for (const found of await live(objects)) expect(condition(found, 'Ready')?.status).toBe('True')
@@ -91,19 +105,49 @@ describe('Flux', () => {
     await systemClock.sleep(20_000)
     expect(await bench.operator.writes()).toBe(writes)
     expect(await live(objects)).toEqual(before)
+    for (const object of before) {
+      expect(fieldsOf(object!, (manager) => manager === 'kustomize-controller')).toContainEqual(
+        expect.stringMatching(/^f:spec/),
+      )
+      expect(sharedFields(object!)).toEqual([])
+    }
   })
 
-  test('undoes what somebody changes by hand', async () => {
-    const { namespace, name } = objects.find(({ kind }) => kind === 'Organization')!.metadata
-    await bench.server.send('PATCH', pathOf(resources.organizations, { namespace, name }), {
+  test('takes nothing new and no edit for healthy before an operator has looked', async () => {
+    const { namespace, name } = organizationOf('marketing').metadata
+    const added = token(namespace!, { organization: name }, 'added')
+    const waitsForAnOperator = async (wanted: readonly KubeObject[]) => {
+      expect(await bench.operator.stop()).toBe(0)
+      const revision = await publish(wanted)
+      await fluxHasApplied(wanted)
+      await fluxIsNeverReady()
+      await bench.operator.start()
+      await fluxIsReadyWith(revision)
+    }
+    await waitsForAnOperator([...objects, added])
+    await waitsForAnOperator([...withOrganization(name, { description: 'Edited' }), added])
+    await fluxIsReadyWith(await publish(objects))
+    await bench.isGone(resources.tokens, namespace, added.metadata.name)
+  })
+
+  test('undoes what somebody changes or deletes by hand', async () => {
+    const { namespace, name } = organizationOf('marketing').metadata
+    const changed = await bench.server.send('PATCH', pathOf(resources.organizations, { namespace, name }), {
       body: { spec: { displayName: 'Somebody else' } },
       type: 'application/merge-patch+json',
     })
-    await eventually('the display name is back', 60_000, async () => {
-      const found = await bench.get(resources.organizations, namespace, name)
-      return (found?.['spec'] as { displayName?: string } | undefined)?.displayName === 'Marketing'
+    expect(changed.status).toBe(200)
+    const deleted = objects.find(
+      ({ kind, metadata }) => kind === 'Token' && metadata.namespace === namespace,
+    )!
+    const [before] = await live([deleted])
+    await bench.remove(resources.tokens, namespace!, deleted.metadata.name)
+    await eventually('the token is there again', 60_000, async () => {
+      const [found] = await live([deleted])
+      return found && found.metadata.uid !== before?.metadata.uid
     })
-    await bench.becomesReady(resources.organizations, namespace!, name)
+    await fluxHasApplied(objects)
+    await tenantsReady(bench, objects)
   })
 
   test('says so of a tenant that cannot become ready, and goes on when it is mended', async () => {
@@ -124,23 +168,24 @@ describe('Flux', () => {
     )
     const gone = tenantObjects(objects).filter((object) => !left.includes(object))
     expect(gone.length).toBeGreaterThan(2)
-    const engineering = gone.find(({ kind }) => kind === 'Organization')!
-    const { status } = (await bench.get(
-      resources.organizations,
-      engineering.metadata.namespace,
-      engineering.metadata.name,
-    )) as KubeObject & { readonly status: { readonly runtimeNamespace: string } }
-    bench.namespaces.push(status.runtimeNamespace)
+    const runtimeNamespace = await runtimeNamespaceOf('engineering')
+    bench.namespaces.push(runtimeNamespace)
     const revision = await publish(left)
     for (const { apiVersion, kind, metadata } of gone)
       await bench.isGone(resourceOf({ apiVersion, kind }), metadata.namespace, metadata.name)
     await fluxIsReadyWith(revision)
     for (const found of await live(left)) expect(condition(found, 'Ready')?.status).toBe('True')
-    const volume = await bench.get(
-      resources.persistentVolumeClaims,
-      status.runtimeNamespace,
-      'data-storage-node-0',
-    )
-    expect(volume).not.toBeNull()
+    await bench.writesAtRest()
+    const volume = await bench.get(resources.persistentVolumeClaims, runtimeNamespace, 'data-storage-node-0')
+    expect(volume?.metadata).toMatchObject({ name: 'data-storage-node-0' })
+    expect(volume?.metadata.deletionTimestamp).toBeUndefined()
+  })
+
+  test('takes all that it brought with it when its Kustomization is deleted', async () => {
+    bench.namespaces.push(await runtimeNamespaceOf('marketing'))
+    await flux.remove()
+    for (const { apiVersion, kind, metadata } of tenantObjects(objects))
+      await bench.isGone(resourceOf({ apiVersion, kind }), metadata.namespace, metadata.name)
+    expect((await live(objects)).every((found) => found === null)).toBe(true)
   })
 })

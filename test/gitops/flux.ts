@@ -7,6 +7,7 @@ import { parseAllDocuments } from 'yaml'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { ensureFlux } from '../../scripts/gitops-engines.ts'
 import type { ApiServer } from '../integration/api-server.ts'
+import { eventually } from '../integration/operator-harness.ts'
 import { HostProcess } from './host-process.ts'
 import type { Repository } from './repository.ts'
 
@@ -31,6 +32,7 @@ export class FluxController {
   readonly #folder: string
   readonly #files: Server
   readonly #process: HostProcess
+  readonly #uninstall: () => Promise<void>
 
   private constructor(
     server: ApiServer,
@@ -38,12 +40,14 @@ export class FluxController {
     folder: string,
     files: Server,
     controller: HostProcess,
+    uninstall: () => Promise<void>,
   ) {
     this.#server = server
     this.#namespace = namespace
     this.#folder = folder
     this.#files = files
     this.#process = controller
+    this.#uninstall = uninstall
   }
 
   /** @param namespace is there already */
@@ -54,8 +58,13 @@ export class FluxController {
     folder: string,
   ): Promise<FluxController> {
     const { program, definitions } = await ensureFlux()
+    const uninstalls: (() => Promise<void>)[] = []
     for (const path of definitions) {
-      for (const name of await readdir(path)) await server.install(await readFile(join(path, name), 'utf8'))
+      for (const name of await readdir(path))
+        uninstalls.push(await server.install(await readFile(join(path, name), 'utf8')))
+    }
+    const uninstall = async () => {
+      for (const one of uninstalls) await one()
     }
     const files = createServer((request, response) => {
       void readFile(join(folder, (request.url ?? '').replaceAll(/[^a-z0-9.]/g, ''))).then(
@@ -74,7 +83,7 @@ export class FluxController {
       KUBECONFIG: kubeconfig,
       RUNTIME_NAMESPACE: namespace,
     })
-    return new FluxController(server, namespace, folder, files, controller)
+    return new FluxController(server, namespace, folder, files, controller, uninstall)
   }
 
   log(): Promise<string> {
@@ -84,6 +93,7 @@ export class FluxController {
   async stop(): Promise<void> {
     await this.#process.stop()
     await new Promise((resolve) => this.#files.close(resolve))
+    await this.#uninstall()
   }
 
   /** Makes the newest commit known. @returns the revision, as Flux names it */
@@ -140,6 +150,16 @@ export class FluxController {
       ...example,
       metadata: { name: source, namespace: this.#namespace },
       spec: { ...(example['spec'] as object), sourceRef, ...spec },
+    })
+  }
+
+  /** Deletes the Kustomization, and waits until Flux has let it go. */
+  async remove(): Promise<void> {
+    const path = this.#path('kustomizations', kustomizeApi)
+    await this.#server.send('DELETE', path)
+    await eventually('the Kustomization is gone', 60_000, async () => {
+      const { status } = await this.#server.send('GET', path)
+      return status === 404
     })
   }
 
