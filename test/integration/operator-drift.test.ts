@@ -37,7 +37,7 @@ describe.skipIf(kubeconfig === undefined)('what is changed by hand (KUBECONFIG n
     return status === 200 ? (body as unknown as KubeObject) : null
   }
 
-  async function tryOut(row: DriftCase): Promise<void> {
+  async function expectMended(row: DriftCase): Promise<void> {
     const path = pathOfCase(row, namespaceOf(row))
     const before = await readAt(path)
     expect(before).not.toBeNull()
@@ -58,13 +58,13 @@ describe.skipIf(kubeconfig === undefined)('what is changed by hand (KUBECONFIG n
     driftCases
       .filter((row) => !isTenantSecret(row))
       .map((row) => [`${row.where} ${row.resource.kind} ${row.name}`, row.what, row] as const),
-  )('%s, %s', (_name, _what, row) => tryOut(row))
+  )('%s, %s', (_name, _what, row) => expectMended(row))
 
   // Each edit waits for the next look at Secrets, so what is done to several is done at once.
   test.concurrent.each(Object.entries(Object.groupBy(driftCases.filter(isTenantSecret), ({ name }) => name)))(
     'Secret %s, each edit after the other',
     async (_name, rows) => {
-      for (const row of rows!) await tryOut(row)
+      for (const row of rows!) await expectMended(row)
     },
     600_000,
   )
