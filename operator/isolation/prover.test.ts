@@ -22,6 +22,7 @@ const subject = (more: Partial<Subject> = {}): Subject => ({
   access: [],
   policies: ['p 1'],
   request: null,
+  wasReady: false,
   ...more,
 })
 
@@ -91,6 +92,47 @@ describe('when it looks', () => {
       await clock.advance(100)
     }
     expect(world.looks.length).toBeLessThanOrEqual(6)
+  })
+
+  test('by turns after a start at those that were Ready, and at once at what changes or is asked for', async () => {
+    const { world, prover, clock } = await started()
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    const known = (index: number, more: Partial<Subject> = {}) =>
+      prover.report(subject({ organizationId: id(index), wasReady: true, ...more }))
+    for (let index = 0; index < 1_000; index += 1) known(index)
+    await rest()
+    expect(world.looks.length).toBeLessThanOrEqual(2)
+    prover.report(subject({ organizationId: id(1_000) }))
+    known(500, { policies: ['p 2'] })
+    known(600, { request: 'now' })
+    await rest()
+    expect(new Set(world.looks.slice(-3).map((look) => look.id))).toEqual(
+      new Set([id(500), id(600), id(1_000)]),
+    )
+    await clock.advance(10_000)
+    expect(world.looks.length).toBeLessThanOrEqual(250)
+    await clock.advance(minuteMs)
+    expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_001)
+  })
+
+  test('no more than ten times a second in vain at many', async () => {
+    const { world, prover, clock } = await started(() => silent)
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    const all = () => {
+      for (let index = 0; index < 1_000; index += 1) prover.report(subject({ organizationId: id(index) }))
+    }
+    all()
+    for (let minute = 0; minute < 10; minute += 1) {
+      await clock.advance(minuteMs)
+      all()
+    }
+    const before = world.looks.length
+    for (let minute = 0; minute < 10; minute += 1) {
+      await clock.advance(minuteMs)
+      all()
+    }
+    expect(world.looks.length - before).toBeLessThanOrEqual(6_600)
+    expect(world.looks.length - before).toBeGreaterThanOrEqual(3_000)
   })
 
   test('few at a time of many, each once', async () => {

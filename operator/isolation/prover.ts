@@ -17,6 +17,8 @@ export interface Subject extends Tried {
   readonly policies: readonly string[]
   /** The request of `holdfast.dev/prove` that status does not answer yet, null for none. */
   readonly request: string | null
+  /** It was Ready as the pass began: nobody waits for what comes of it. */
+  readonly wasReady: boolean
 }
 
 /** What passes ask. */
@@ -51,6 +53,8 @@ const intervalMs = 300_000
 const confirmMs = 3_000
 const openIntervalMs = 30_000
 const retryMs = { first: 2_000, most: 60_000 }
+/** As often as this, of many, one that nobody waits for is looked at after a start, and one that could not be tried again. */
+const pacedMs = 100
 /** After this time without an answer what was found before says nothing any more. */
 const lastingMs = 900_000
 /** Between two looks at one organization, whoever asks for them. */
@@ -114,11 +118,13 @@ export class IsolationProver implements Component, Isolation {
   }
 
   #open(subject: Subject, nowMs: number): Entry {
+    // Of what serves already another process has looked at the paths: all of them at once would hold up the passes of a start.
+    const { wasReady } = subject
     const entry: Entry = {
       subject,
-      lookedAt: '',
+      lookedAt: wasReady ? fingerprint(subject) : '',
       asked: null,
-      dueMs: nowMs,
+      dueMs: nowMs + (wasReady ? this.#options.random() * this.#entries.size * pacedMs : 0),
       begunMs: Number.NEGATIVE_INFINITY,
       isRunning: false,
       finding: { state: 'pending' },
@@ -218,7 +224,8 @@ export class IsolationProver implements Component, Isolation {
     if (verdict.state === 'untried') {
       entry.failures += 1
       entry.untriedSinceMs ??= nowMs
-      entry.dueMs = nowMs + Math.min(retryMs.most, retryMs.first * 2 ** (entry.failures - 1))
+      const mostMs = Math.max(retryMs.most, this.#entries.size * pacedMs)
+      entry.dueMs = nowMs + Math.min(mostMs, retryMs.first * 2 ** (entry.failures - 1))
       const isLasting = nowMs - entry.untriedSinceMs >= lastingMs
       const isKnown = entry.finding.state === 'isolated' || entry.finding.state === 'open'
       if (isLasting || !isKnown) entry.finding = { ...verdict, isLasting }

@@ -3,7 +3,7 @@ import type { IsolationProof, Organization } from '../api/organization.ts'
 import { annotationKeys } from '../naming/labels.ts'
 import type { Runtime } from '../observe/runtime.ts'
 import { isolatedStanding, type IsolationReport } from '../status/isolation.ts'
-import { wholeSeconds, type Standing } from '../status/standing.ts'
+import { saidReady, wholeSeconds, type Standing } from '../status/standing.ts'
 import type { Pass } from './pass.ts'
 import { reachablePods } from './push.ts'
 
@@ -34,6 +34,7 @@ export function isolationOf(
     access: organization.spec.access.from,
     policies: policies.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`).toSorted(),
     request: answered(organization) ? null : requestOf(organization),
+    wasReady: saidReady(organization),
   })
 }
 

@@ -35,6 +35,24 @@ export const progressing = (reason: Reason, message: string): Standing => ({
 })
 export const stalled = (reason: Reason, message: string): Standing => ({ state: 'stalled', reason, message })
 
+/** Of a Database or Token. */
+export const awaitingConfirmation = progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
+export const organizationNotReady = (name: string): Standing =>
+  progressing('OrganizationNotReady', `Organization ${name} is not ready; its conditions say why`)
+
+/** Of a member that was decided upon, while its nodes have not answered. @param organization as its own status says */
+export const awaiting = (organization: Said & { readonly metadata: { readonly name: string } }): Standing =>
+  saidReady(organization) ? awaitingConfirmation : organizationNotReady(organization.metadata.name)
+
+interface Said {
+  readonly status?: { readonly conditions: readonly Condition[] } | undefined
+}
+
+/** Whether an object's status says that it is Ready, whatever of its spec. */
+export function saidReady({ status }: Said): boolean {
+  return status?.conditions.some(({ type, status: said }) => type === 'Ready' && said === 'True') ?? false
+}
+
 /** What a condition says now; when it began to say so follows from what was there before. */
 export interface Statement {
   readonly type: ConditionType
