@@ -99,8 +99,8 @@ export class Reflector implements Component, Store {
     return this.#store.list(namespace)
   }
 
-  observe(object: KubeObject): void {
-    this.#store.observe(object)
+  observe(object: KubeObject, isOurs = true): void {
+    this.#store.observe(object, isOurs)
   }
 
   /** Before `start`: the first list reports every object as an addition. */

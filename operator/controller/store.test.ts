@@ -60,10 +60,20 @@ describe('the answers to our own writes', () => {
   test('are no difference when the watch comes to them', () => {
     const { store: made, told } = store(object('a', 5))
     made.observe(object('a', 11))
-    made.observe(object('a', 12))
+    made.observe(object('b', 12))
+    made.observe(object('a', 13))
     expect(told(made.accept('MODIFIED', object('a', 11)))).toEqual([])
-    expect(told(made.accept('MODIFIED', object('a', 12)))).toEqual(['a@12 -> a@12'])
-    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@12 -> a@13'])
+    expect(told(made.accept('ADDED', object('b', 12)))).toEqual(['b@12 -> b@12'])
+    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@13 -> a@13'])
+    expect(told(made.accept('MODIFIED', object('a', 14)))).toEqual(['a@13 -> a@14'])
+    expect(told(made.accept('DELETED', object('b', 15)))).toEqual(['b@12 -> -'])
+  })
+
+  test('that the watch has told of before they came are told once', () => {
+    const { store: made, told } = store(object('a', 5))
+    expect(told(made.accept('MODIFIED', object('a', 11)))).toEqual(['a@5 -> a@11'])
+    made.observe(object('a', 11))
+    expect(told(made.accept('MODIFIED', object('a', 12)))).toEqual(['a@11 -> a@12'])
   })
 
   test('hide nothing that somebody else changed just before', () => {
@@ -74,12 +84,41 @@ describe('the answers to our own writes', () => {
     expect(told(made.accept('MODIFIED', object('a', 14)))).toEqual(['a@13 -> a@14'])
   })
 
-  test('hide no edit where they changed nothing themselves and bear its version', () => {
+  test.each<readonly [string, Partial<KubeObject['metadata']>]>([
+    ['a spec', { generation: 2 }],
+    ['a label', { labels: { a: 'b' } }],
+    ['an annotation', { annotations: { a: 'b' } }],
+    ['a deletion', { deletionTimestamp: '2026-01-01T00:00:00Z' }],
+  ])('hide no edit of %s where they changed nothing themselves and bear its version', (_what, more) => {
     const edited = object('a', 12)
-    const answer = { ...edited, metadata: { ...edited.metadata, generation: 2 } }
+    const answer = { ...edited, metadata: { ...edited.metadata, ...more } }
     const { store: made, told } = store(object('a', 5))
     made.observe(answer)
     expect(told(made.accept('MODIFIED', answer))).toEqual(['a@5 -> a@12'])
+  })
+
+  test('are difference enough where the watch left them out and all is again as it was', () => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('a', 12), false)
+    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@5 -> a@13', 'a@12 -> a@13'])
+    made.observe(object('a', 15))
+    expect(told(made.replace([object('a', 16)], '16'))).toEqual(['a@13 -> a@16', 'a@15 -> a@16'])
+  })
+
+  test('are remembered up to a number: what a watch that hangs tells of later counts as new', () => {
+    const { store: made, told } = store(object('a', 5))
+    for (let version = 11; version <= 50; version += 1) made.observe(object('a', version))
+    for (let version = 11; version <= 49; version += 1)
+      expect(told(made.accept('MODIFIED', object('a', version)))).toEqual([])
+    expect(told(made.accept('MODIFIED', object('a', 50)))).toEqual(['a@5 -> a@50'])
+    made.observe(object('a', 51))
+    expect(told(made.accept('MODIFIED', object('a', 51)))).toEqual(['a@51 -> a@51'])
+  })
+
+  test('but what was only read is news', () => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('a', 11), false)
+    expect(told(made.accept('MODIFIED', object('a', 11)))).toEqual(['a@5 -> a@11'])
   })
 
   test.each([12, 13])('hide nothing where a list at version %i stands for the lines between', (listed) => {

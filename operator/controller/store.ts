@@ -1,7 +1,10 @@
+import { canonicalJson } from '../../common/state-document.ts'
 import { compareResourceVersions, type KubeObject } from '../kube/object.ts'
 
 /** What others may do with a cache of one resource. Objects in it are shared: nobody may change one. */
 export interface Store {
+  /** How many there are. */
+  readonly size: number
   get(namespace: string | undefined, name: string): KubeObject | undefined
   /** @param namespace absent: all of them */
   list(namespace?: string): readonly KubeObject[]
@@ -9,8 +12,9 @@ export interface Store {
    * Puts the answer to our own write in, unless the cache has the same or something newer, so that the next pass does
    * not decide upon the past. Tells no listener: who wrote knows. What somebody else changed just before is in the
    * answer, too; listeners are told of that once the watch has come this far.
+   * @param isOurs false for what was only read: that may be news to everybody
    */
-  observe(object: KubeObject): void
+  observe(object: KubeObject, isOurs?: boolean): void
 }
 
 /** One difference between the cache and the world. A new object under an old name is a removal, then an addition. */
@@ -28,9 +32,12 @@ interface Ahead {
   readonly told: KubeObject | undefined
   /** Versions that answered our own writes. */
   readonly ours: Set<string>
-  /** Not all that is new since then is ours. */
+  /** Not all that is new since then is ours, or nobody knows. */
   hasOthers: boolean
 }
+
+/** Of one object, until the watch has come to the newest. What is over it counts as somebody else's. */
+const oursLimit = 32
 
 /** The objects of one resource as the watch has told them so far. No I/O. */
 export class ObjectStore implements Store {
@@ -62,16 +69,17 @@ export class ObjectStore implements Store {
     return [...this.#byNamespace.values()].flatMap((objects) => [...objects.values()])
   }
 
-  observe(object: KubeObject): void {
+  observe(object: KubeObject, isOurs = true): void {
     const known = this.get(object.metadata.namespace, object.metadata.name)
     // Without a known object, what the stream has passed already may be an addition whose removal came since.
     const seen = known ? versionOf(known) : this.#resourceVersion
     if (!isNewer(versionOf(object), seen)) return
     const ahead = this.#ahead.get(keyOf(object)) ?? { told: known, ours: new Set(), hasOthers: false }
-    ahead.ours.add(versionOf(object))
-    // A write that changed nothing is answered with the version that somebody else made. No write of ours changes a spec.
-    if (known && known.metadata.generation !== object.metadata.generation) ahead.hasOthers = true
     this.#ahead.set(keyOf(object), ahead)
+    if (ahead.ours.size < oursLimit) ahead.ours.add(versionOf(object))
+    else ahead.hasOthers = true
+    // A write that changed nothing is answered with the version that somebody else made.
+    if (!isOurs || (known && mayHoldOthers(known, object))) ahead.hasOthers = true
     this.#set(this.#transform(object))
   }
 
@@ -81,26 +89,9 @@ export class ObjectStore implements Store {
     if (!isNewer(version, this.#resourceVersion)) return []
     this.#resourceVersion = version
     const known = this.get(object.metadata.namespace, object.metadata.name)
-    if (known && isNewer(versionOf(known), version)) {
-      this.#passBy(object)
-      return []
-    }
-    if (type === 'DELETED') {
-      if (!known) return []
-      this.#remove(known)
-      return [{ before: known, after: undefined }]
-    }
-    const ahead = this.#ahead.get(keyOf(object))
-    this.#ahead.delete(keyOf(object))
-    const after = this.#transform(object)
-    this.#set(after)
-    return changesBetween(ahead?.hasOthers ? ahead.told : known, after)
-  }
-
-  /** The watch has come to something that the answer to a later write of ours held already. */
-  #passBy(object: KubeObject): void {
-    const ahead = this.#ahead.get(keyOf(object))
-    if (ahead && !ahead.ours.has(versionOf(object))) ahead.hasOthers = true
+    if (known && isNewer(versionOf(known), version)) return this.#passBy(object)
+    if (type !== 'DELETED') return this.#take(this.#transform(object))
+    return known ? this.#leave(known) : []
   }
 
   /** Nothing happened up to here. */
@@ -118,8 +109,7 @@ export class ObjectStore implements Store {
     for (const known of this.list()) {
       // What we wrote after the list was taken is not in it.
       if (listed.has(keyOf(known)) || isNewer(versionOf(known), resourceVersion)) continue
-      this.#remove(known)
-      changes.push({ before: known, after: undefined })
+      changes.push(...this.#leave(known))
     }
     for (const item of items) {
       const known = this.get(item.metadata.namespace, item.metadata.name)
@@ -129,13 +119,36 @@ export class ObjectStore implements Store {
         continue
       }
       if (!ahead && known && versionOf(item) === versionOf(known)) continue
-      this.#ahead.delete(keyOf(item))
-      this.#set(item)
       // The list stands for lines of the watch that do not come any more, and one of them may not have been ours.
-      changes.push(...changesBetween(ahead ? ahead.told : known, item))
+      if (ahead) ahead.hasOthers = true
+      changes.push(...this.#take(item))
     }
     this.bookmark(resourceVersion)
     return changes
+  }
+
+  /** The watch has come to something that the answer to a later write of ours held already. */
+  #passBy(object: KubeObject): readonly Change[] {
+    const ahead = this.#ahead.get(keyOf(object))
+    if (ahead && !ahead.ours.has(versionOf(object))) ahead.hasOthers = true
+    return []
+  }
+
+  /** The watch or a list has come to the newest. */
+  #take(after: KubeObject): readonly Change[] {
+    const known = this.get(after.metadata.namespace, after.metadata.name)
+    const ahead = this.#ahead.get(keyOf(after))
+    this.#ahead.delete(keyOf(after))
+    this.#set(after)
+    if (!ahead?.hasOthers) return changesBetween(known, after)
+    // Where the watch has left out what passes may have gone by, that is news even if all is again as it was told.
+    const isLeftOut = known && versionOf(known) !== versionOf(after)
+    return [...changesBetween(ahead.told, after), ...(isLeftOut ? changesBetween(known, after) : [])]
+  }
+
+  #leave(known: KubeObject): readonly Change[] {
+    this.#remove(known)
+    return [{ before: known, after: undefined }]
   }
 
   #set(object: KubeObject): void {
@@ -153,6 +166,13 @@ export class ObjectStore implements Store {
     if (objects?.delete(object.metadata.name)) this.#size -= 1
     if (objects?.size === 0) this.#byNamespace.delete(namespace)
   }
+}
+
+/** Statuses and finalizers are ours; all else that is otherwise than it was known may be an edit that came with our write. */
+function mayHoldOthers({ metadata: before }: KubeObject, { metadata: after }: KubeObject): boolean {
+  const intent = ({ uid, generation, labels, annotations, deletionTimestamp }: KubeObject['metadata']) =>
+    canonicalJson({ uid, generation, labels, annotations, deletionTimestamp })
+  return intent(before) !== intent(after)
 }
 
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`

@@ -2,7 +2,6 @@ import type { Registry } from 'prom-client'
 import type { Clock } from '../../common/clock.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
-import { canonicalJson } from '../../common/state-document.ts'
 import { Reflector, type ChangeListener } from '../controller/reflector.ts'
 import type { Store } from '../controller/store.ts'
 import type { QueuePriority } from '../controller/work-queue.ts'
@@ -11,6 +10,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { annotationKeys, labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
+import { meaningOf } from './meaning.ts'
 import { organizationNameOf } from './observe.ts'
 import { keyText, parseKey } from './observed.ts'
 
@@ -61,8 +61,11 @@ const selectors: Readonly<Partial<Record<Kind, { readonly labelSelector?: string
 
 /** What is dropped before it is kept. */
 const transforms: Readonly<Partial<Record<Kind, (object: KubeObject) => KubeObject>>> = {
-  // A pod's spec is large and no pass reads it.
+  // A pod's spec is large and no pass reads it, nor what these say of themselves.
   pods: withoutSpec,
+  resourceQuotas: withoutStatus,
+  services: withoutStatus,
+  podDisruptionBudgets: withoutStatus,
   // Of other namespaces nothing is read.
   networkPolicies: (policy) => (runtimePattern.test(policy.metadata.namespace ?? '') ? policy : bare(policy)),
 }
@@ -174,7 +177,9 @@ export class Watches {
       return (before, after) => this.#onOrganization(before, after, priority(after))
     if (kind === 'databases' || kind === 'tokens')
       return (before, after) => this.#onMember(before, after, priority(after))
-    return (before, after) => this.#onChild(before ?? after, isNews() ? 'edit' : 'resync')
+    return (before, after) => {
+      if (!isSameMeaning(before, after)) this.#onChild(before ?? after, isNews() ? 'edit' : 'resync')
+    }
   }
 
   #onOrganization(
@@ -187,7 +192,7 @@ export class Watches {
     const key = keyText({ namespace: object.metadata.namespace ?? '', name: object.metadata.name })
     if (before) this.#forget(before)
     if (after) this.#know(after, key)
-    if (!isOnlyStatus(before, after)) this.#look(key, priority)
+    if (!isSameMeaning(before, after)) this.#look(key, priority)
   }
 
   #know(organization: KubeObject, key: string): void {
@@ -204,7 +209,7 @@ export class Watches {
   }
 
   #onMember(before: KubeObject | undefined, after: KubeObject | undefined, priority: QueuePriority): void {
-    if (isOnlyStatus(before, after)) return
+    if (isSameMeaning(before, after)) return
     for (const object of [before, after]) {
       const name = object && organizationNameOf(object)
       if (name) this.#look(keyText({ namespace: object.metadata.namespace ?? '', name }), priority)
@@ -249,14 +254,12 @@ function isWaitedFor({ metadata, status }: KubeObject): boolean {
   )
 }
 
-/** A status says what a pass found; only the operator writes it, and a pass on it would be the same pass again. */
-function isOnlyStatus(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
-  return before !== undefined && after !== undefined && intent(before) === intent(after)
-}
-
-function intent({ metadata, spec }: KubeObject): string {
-  const { resourceVersion: _version, generation: _generation, ...rest } = metadata
-  return canonicalJson({ metadata: rest, spec })
+/**
+ * As of a status of a tenant's object, which says what a pass found: only the operator writes it, and a pass on it would
+ * be the same pass again.
+ */
+function isSameMeaning(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+  return before !== undefined && after !== undefined && meaningOf(before) === meaningOf(after)
 }
 
 /** One cache over the namespaces that are watched, or over all of them. */
@@ -264,16 +267,23 @@ function perNamespace(namespaces: readonly string[], open: (more: { namespace?: 
   if (namespaces.length === 0) return open({})
   const stores = new Map(namespaces.map((namespace) => [namespace, open({ namespace })]))
   return {
+    get size() {
+      return [...stores.values()].reduce((sum, store) => sum + store.size, 0)
+    },
     get: (namespace, name) => stores.get(namespace ?? '')?.get(namespace, name),
     list: (namespace) =>
       namespace === undefined
         ? [...stores.values()].flatMap((store) => store.list())
         : (stores.get(namespace)?.list(namespace) ?? []),
-    observe: (object) => stores.get(object.metadata.namespace ?? '')?.observe(object),
+    observe: (object, isOurs) => stores.get(object.metadata.namespace ?? '')?.observe(object, isOurs),
   }
 }
 
 function withoutSpec({ spec: _dropped, ...rest }: KubeObject): KubeObject {
+  return rest
+}
+
+function withoutStatus({ status: _dropped, ...rest }: KubeObject): KubeObject {
   return rest
 }
 

@@ -24,7 +24,7 @@ export async function mendClaimLabels(
     const { labels = {} } = live.metadata
     // Its watch has only not told of it yet.
     if (Object.entries(storageNodeSelector).every(([key, value]) => labels[key] === value)) {
-      claims.observe(live)
+      claims.observe(live, false)
       continue
     }
     claims.observe(await pass.client.patchMetadata(live, { labels: storageNodeSelector }))

@@ -12,7 +12,7 @@ import { observeRuntime } from '../observe/observe.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { isRevokedEverywhere } from '../status/hibernation.ts'
-import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { organizationNotReady, stalled, type Standing } from '../status/standing.ts'
 import { decideDatabases, type DatabaseDecisions } from './databases.ts'
 import { rememberGoodForms, type GoodForms } from './last-good.ts'
 import { finishDatabases, finishTokens, membersWait } from './members.ts'
@@ -116,9 +116,7 @@ export async function leaveInForce(
     rollout: recordedRollout(signer, existingStorageNodes(runtime.statefulSet?.object ?? null)),
     hibernation: hibernationOf(organization),
   })
-  const { name } = organization.metadata
-  const message = `Organization ${name} is not ready; its conditions say why`
-  return membersWait(pass, now, progressing('OrganizationNotReady', message))
+  return membersWait(pass, now, organizationNotReady(organization.metadata.name))
 }
 
 /** A Token that holds what was decided, as if its status said so already. */

@@ -41,6 +41,8 @@ export interface StoredForms {
 }
 
 export const noForms: GoodForms = { owner: null, organization: null, databases: new Map(), holdings: [] }
+/** What is known of a runtime namespace that was made just now. */
+export const nothingStored: StoredForms = { forms: noForms, text: textOf(noForms), secret: null }
 
 /** A Secret holds 1 MiB; 10,000 databases take a third of this. */
 const packedLimitBytes = 1_000_000

@@ -79,6 +79,9 @@ export async function makeRuntime(
     return made
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    // Without rights in a namespace of which nothing is stored yet, nothing could be brought into force either.
+    if (error.code === 'ERR_KUBE_FORBIDDEN' && made.forms.organization === null)
+      made = { ...made, served: null }
     const known = knownTrouble(error) ?? unknownRight(pass, error)
     if (known) return { ...made, hold: problem ?? known, mustLookAgain: true }
     if (isPassing(error) && !pass.memory.failedAgain(pass.key)) return { ...made, passing: error }

@@ -59,13 +59,20 @@ const names = (from: number, count: number): readonly string[] =>
 
 describe('with 1,000 Tokens', () => {
   test.each([
-    ['whose Secrets are due', (world: TenantWorld) => world.clock.jump(300_000)],
-    ['after a restart', (world: TenantWorld) => world.restart()],
+    ['whose Secrets are due', async (world: TenantWorld) => world.clock.jump(300_000)],
+    [
+      'whose Secrets are due after a restart',
+      async (world: TenantWorld) => {
+        world.restart()
+        await world.pass()
+        world.clock.jump(60_000)
+      },
+    ],
   ])(
     '%s',
     async (_when, prepare) => {
       const world = await tenant(1_000)
-      prepare(world)
+      await prepare(world)
       const tookMs = await revocations(world, names(100, 10), 700)
       expect(tookMs).toHaveLength(10)
       expect(Math.max(...tookMs)).toBeLessThan(limitMs)
@@ -103,6 +110,9 @@ describe('with 1,000 Tokens', () => {
     const secret = world.get(resources.secrets, 'token-999')!
     await world.kube.replace({ ...secret, data: { token: '' } })
     const before = world.nodes.document!.tokens.map(({ id }) => id)
+    // A process that has just begun takes the word of the one before it for one round of looks, 20 a second.
+    await world.pass()
+    world.clock.jump(50_000)
     const startMs = world.clock.monotonicMs()
     let isSettled = false
     for (let passes = 0; passes < 200 && !isSettled; passes += 1) {

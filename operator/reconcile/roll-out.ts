@@ -216,8 +216,8 @@ async function readLive({ pass, organizationId }: Scene): Promise<Runtime> {
     .join(',')
   const set = await pass.client.get(resources.statefulSets, { namespace, name: storageNode })
   const { items } = await pass.client.list(resources.pods, { namespace, labelSelector })
-  if (set) pass.caches.statefulSets.observe(set)
-  for (const pod of items) pass.caches.pods.observe(pod)
+  if (set) pass.caches.statefulSets.observe(set, false)
+  for (const pod of items) pass.caches.pods.observe(pod, false)
   return {
     namespace: undefined,
     statefulSet: set && statefulSetView(set),

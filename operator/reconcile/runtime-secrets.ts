@@ -11,7 +11,7 @@ import { resources } from '../kube/resource.ts'
 import { organizationLabels } from '../naming/labels.ts'
 import { storageNodeDnsNames } from '../naming/addresses.ts'
 import { claimNames, secretNames } from '../naming/names.ts'
-import { keepStored } from './last-good.ts'
+import { keepStored, nothingStored } from './last-good.ts'
 import type { Pass } from './pass.ts'
 import { labelled, putSecret } from './put-secret.ts'
 
@@ -45,13 +45,17 @@ export async function ensureRuntimeSecrets(pass: Pass, input: DesiredInput): Pro
   const { trustedPem } = pass.authority
   const dataKeyIds = await ensureDataKey(pass, input)
   const dueMs = await ensureIdentity(pass, input)
-  await keepStored(pass, organizationId)
+  // What this process knows of the forms was read or made just now where this is its first look.
+  if (look) await keepStored(pass, organizationId)
   pass.memory.lookedAtRuntime(organizationId, { atMs: nowMs, wallMs, dueMs, trustedPem, dataKeyIds })
 }
 
 /** @returns ids of the keys that are stored */
 async function ensureDataKey(pass: Pass, input: DesiredInput): Promise<readonly string[]> {
   const { organizationId, existing } = input
+  const key = randomBytes(32)
+  const made = dataKeySecret(organizationId, key, pass.now)
+  if (isUntouched(pass, input) && (await createFirst(pass, made))) return [dataKeyId(key)]
   const found = await read(pass, organizationId, secretNames.dataKey)
   if (found) {
     const ids = idsIn(found, organizationId)
@@ -64,9 +68,25 @@ async function ensureDataKey(pass: Pass, input: DesiredInput): Promise<readonly 
     // A new key would only hide that the data cannot be read any more.
     throw lostKey(organizationId, 'is gone: restore it, its data cannot be read without it')
   }
-  const key = randomBytes(32)
-  await putSecret(pass, null, dataKeySecret(organizationId, key, pass.now))
+  await putSecret(pass, null, made)
   return [dataKeyId(key)]
+}
+
+/** This process has made the namespace and not yet seen that Secrets stand there: nothing is to be looked for. */
+function isUntouched(pass: Pass, { organizationId, existing }: DesiredInput): boolean {
+  const isSeen = pass.memory.runtimeLook(organizationId) !== undefined
+  return !existing && !isSeen && pass.memory.goodForms(organizationId) === nothingStored
+}
+
+/** @returns false if there is one of that name already, from a pass that came to no end */
+async function createFirst(pass: Pass, secret: KubeObject): Promise<boolean> {
+  try {
+    await pass.client.create(secret)
+    return true
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
+    return false
+  }
 }
 
 /** Looks for claims by name too: one whose labels somebody took away is not in the cache. */
@@ -100,9 +120,14 @@ const lostKey = (organizationId: string, what: string): AppError =>
   )
 
 /** @returns when it is to be renewed, milliseconds */
-async function ensureIdentity(pass: Pass, { organizationId, platform }: DesiredInput): Promise<number> {
-  const found = await read(pass, organizationId, secretNames.storageNodeTls)
+async function ensureIdentity(pass: Pass, input: DesiredInput): Promise<number> {
+  const { organizationId, platform } = input
   const names = storageNodeDnsNames(organizationId, replicasLimit, platform.clusterDomain)
+  if (isUntouched(pass, input)) {
+    const { identity, dueMs } = await pass.authority.keepNodeIdentity({}, organizationId, names)
+    if (await createFirst(pass, storageNodeTlsSecret(organizationId, identity))) return dueMs
+  }
+  const found = await read(pass, organizationId, secretNames.storageNodeTls)
   const held = identityOf(textsOf(found))
   const { identity, change, dueMs } = await pass.authority.keepNodeIdentity(held, organizationId, names)
   const wanted = storageNodeTlsSecret(organizationId, identity)

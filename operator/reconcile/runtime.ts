@@ -15,6 +15,7 @@ import { provenOwner } from '../naming/owner.ts'
 import { restoreRefused } from '../status/restore.ts'
 import { stalled, type Standing } from '../status/standing.ts'
 import { goingMessage } from './going-namespace.ts'
+import { nothingStored } from './last-good.ts'
 import type { Pass, TenantCaches } from './pass.ts'
 import { mendClaimLabels } from './claim-labels.ts'
 import { sayBegun } from './roll-out.ts'
@@ -99,13 +100,17 @@ export async function ensureTenantBinding(pass: Pass, binding: KubeObject): Prom
 async function claimNamespace(pass: Pass, input: DesiredInput): Promise<Standing | null> {
   const name = runtimeNamespace(input.organizationId)
   const cached = pass.caches.namespaces.get(undefined, name)
-  const found = cached ?? (await pass.client.get(resources.namespaces, { name }))
-  if (found) return ownershipConflict(pass, input, found)
+  if (cached) return ownershipConflict(pass, input, cached)
   // An id that was named is never made anew: there would be nothing of what was asked for.
-  if (input.organization.spec.restoreFrom !== null) return restoreRefused
+  if (input.organization.spec.restoreFrom !== null) {
+    const found = await pass.client.get(resources.namespaces, { name })
+    return found ? ownershipConflict(pass, input, found) : restoreRefused
+  }
   try {
     const created = await pass.client.create(namespaceOf(input))
     pass.caches.namespaces.observe(created)
+    // Nothing is in what was made a moment ago.
+    pass.memory.keepGoodForms(input.organizationId, nothingStored)
     pass.events.record(eventTarget(input.organization), 'Normal', 'Created', `runtime namespace ${name} made`)
     return null
   } catch (error) {
@@ -123,7 +128,7 @@ function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): 
     return stalled('NamespaceNotOurs', `Namespace ${name} exists and was not made for this Organization`)
   }
   // Put into the cache only when it is ours: what is there is compared with what is wanted.
-  pass.caches.namespaces.observe(found)
+  pass.caches.namespaces.observe(found, false)
   if (found.metadata.deletionTimestamp === undefined) return null
   throw new AppError('conflict', 'ERR_NAMESPACE_TERMINATING', goingMessage(found))
 }

@@ -14,7 +14,14 @@ import { databaseStatus } from '../status/database.ts'
 import type { Integrity } from '../status/integrity.ts'
 import type { IsolationReport } from '../status/isolation.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
-import { progressing, ready, type Standing } from '../status/standing.ts'
+import {
+  awaiting,
+  awaitingConfirmation,
+  organizationNotReady,
+  progressing,
+  ready,
+  type Standing,
+} from '../status/standing.ts'
 import { storageStatus } from '../status/storage.ts'
 import { tokenStatus } from '../status/token.ts'
 import { upgradeStatus } from '../status/upgrade.ts'
@@ -75,7 +82,8 @@ async function sayNothingMade(
 export function sayMembersFirst(pass: Pass, observed: Observed): Promise<boolean> {
   const databases = living(observed.databases).filter(({ parsed }) => isNew(parsed))
   const tokens = living(observed.tokens).filter(({ parsed }) => isNew(parsed))
-  return membersWait(pass, { ...observed, databases, tokens }, begun)
+  const seen = observed.organization?.parsed
+  return membersWait(pass, { ...observed, databases, tokens }, seen ? awaiting(seen) : begun)
 }
 
 /**
@@ -201,10 +209,7 @@ function memberStanding(
   if (isHibernated && !(wasReady && isUnchanged && before.reason === 'Ready'))
     return ready(`${verb} when the organization wakes, before any client is served`, 'Hibernated')
   if (confirmed || (wasReady && isUnchanged)) return ready(`${verb} by every storage node`)
-  if (standing.state === 'ready')
-    return progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
-  const name = organization.metadata.name
-  return progressing('OrganizationNotReady', `Organization ${name} is not ready; its conditions say why`)
+  return standing.state === 'ready' ? awaitingConfirmation : organizationNotReady(organization.metadata.name)
 }
 
 function isNew({ status }: { readonly status?: { readonly conditions: readonly unknown[] } | undefined }) {

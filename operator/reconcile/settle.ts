@@ -220,8 +220,8 @@ function nextLookMs(pass: Pass, isSettled: boolean, hasSecrets: boolean, expiryM
   const { organizations, tokens } = pass.caches
   const everyMs = Math.min(
     resyncMs,
-    runtimeSecretsLookMs(organizations.list().length),
-    hasSecrets ? secretLookMs(tokens.list().length) : resyncMs,
+    runtimeSecretsLookMs(organizations.size),
+    hasSecrets ? secretLookMs(tokens.size) : resyncMs,
   )
   const resync = everyMs * (1 + pass.random() / 5)
   return expiryMs === null ? resync : Math.min(resync, Math.max(0, expiryMs - pass.now.getTime()))

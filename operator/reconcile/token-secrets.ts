@@ -8,11 +8,11 @@ import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
-import { progressing, wholeSeconds } from '../status/standing.ts'
+import { awaiting, progressing, saidReady, wholeSeconds } from '../status/standing.ts'
 import { tokenStatus } from '../status/token.ts'
 import { eachInTime } from './each.ts'
 import { issuedToken, planIssue } from './issue.ts'
-import { markIssue, readSecret, type SecretFound } from './issue-mark.ts'
+import { markIssue, readSecret, type Issue, type SecretFound } from './issue-mark.ts'
 import type { Pass } from './pass.ts'
 import { fromPlan, kept, knownTokens, stillKnown, tokenProblem, type TokenDecision } from './tokens.ts'
 import { eventTarget, writeStatus } from './write.ts'
@@ -42,7 +42,13 @@ export async function lookAtSecrets(
   looked: Map<string, TokenDecision>,
 ): Promise<boolean> {
   const nowMs = pass.clock.monotonicMs()
-  const everyMs = secretLookMs(pass.caches.tokens.list().length)
+  const everyMs = secretLookMs(pass.caches.tokens.size)
+  for (const token of tokens) {
+    // A process that has just begun takes the word of the one before it until a round of looks has passed.
+    const isVouched = saidReady(token) && stillKnown(pass, token, organizationId).length > 0
+    if (isVouched && !pass.memory.look(token.metadata.uid))
+      pass.memory.looked(token.metadata.uid, { atMs: nowMs, hold: null })
+  }
   const lastMs = (token: Token): number => pass.memory.look(token.metadata.uid)?.atMs ?? -Infinity
   const due = tokens.filter((token) => {
     if (token.spec.hash !== null || tokenProblem(token) || isPaused(token.metadata)) return false
@@ -65,8 +71,12 @@ async function lookAtSecret(
   const known = stillKnown(pass, token, organizationId)
   const { uid } = token.metadata
   try {
-    const decision = await settleSecret(pass, organization, organizationId, token, known)
-    await sayNewString(pass, organizationId, decision)
+    // Of a new Token there is no Secret, most likely.
+    const isNew = known.length === 0 && token.status?.binding === undefined && !pass.memory.look(uid)
+    const decision =
+      (isNew && (await issueFirst(pass, organization, organizationId, token))) ||
+      (await settleSecret(pass, organization, organizationId, token, known))
+    await sayNewString(pass, organization, organizationId, decision)
     pass.memory.looked(uid, { atMs: pass.clock.monotonicMs(), hold: decision.hold })
     return decision
   } catch (error) {
@@ -86,14 +96,20 @@ async function lookAtSecret(
 }
 
 /** Status names a string before nodes do. */
-async function sayNewString(pass: Pass, organizationId: string, decision: TokenDecision): Promise<void> {
+async function sayNewString(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+  decision: TokenDecision,
+): Promise<void> {
   const { token, tokens, secretName, hold } = decision
   const known = new Set(knownTokens(token, organizationId).map(({ hash }) => hash))
   if (tokens.every(({ hash }) => known.has(hash))) return
   const { namespace, name } = token.metadata
   const live = pass.caches.tokens.get(namespace, name)
   if (live?.metadata.uid !== token.metadata.uid) return
-  const standing = hold ?? progressing('AwaitingConfirmation', 'the nodes have not confirmed it yet')
+  // As the end of the pass will say it, as far as can be told now: what is said twice is written twice.
+  const standing = hold ?? awaiting(organization)
   const status = tokenStatus(token, { organizationId, tokens, secretName, standing }, pass.now)
   await writeStatus(pass, pass.caches.tokens, live, status)
 }
@@ -106,26 +122,12 @@ async function settleSecret(
   token: Token,
   known: readonly IssuedToken[],
 ): Promise<TokenDecision> {
-  const { operatorKey } = pass.authority
   const { uid, namespace } = token.metadata
-  const name = tokenSecretName(token) ?? token.metadata.name
+  const name = nameOf(token)
   const secret = await pass.client.get(resources.secrets, { namespace, name })
-  const found = readSecret(operatorKey, uid, organizationId, secret)
+  const found = readSecret(pass.authority.operatorKey, uid, organizationId, secret)
   const plan = planIssue(token, known, found, pass.now, (id) => pass.memory.isRevoked(organizationId, id))
-  const build = (tokenString: string, createdAt: string): KubeObject => {
-    const made = tokenSecret({
-      token,
-      tokenString,
-      organizationId,
-      organizationName: organization.metadata.name,
-      platform: pass.platform,
-    })
-    const marks = markIssue(operatorKey, uid, { hash: hashToken(tokenString), createdAt })
-    return {
-      ...made,
-      metadata: { ...made.metadata, annotations: { ...made.metadata.annotations, ...marks } },
-    }
-  }
+  const build = builder(pass, organization, organizationId, token)
   if (plan.action === 'keep' && found.kind === 'issued') {
     // The address of the gateway, or who is to be trusted, may have changed, or somebody took a label; the string stays.
     const wanted = over(found.secret, build(found.token, found.issue.createdAt))
@@ -136,15 +138,53 @@ async function settleSecret(
   const issue = { hash: hashToken(tokenString), createdAt: newestTime(known, pass.now) }
   const written = await place(pass, found, build(tokenString, issue.createdAt))
   if (!written) return fromPlan(token, { action: 'refuse' })
-  pass.events.record(
-    eventTarget(token),
-    'Normal',
-    'TokenIssued',
+  return issued(pass, token, issue, known)
+}
+
+/** @returns null where there is a Secret of that name, or no string is to be made: then all is to be looked at */
+async function issueFirst(
+  pass: Pass,
+  organization: Organization,
+  organizationId: string,
+  token: Token,
+): Promise<TokenDecision | null> {
+  const plan = planIssue(token, [], { kind: 'absent' }, pass.now)
+  if (plan.action !== 'mint') return null
+  const tokenString = mintToken(organizationId)
+  const issue = { hash: hashToken(tokenString), createdAt: newestTime([], pass.now) }
+  const secret = builder(pass, organization, organizationId, token)(tokenString, issue.createdAt)
+  return (await place(pass, { kind: 'absent' }, secret)) ? issued(pass, token, issue, []) : null
+}
+
+function issued(pass: Pass, token: Token, issue: Issue, known: readonly IssuedToken[]): TokenDecision {
+  const name = nameOf(token)
+  const message =
     known.length === 0
       ? `token string put into Secret ${name}`
-      : `Secret ${name} was changed or deleted: new token string`,
-  )
+      : `Secret ${name} was changed or deleted: new token string`
+  pass.events.record(eventTarget(token), 'Normal', 'TokenIssued', message)
   return fromPlan(token, { action: 'keep', tokens: [issuedToken(token, issue)] })
+}
+
+const nameOf = (token: Token): string => tokenSecretName(token) ?? token.metadata.name
+
+/** Makes the Secret of a string, with the proof that it was made here. */
+function builder(pass: Pass, organization: Organization, organizationId: string, token: Token) {
+  return (tokenString: string, createdAt: string): KubeObject => {
+    const made = tokenSecret({
+      token,
+      tokenString,
+      organizationId,
+      organizationName: organization.metadata.name,
+      platform: pass.platform,
+    })
+    const issue = { hash: hashToken(tokenString), createdAt }
+    const marks = markIssue(pass.authority.operatorKey, token.metadata.uid, issue)
+    return {
+      ...made,
+      metadata: { ...made.metadata, annotations: { ...made.metadata.annotations, ...marks } },
+    }
+  }
 }
 
 /** @returns false if somebody else made a Secret of that name meanwhile */

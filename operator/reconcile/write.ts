@@ -88,7 +88,9 @@ function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condi
   const ready = conditions.find(({ type }) => type === 'Ready')
   const stalled = conditions.find(({ type }) => type === 'Stalled')
   const was = (type: string) => before.find((condition) => condition.type === type)
-  if (ready?.status === 'True' && was('Ready')?.status !== 'True') {
+  // Databases and Tokens become Ready with their organization: one event says it of all.
+  const isTold = object.kind === 'Organization'
+  if (isTold && ready?.status === 'True' && was('Ready')?.status !== 'True') {
     pass.events.record(object, 'Normal', 'Ready', ready.message)
   }
   const integrity = conditions.find(({ type }) => type === 'IntegrityVerified')

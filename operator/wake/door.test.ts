@@ -42,6 +42,7 @@ const tokenObject: KubeObject = {
 }
 
 const storeOf = (objects: readonly KubeObject[]): Store => ({
+  size: objects.length,
   get: (namespace, name) =>
     objects.find((object) => object.metadata.namespace === namespace && object.metadata.name === name),
   list: () => objects,

@@ -24,6 +24,7 @@ type Deliver = World['deliver']
 const never = new Promise<readonly WatchEvent[]>(() => undefined)
 const silenceMs = 90_000
 const relistMs = 1_400_000
+const comingIntoBeing = ['create', 'restore']
 
 interface Fate {
   readonly what: string
@@ -67,7 +68,7 @@ describe.each(fates)('$what', ({ what, of, limitMs: within }) => {
           },
           limitMs: within,
         })
-        const over = excess(outcome, reference, name === 'create' ? 2 : 1)
+        const over = excess(outcome, reference, comingIntoBeing.includes(name) ? 2 : 1)
         if (over !== '') throw new Error(over)
         return outcome.tookMs
       },

@@ -247,13 +247,15 @@ export class TenantWorld {
 
   /** Passes, and what the cluster does between them, until nothing changes any more. */
   async settle(): Promise<void> {
-    for (let round = 0; round < 60; round += 1) {
+    for (let round = 0, quiet = 0; round < 60; round += 1) {
       const before = this.kube.world.version
       // Secrets are looked at again only after a while.
       this.clock.jump(11_000)
       await this.pass()
       await this.cluster()
-      if (this.kube.world.version === before && !this.killed) return
+      // A process that has just begun looks at Secrets in its second round.
+      quiet = this.kube.world.version === before && !this.killed ? quiet + 1 : 0
+      if (quiet === 2) return
       if (this.killed) this.restart()
     }
     throw new Error('it never settles')
@@ -279,7 +281,11 @@ export class TenantWorld {
   }
 
   #context(): TenantContext {
+    const all = (resource: Resource) => this.all(resource)
     const store = (resource: Resource): Store => ({
+      get size() {
+        return all(resource).length
+      },
       get: (within, name) => this.get(resource, name, within),
       list: (within) =>
         this.all(resource).filter(({ metadata }) => within === undefined || metadata.namespace === within),
