@@ -87,7 +87,7 @@ describe('a request for an organization that sleeps', () => {
 describe('nobody waits', () => {
   test.each([
     ['with a wrong token', 'denied', { kind: 'unauthorized' }],
-    ['for what is told to sleep', 'asleep', refused],
+    ['for what is told to sleep', 'asleep', { kind: 'asleep' }],
   ] as const)('%s', async (_what, answer, end) => {
     const world = worldOf(answer)
     await rest()

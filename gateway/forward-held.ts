@@ -6,8 +6,8 @@ import { isUnreached, type Outcome } from './proxy.ts'
 /** How a request went that may have waited for its organization to wake. */
 export type HeldOutcome =
   | Outcome
-  /** `waking`: its time was over before the organization was awake. `full`: too many wait already. */
-  | { readonly kind: 'waking' | 'full' }
+  /** `waking`: its time was over before it was awake. `asleep`: it is not to wake. `full`: too many wait already. */
+  | { readonly kind: 'waking' | 'asleep' | 'full' }
 
 /** Between two tries to reach a node that is awake: its address is told of a little later. */
 const retryMs = 100
@@ -30,23 +30,21 @@ export interface Held {
  */
 export async function forwardHeld(held: Held): Promise<HeldOutcome> {
   const { holds, caller, clock } = held
-  let last: Outcome | null = null
   if (!holds.isWaking(caller.organizationId)) {
-    last = await held.attempt()
-    if (!mayWait(last)) return last
+    const outcome = await held.attempt()
+    if (!mayWait(outcome)) return outcome
   }
   const { token } = caller
   // Nodes accept nothing but tokens: what is none is denied without one.
   if (token === null) return { kind: 'unauthorized' }
   const sinceMs = clock.monotonicMs()
-  const outcome = await hold(held, { ...caller, token }, last)
+  const outcome = await hold(held, { ...caller, token })
   held.onHeld(outcome.kind, clock.monotonicMs() - sinceMs)
   return outcome
 }
 
-async function hold(held: Held, caller: Caller, first: Outcome | null): Promise<HeldOutcome> {
+async function hold(held: Held, caller: Caller): Promise<HeldOutcome> {
   const { holds, clock, clientGone } = held
-  let last = first
   const deadlineMs = clock.monotonicMs() + holds.limits.holdMs
   const over = new AbortController()
   clock.sleep(holds.limits.holdMs, over.signal).then(
@@ -60,9 +58,9 @@ async function hold(held: Held, caller: Caller, first: Outcome | null): Promise<
       if (clientGone.aborted) return { kind: 'client-gone' }
       // Where nobody says anything, what was away for a moment may be back.
       if (end.end === 'silent') return await held.attempt()
-      if (end.end !== 'awake') return outcomeOf(end.end, last)
+      if (end.end !== 'awake') return outcomeOf(end.end)
       hasWoken ||= end.hasWoken
-      last = await held.attempt()
+      const last = await held.attempt()
       if (!mayWait(last) || (tries > 0 && !hasWoken)) return last
       if (clock.monotonicMs() >= deadlineMs) return { kind: 'waking' }
       await clock.sleep(retryMs, signal).catch(() => undefined)
@@ -75,16 +73,15 @@ async function hold(held: Held, caller: Caller, first: Outcome | null): Promise<
 const mayWait = (outcome: Outcome): boolean =>
   outcome.kind === 'unavailable' && outcome.isUntouched && isUnreached(outcome.cause)
 
-function outcomeOf(end: Exclude<HoldEnd['end'], 'awake' | 'silent'>, last: Outcome | null): HeldOutcome {
+function outcomeOf(end: Exclude<HoldEnd['end'], 'awake' | 'silent'>): HeldOutcome {
   switch (end) {
     case 'denied':
       return { kind: 'unauthorized' }
-    case 'full':
-      return { kind: 'full' }
     case 'late':
       return { kind: 'waking' }
     case 'asleep':
-      return last ?? { kind: 'waking' }
+    case 'full':
+      return { kind: end }
     default:
       return unreachable(end)
   }

@@ -256,6 +256,10 @@ function settle(
     case 'waking':
       parts.reached.add(organizationId)
       return unavailable(visit, 'the organization is waking: come back', 'waking')
+    case 'asleep':
+      parts.reached.add(organizationId)
+      visit.retryAfterSeconds = parts.absences.note(organizationId)
+      return nobodyThere(visit)
     case 'full':
       return unavailable(visit, 'too many requests wait for the organization to wake', 'waking')
     default:

@@ -4,6 +4,7 @@ import type { Clock } from '../common/clock.ts'
 import { AppError } from '../common/errors.ts'
 import { identity } from '../common/identity.ts'
 import { runtimeNamespace } from '../common/ids.ts'
+import { reachMs, tlsConnector } from '../common/tls-connector.ts'
 import { carriesExactly, tlsOptions, type TlsMaterial } from '../common/tls.ts'
 import type { Target, TargetOf } from './target.ts'
 
@@ -15,6 +16,9 @@ export interface PoolLimits {
   readonly requestsPerOrganization: number
   /** A pool without requests for this long is closed. */
   readonly idleMs: number
+  /** For the address of an organization to accept a connection. */
+  readonly reachTimeoutMs: number
+  /** For its name to be found, and for the handshake. */
   readonly connectTimeoutMs: number
   /** Longest silence of a node, before its answer and within it. */
   readonly responseTimeoutMs: number
@@ -25,6 +29,7 @@ export const defaultPoolLimits: PoolLimits = {
   connectionsPerOrganization: 64,
   requestsPerOrganization: 512,
   idleMs: 120_000,
+  reachTimeoutMs: reachMs,
   connectTimeoutMs: 5_000,
   responseTimeoutMs: 600_000,
 }
@@ -153,15 +158,16 @@ function poolTo(
     keepAliveTimeout: 30_000,
     headersTimeout: limits.responseTimeoutMs,
     bodyTimeout: limits.responseTimeoutMs,
-    connect: {
-      timeout: limits.connectTimeoutMs,
-      maxCachedSessions: 0, // A resumed session would not be checked for the peer's identity again.
-      ...(target.lookup && { lookup: target.lookup }),
-      ...(material && {
-        ...tlsOptions(material),
-        servername: `storage-node.${runtimeNamespace(organizationId)}.svc`,
-        checkServerIdentity: checkPeer,
-      }),
-    },
+    connect: material
+      ? tlsConnector(
+          {
+            ...tlsOptions(material),
+            servername: `storage-node.${runtimeNamespace(organizationId)}.svc`,
+            checkServerIdentity: checkPeer,
+          },
+          { reachMs: limits.reachTimeoutMs, tries: 1, connectMs: limits.connectTimeoutMs },
+          target.lookup,
+        )
+      : { timeout: limits.connectTimeoutMs, ...(target.lookup && { lookup: target.lookup }) },
   })
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../../common/clock.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { isId } from '../../common/ids.ts'
 import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
+import { reachMs, tlsConnector } from '../../common/tls-connector.ts'
 import { tlsPolicy } from '../../common/tls.ts'
 import { identityError, type ClientIdentity } from './peer.ts'
 
@@ -305,17 +306,18 @@ function openClient(node: NodeAddress, identity: ClientIdentity, port: number): 
     bodyTimeout: requestTimeoutMs,
     keepAliveTimeout: idleLimitMs,
     keepAliveMaxTimeout: idleLimitMs,
-    connect: {
-      ca: identity.authorityPem,
-      cert: identity.certificatePem,
-      key: identity.privateKeyPem,
-      ...tlsPolicy,
-      timeout: requestTimeoutMs,
-      rejectUnauthorized: true,
-      // A resumed session skips the check of the peer's identity, and pod addresses are used again by others.
-      maxCachedSessions: 0,
-      checkServerIdentity: (_host, certificate) => identityError(certificate, node.organizationId),
-    },
+    connect: tlsConnector(
+      {
+        ca: identity.authorityPem,
+        cert: identity.certificatePem,
+        key: identity.privateKeyPem,
+        ...tlsPolicy,
+        rejectUnauthorized: true,
+        checkServerIdentity: (_host, certificate) => identityError(certificate, node.organizationId),
+      },
+      // The way to a pod that has just started is opened a moment after its address is known.
+      { reachMs, tries: 2, connectMs: requestTimeoutMs },
+    ),
   })
 }
 

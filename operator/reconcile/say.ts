@@ -196,7 +196,7 @@ function tokenStanding(
  * writes one status and not one for each Token.
  */
 function memberStanding(
-  { confirmed, standing, organization, isHibernated }: Settled,
+  { isServed, standing, organization, isHibernated }: Settled,
   member: {
     readonly metadata: { readonly generation: number }
     readonly status?: { readonly conditions: readonly Condition[] } | undefined
@@ -208,7 +208,7 @@ function memberStanding(
   const wasReady = before?.status === 'True' && before.observedGeneration === member.metadata.generation
   if (isHibernated && !(wasReady && isUnchanged && before.reason === 'Ready'))
     return ready(`${verb} when the organization wakes, before any client is served`, 'Hibernated')
-  if (confirmed || (wasReady && isUnchanged)) return ready(`${verb} by every storage node`)
+  if (isServed || (wasReady && isUnchanged)) return ready(`${verb} by every storage node`)
   return standing.state === 'ready' ? awaitingConfirmation : organizationNotReady(organization.metadata.name)
 }
 

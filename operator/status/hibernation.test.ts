@@ -46,6 +46,7 @@ const gone: Runtime = {
   claims: [],
 }
 const runs: Runtime = { ...gone, statefulSet: { ...gone.statefulSet!, replicas: 1 }, pods: [pod] }
+const unready: Runtime = { ...runs, pods: [{ ...pod, ready: false }] }
 
 test.each([
   // spec, what status says, what runs, idle, wanted -> what status says next
@@ -59,6 +60,7 @@ test.each([
   ['WhenIdle', 'Hibernated', gone, false, true, 'Waking'],
   ['WhenIdle', 'Waking', gone, false, false, 'Waking'],
   ['WhenIdle', 'Waking', runs, false, false, null],
+  ['WhenIdle', 'Waking', unready, false, false, null],
   ['Never', null, runs, true, false, null],
   ['Never', 'Hibernated', gone, false, false, 'Waking'],
   ['Now', null, runs, false, true, 'Stopping'],
@@ -70,6 +72,16 @@ test.each([
   expect(found?.step ?? null).toBe(next)
   if (found && next === step) expect(found.since).toBe('2026-11-22T11:00:00Z')
   if (found && next !== step) expect(found.since).toBe('2026-11-22T12:00:00Z')
+})
+
+test.each([
+  ['is silent', [pod], []],
+  ['runs beside it and is silent', [pod, { ...pod, uid: 'q', ready: false }], [confirmed]],
+  ['stops and is silent', [pod, { ...pod, uid: 'q', ready: false, terminating: true }], [confirmed]],
+] as const)('it is not awake while a node %s', (_what, pods, reports) => {
+  const calls = { isIdle: false, isWanted: true }
+  const found = nextHibernation(organization('WhenIdle', 'Waking'), { ...runs, pods }, reports, calls, now)
+  expect(found?.step).toBe('Waking')
 })
 
 describe('how long until it may be idle', () => {

@@ -3,7 +3,7 @@ import { hibernationOf, isToSleep } from '../api/hibernation.ts'
 import type { HibernationStatus, Organization } from '../api/organization.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { progressing, ready, wholeSeconds, type Standing } from './standing.ts'
-import { everyNodeConfirmed, nowhereElse } from './storage-nodes.ts'
+import { everyNodeConfirmed, isServed, nowhereElse } from './storage-nodes.ts'
 
 /** What besides its spec decides whether an organization hibernates. */
 export interface Calls {
@@ -52,7 +52,8 @@ function nextStep(
   const known = hibernationOf(organization)
   const goesByUse = spec.hibernation === 'WhenIdle'
   if (isToSleep(organization)) return goesByUse && isWanted ? 'Waking' : stepAsleep(known, runtime)
-  if (known) return everyNodeConfirmed(runtime.pods, reports) ? null : 'Waking'
+  const { pods } = runtime
+  if (known) return isServed(pods, reports) && nowhereElse(pods, reports) ? null : 'Waking'
   return goesByUse && isIdle && !isWanted ? 'Stopping' : null
 }
 

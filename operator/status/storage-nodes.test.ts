@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ClaimView, PodReport, PodView, Runtime } from '../observe/runtime.ts'
-import { everyNodeConfirmed, nowhereElse, storageNodesStanding } from './storage-nodes.ts'
+import { everyNodeConfirmed, isServed, nowhereElse, storageNodesStanding } from './storage-nodes.ts'
 
 const pod = (more: Partial<PodView> = {}): PodView => ({
   name: 'storage-node-0',
@@ -106,6 +106,22 @@ describe('confirmation', () => {
     expect(everyNodeConfirmed([], [])).toBe(false)
     expect(everyNodeConfirmed([pod(), other], [confirmed(pod())])).toBe(false)
     expect(everyNodeConfirmed([pod(), other], [confirmed(pod()), confirmed(other)])).toBe(true)
+  })
+
+  test('is service, before the kubelet has seen that the node is ready', () => {
+    const unready = pod({ ready: false })
+    expect(isServed([], [])).toBe(false)
+    expect(isServed([pod()], [silent(pod())])).toBe(false)
+    expect(isServed([unready], [silent(unready)])).toBe(false)
+    expect(isServed([unready], [confirmed(unready)])).toBe(true)
+    expect(isServed([unready, other], [confirmed(unready)])).toBe(false)
+    expect(isServed([unready, other], [confirmed(unready), confirmed(other)])).toBe(true)
+  })
+
+  test('of a node that stops is no service', () => {
+    const stopping = pod({ terminating: true })
+    expect(isServed([stopping], [confirmed(stopping)])).toBe(false)
+    expect(isServed([stopping, other], [confirmed(other)])).toBe(true)
   })
 
   test('of a pod that was replaced counts for nothing', () => {

@@ -67,6 +67,18 @@ export function everyNodeConfirmed(pods: readonly PodView[], reports: readonly P
 }
 
 /**
+ * A node serves the document, and none serves another one. What a node has confirmed is in force there: it is served from
+ * that moment on, which the kubelet sees seconds later.
+ */
+export function isServed(pods: readonly PodView[], reports: readonly PodReport[]): boolean {
+  const staying = pods.filter(({ terminating }) => !terminating)
+  return (
+    staying.some((pod) => confirmed(pod, reports)) &&
+    staying.every((pod) => !pod.ready || confirmed(pod, reports))
+  )
+}
+
+/**
  * No node serves anything that the document no longer holds: every pod whose container runs has confirmed it, however
  * it stands otherwise. A pod that does not run asks for its document when it starts.
  */

@@ -11,6 +11,7 @@ import { createGateway, type Gateway } from '../../gateway/gateway.ts'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
 import type { TestIdentity } from '../support/certificates.ts'
+import { LostPackets } from '../support/lost-packets.ts'
 import { host, installationId, send, type Answer } from '../support/installation.ts'
 import { TwoTenants } from '../support/two-tenants.ts'
 
@@ -93,14 +94,15 @@ class Path {
     return new Path(port, to)
   }
 
-  async open(): Promise<void> {
+  /** @param slowMs until what comes is passed on, as by a node that is busy */
+  async open(slowMs = 0): Promise<void> {
     this.#server = createServer((socket) => {
       const node = connect(this.#to, host)
       for (const each of [socket, node]) {
         this.#sockets.add(each)
         each.on('error', () => undefined).on('close', () => this.#sockets.delete(each))
       }
-      socket.pipe(node).pipe(socket)
+      setTimeout(() => socket.pipe(node).pipe(socket), slowMs)
     }).listen(this.port, host)
     await once(this.#server, 'listening')
   }
@@ -111,7 +113,7 @@ class Path {
   }
 }
 
-async function startGateway(more: Record<string, string>): Promise<Gateway> {
+async function startGateway(more: Record<string, string>, port = path.port): Promise<Gateway> {
   const config = parseGatewayConfig({
     HOLDFAST_LISTEN: `${host}:0`,
     HOLDFAST_METRICS_LISTEN: `${host}:0`,
@@ -120,7 +122,7 @@ async function startGateway(more: Record<string, string>): Promise<Gateway> {
     HOLDFAST_WAKE_ADDRESS: `${host}:${door.port}`,
     ...more,
   })
-  const started = createGateway(config, () => ({ host, port: path.port }), systemClock, silentLogger)
+  const started = createGateway(config, () => ({ host, port }), systemClock, silentLogger)
   await started.start()
   return started
 }
@@ -157,6 +159,32 @@ test('a write that wakes its organization is answered, whole, by its node', asyn
   door.answer = awake
   expect([(await answer).status, (await another).status]).toEqual([204, 204])
   expect([await count('woken'), await count('beside')]).toEqual([40_000, 1])
+})
+
+test('where packets are lost the operator is asked at once, and again when it is awake and they still are', async () => {
+  const lost = await LostPackets.onTheWayTo(host, bench.a.process.port)
+  try {
+    await gateway.stop()
+    gateway = await startGateway({}, lost.port)
+    const answer = write(bench.a.token, 'lost v=1 1')
+    const startedMs = performance.now()
+    await until(() => door.asked.length >= 1)
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
+    door.answer = awake
+    const { length } = door.asked
+    await until(() => door.asked.length >= length + 3)
+    lost.end()
+    expect((await answer).status).toBe(204)
+    expect(await count('lost')).toBe(1)
+  } finally {
+    await lost.close()
+  }
+})
+
+test('a node that is slow at its handshake is waited for, and nobody is asked', async () => {
+  await path.open(1_000)
+  expect((await write(bench.a.token, 'slow v=1 1')).status).toBe(204)
+  expect(door.asked).toEqual([])
 })
 
 test('who asks before sending a body is told to go on when the node is there', async () => {
