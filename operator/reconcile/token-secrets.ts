@@ -72,7 +72,8 @@ async function lookAtSecret(
   const { uid } = token.metadata
   try {
     // Of a new Token there is no Secret, most likely.
-    const isNew = known.length === 0 && token.status?.binding === undefined && !pass.memory.look(uid)
+    const isUnseen = (pass.memory.look(uid)?.isFailed ?? true) && token.status?.binding === undefined
+    const isNew = known.length === 0 && isUnseen
     const decision =
       (isNew && (await issueFirst(pass, organization, organizationId, token))) ||
       (await settleSecret(pass, organization, organizationId, token, known))
@@ -157,12 +158,13 @@ async function issueFirst(
 }
 
 function issued(pass: Pass, token: Token, issue: Issue, known: readonly IssuedToken[]): TokenDecision {
-  const name = nameOf(token)
-  const message =
-    known.length === 0
-      ? `token string put into Secret ${name}`
-      : `Secret ${name} was changed or deleted: new token string`
-  pass.events.record(eventTarget(token), 'Normal', 'TokenIssued', message)
+  const { name } = token.metadata
+  pass.log.info({ token: name, secret: nameOf(token) }, 'token string issued')
+  // Of a new Token its status says so; that there is another string than somebody was given is more.
+  if (known.length > 0) {
+    const message = `Secret ${nameOf(token)} was changed or deleted: new token string`
+    pass.events.record(eventTarget(token), 'Normal', 'TokenIssued', message)
+  }
   return fromPlan(token, { action: 'keep', tokens: [issuedToken(token, issue)] })
 }
 
