@@ -17,7 +17,7 @@ interface Reach {
 }
 
 /** For now: the node or the way to it is not there. Everything else that is no answer is wrong. */
-const refusals = [429, 500, 502, 503, 504]
+export const refusals: readonly number[] = [429, 500, 502, 503, 504]
 
 /** The questions of a tenant, by turns. What was acknowledged when they are made must be in their answers. */
 export function questionOf(account: Account, turn: number): Question {

@@ -34,6 +34,8 @@ function run(): Run {
     ],
     changes: attempts([11_000, true]),
     wellAfterMs: 4_250,
+    revoked: 7,
+    revived: [],
   }
 }
 
@@ -45,6 +47,7 @@ test('the whole table', () => {
   expect(reportOf(run())).toBe(
     [
       'chaos with HOLDFAST_CHAOS_SEED=5: 3 faults, all well 4.3 s after the last',
+      'tokens revoked meanwhile: 7, of which worked again: 0',
       '',
       'fault                times  slowest recovery',
       'gateway killed           1             2.6 s',

@@ -11,6 +11,9 @@ export interface Run {
   readonly changes: readonly Attempt[]
   /** From the last fault until all was well. */
   readonly wellAfterMs: number | null
+  /** Tokens that were deleted and used again and again after that, and what they opened. */
+  readonly revoked: number
+  readonly revived: readonly string[]
 }
 
 /** Each fault's slowest recovery by whom it was noticed, null where it never came. */
@@ -36,6 +39,7 @@ export function reportOf(run: Run): string {
   ])
   return [
     `chaos with HOLDFAST_CHAOS_SEED=${run.seed}: ${run.struck.length} faults, all well ${secondsOf(run.wellAfterMs)} after the last`,
+    `tokens revoked meanwhile: ${run.revoked}, of which worked again: ${run.revived.length}`,
     '',
     table(['fault', 'times', 'slowest recovery'], faultRows),
     '',

@@ -7,6 +7,7 @@ import { everythingNamed, findings, Load } from '../chaos/load.ts'
 import { OperatorChanges } from '../chaos/operator-changes.ts'
 import { strangersIn } from '../chaos/questions.ts'
 import { recoveries, reportOf, type Run } from '../chaos/report.ts'
+import { Revocations } from '../chaos/revocations.ts'
 import { strike } from '../chaos/strike.ts'
 import type { Struck } from '../chaos/struck.ts'
 import { untilWell } from '../chaos/well.ts'
@@ -22,7 +23,8 @@ import {
 import { tenantOf } from '../support/tenant.ts'
 
 // Whatever dies, and whatever the operator does not hear of: every acknowledged write is there afterwards, once; no tenant
-// is ever shown anything of another one; and within a minute of calm everything is well, with nobody's help.
+// is ever shown anything of another one; a token that is gone opens nothing; and within a minute of calm all is well, with
+// nobody's help.
 
 const durationMs = Number(process.env['HOLDFAST_CHAOS_MS'] ?? 90_000)
 const seed = Number(process.env['HOLDFAST_CHAOS_SEED'] ?? randomInt(2 ** 31))
@@ -71,18 +73,34 @@ async function play(): Promise<Run> {
   const load = await Load.start(cluster, sides)
   const { accounts } = load
   const changes = new OperatorChanges(cluster, third.organization)
+  const isWell = (fromMs: number) => untilWell(cluster, accounts, changes.attempts, fromMs, wellWithinMs)
+  let revocations: Revocations | null = null
   const struck: Struck[] = []
   let wellAfterMs: number | null = null
+  const runSoFar = (): Run => ({
+    seed,
+    struck,
+    accounts,
+    changes: changes.attempts,
+    wellAfterMs,
+    revoked: revocations?.revoked ?? 0,
+    revived: revocations?.violations ?? [],
+  })
   try {
-    await untilWell(cluster, accounts, changes.attempts, performance.now(), wellWithinMs)
+    await isWell(performance.now())
+    revocations = new Revocations(cluster, third.namespace)
     await strikeOnAndOn(accounts, struck)
-    wellAfterMs = await untilWell(cluster, accounts, changes.attempts, performance.now(), wellWithinMs)
+    const ended = revocations.end()
+    wellAfterMs = await isWell(performance.now())
+    await ended
+    await revocations.useAll()
   } finally {
+    await revocations?.end()
     await changes.stop()
     await load.stop()
-    console.log(reportOf({ seed, struck, accounts, changes: changes.attempts, wellAfterMs }))
+    console.log(reportOf(runSoFar()))
   }
-  return { seed, struck, accounts, changes: changes.attempts, wellAfterMs }
+  return runSoFar()
 }
 
 test(
@@ -103,6 +121,8 @@ test(
     }
     expect(new Set(run.struck.map(({ kind }) => kind))).toEqual(new Set(kindsHere()))
     expect(recoveries(run)).not.toContain(null)
+    expect(run.revived, 'tokens that were gone').toEqual([])
+    expect(run.revoked).toBeGreaterThan(0)
   },
   durationMs + 900_000,
 )

@@ -28,9 +28,13 @@ kind: Database
 metadata: { name: ${ownDatabase}, namespace: ${namespace} }
 spec: { organization: ${namespace}, deletionPolicy: Delete }
 ---
+${tokenYaml(namespace, ownToken)}`
+
+/** A Token that opens every database of a tenant of a test's own. */
+export const tokenYaml = (namespace: string, name: string): string => `
 apiVersion: holdfast.dev/v1alpha1
 kind: Token
-metadata: { name: ${ownToken}, namespace: ${namespace} }
+metadata: { name: ${name}, namespace: ${namespace} }
 spec: { organization: ${namespace}, permissions: [{ database: '*', access: [read, write] }] }
 `
 
