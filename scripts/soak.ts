@@ -5,11 +5,11 @@ import { testClusterKind } from './test-cluster.ts'
 /**
  * `make soak`: the long forms of what `make test` tries shortly: 10,000 crash points of the simulated storage engine, a
  * fault at every step of its life in place of every second, a flipped bit in every byte of its files; 200 kills of a storage
- * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there, and a tenant that
- * falls asleep by itself, again and again; every edit that the schemas of the kinds give rise to, on an API server. And what
- * only it tries: revoked tokens beside a leader that was stopped and an etcd that was restored; releases by Helm, installed,
- * upgraded and installed again, who applies tenants again and again, and Flux's kustomize-controller, Argo CD's engine and
- * Helm 4, built from source, before a control plane of their own.
+ * node under load, alone and on the cluster of `make up`; ten minutes of Telegraf and twenty of chaos there, a tenant that
+ * falls asleep by itself, again and again, and ten tenants that are made one after the other; every edit that the schemas of
+ * the kinds give rise to, on an API server. And what only it tries: revoked tokens beside a leader that was stopped and an
+ * etcd that was restored; releases by Helm, installed, upgraded and installed again, who applies tenants again and again, and
+ * Flux's kustomize-controller, Argo CD's engine and Helm 4, built from source, before a control plane of their own.
  */
 const environment = {
   HOLDFAST_CHAOS_MS: String(20 * 60_000),
@@ -20,6 +20,7 @@ const environment = {
   HOLDFAST_EVERY_MISOPERATION: '1',
   HOLDFAST_KILLS: '200',
   HOLDFAST_TELEGRAF_MS: String(10 * 60_000),
+  HOLDFAST_TENANT_LIFE: '1',
 }
 
 const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
@@ -50,7 +51,7 @@ await script(async () => {
     (await run(process.execPath, ['scripts/up.ts'])) ||
     (await run(
       'vitest',
-      ['run', '--project', 'e2e', 'durability', 'telegraf', 'chaos', 'hibernation'],
+      ['run', '--project', 'e2e', 'durability', 'telegraf', 'chaos', 'hibernation', 'tenant-life'],
       environment,
     ))
 })
