@@ -92,7 +92,7 @@ export function sayMembersFirst(pass: Pass, observed: Observed): Promise<boolean
  * @returns whether all had their turn
  */
 export async function sayStatuses(pass: Pass, observed: Observed, settled: Settled): Promise<boolean> {
-  await sayOrganization(pass, observed, { ...settled, digest: settled.confirmed ? settled.digest : null })
+  await sayOrganization(pass, observed, { ...settled, digest: settled.isServed ? settled.digest : null })
   await sayUnreadable(pass, observed)
   const { databases, tokens } = pass.caches
   const served = new Set(settled.databases.served.map(({ metadata }) => metadata.uid))

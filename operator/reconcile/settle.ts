@@ -15,7 +15,7 @@ import {
   wakingStanding,
 } from '../status/hibernation.ts'
 import { growingStanding, servingStanding } from '../status/storage.ts'
-import { everyNodeConfirmed, isServed } from '../status/storage-nodes.ts'
+import { isServed } from '../status/storage-nodes.ts'
 import { asleepUpgradeStanding, rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
 import { hibernate } from './hibernate.ts'
@@ -116,7 +116,6 @@ async function settle(pass: Pass, observed: Observed, organization: Organization
     isolation,
     ...underWay,
     isHibernated: isHibernated(scene.organization, runtime),
-    confirmed: everyNodeConfirmed(runtime.pods, reports),
     isServed: isServed(runtime.pods, reports),
   })
   if (refused) throw refused

@@ -32,8 +32,6 @@ export interface Settled {
   readonly hibernation: HibernationStatus | null
   /** No pod runs, as it should be. */
   readonly isHibernated: boolean
-  /** Every node that is ready has confirmed the document, and there is one. */
-  readonly confirmed: boolean
   /** Clients are served by the document: a node may have confirmed it that is not ready yet. */
   readonly isServed: boolean
 }
