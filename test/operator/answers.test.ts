@@ -24,6 +24,8 @@ const statusesMore: ReadonlyMap<Scenario['name'], number> = new Map([
   ['restore', 2],
   ['restore what is only now deleted', 2],
   ['revoke while it hibernates, and wake', 2],
+  // That the pod is ready, before it is seen that its StatefulSet has rolled out.
+  ['revoke and wake before it is said to sleep', 1],
   ['delete while it grows', 2],
 ])
 
