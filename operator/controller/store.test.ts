@@ -100,9 +100,22 @@ describe('the answers to our own writes', () => {
   test('are difference enough where the watch left them out and all is again as it was', () => {
     const { store: made, told } = store(object('a', 5))
     made.observe(object('a', 12), false)
-    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@5 -> a@13', 'a@12 -> a@13'])
+    expect(told(made.accept('MODIFIED', object('a', 13)))).toEqual(['a@5 -> a@13', '- -> a@13'])
     made.observe(object('a', 15))
-    expect(told(made.replace([object('a', 16)], '16'))).toEqual(['a@13 -> a@16', 'a@15 -> a@16'])
+    expect(told(made.replace([object('a', 16)], '16'))).toEqual(['a@13 -> a@16', '- -> a@16'])
+  })
+
+  test('are difference enough where passes went by an edit among them that was taken back since', () => {
+    const { store: made, told } = store(object('a', 5))
+    const edited = (version: number, generation: number): KubeObject => {
+      const answer = object('a', version)
+      return { ...answer, metadata: { ...answer.metadata, generation } }
+    }
+    made.observe(edited(12, 2))
+    made.observe(edited(14, 3))
+    for (const line of [edited(11, 2), edited(12, 2), edited(13, 3)])
+      expect(told(made.accept('MODIFIED', line))).toEqual([])
+    expect(told(made.accept('MODIFIED', edited(14, 3)))).toEqual(['a@5 -> a@14', '- -> a@14'])
   })
 
   test('are remembered up to a number: what a watch that hangs tells of later counts as new', () => {
@@ -110,7 +123,7 @@ describe('the answers to our own writes', () => {
     for (let version = 11; version <= 50; version += 1) made.observe(object('a', version))
     for (let version = 11; version <= 49; version += 1)
       expect(told(made.accept('MODIFIED', object('a', version)))).toEqual([])
-    expect(told(made.accept('MODIFIED', object('a', 50)))).toEqual(['a@5 -> a@50'])
+    expect(told(made.accept('MODIFIED', object('a', 50)))).toEqual(['a@5 -> a@50', '- -> a@50'])
     made.observe(object('a', 51))
     expect(told(made.accept('MODIFIED', object('a', 51)))).toEqual(['a@51 -> a@51'])
   })
@@ -127,6 +140,17 @@ describe('the answers to our own writes', () => {
     const all = [...told(made.replace([object('a', listed)], String(listed)))]
     all.push(...told(made.accept('MODIFIED', object('a', 13))))
     expect(all).toEqual(['a@5 -> a@13'])
+  })
+
+  test('hide nothing where a list at one of them stands for the lines before it', () => {
+    const { store: made, told } = store(object('a', 5))
+    made.observe(object('b', 11))
+    made.observe(object('a', 12))
+    made.observe(object('a', 14))
+    made.observe(object('b', 15))
+    expect(told(made.replace([object('a', 12), object('b', 13)], '13'))).toEqual([])
+    expect(told(made.accept('MODIFIED', object('a', 14)))).toEqual(['a@5 -> a@14', '- -> a@14'])
+    expect(told(made.accept('MODIFIED', object('b', 15)))).toEqual(['- -> b@15'])
   })
 })
 

@@ -114,13 +114,10 @@ export class ObjectStore implements Store {
     for (const item of items) {
       const known = this.get(item.metadata.namespace, item.metadata.name)
       const ahead = this.#ahead.get(keyOf(item))
-      if (known && isNewer(versionOf(known), versionOf(item))) {
-        if (ahead?.told && isNewer(versionOf(item), versionOf(ahead.told))) this.#passBy(item)
-        continue
-      }
-      if (!ahead && known && versionOf(item) === versionOf(known)) continue
       // The list stands for lines of the watch that do not come any more, and one of them may not have been ours.
-      if (ahead) ahead.hasOthers = true
+      if (ahead && !(ahead.told && versionOf(ahead.told) === versionOf(item))) ahead.hasOthers = true
+      if (known && isNewer(versionOf(known), versionOf(item))) continue
+      if (!ahead && known && versionOf(item) === versionOf(known)) continue
       changes.push(...this.#take(item))
     }
     this.bookmark(resourceVersion)
@@ -141,9 +138,9 @@ export class ObjectStore implements Store {
     this.#ahead.delete(keyOf(after))
     this.#set(after)
     if (!ahead?.hasOthers) return changesBetween(known, after)
-    // Where the watch has left out what passes may have gone by, that is news even if all is again as it was told.
-    const isLeftOut = known && versionOf(known) !== versionOf(after)
-    return [...changesBetween(ahead.told, after), ...(isLeftOut ? changesBetween(known, after) : [])]
+    // What passes went by meanwhile may be an edit that was taken back: that is news even if all is again as it was told.
+    const isBetween = ahead.told && known && (ahead.ours.size > 1 || versionOf(known) !== versionOf(after))
+    return [...changesBetween(ahead.told, after), ...(isBetween ? [{ before: undefined, after }] : [])]
   }
 
   #leave(known: KubeObject): readonly Change[] {
