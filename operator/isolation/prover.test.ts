@@ -115,6 +115,16 @@ describe('when it looks', () => {
     expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_001)
   })
 
+  test('at once at one that was Ready where this process began long ago and does not know it', async () => {
+    const { world, prover, clock } = await started()
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    await clock.advance(20 * minuteMs)
+    for (let index = 0; index < 1_000; index += 1)
+      prover.report(subject({ organizationId: id(index), wasReady: true }))
+    await clock.advance(5_000)
+    expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_000)
+  })
+
   test('no more than ten times a second in vain at many', async () => {
     const { world, prover, clock } = await started(() => silent)
     const id = (index: number) => index.toString(16).padStart(16, '0')

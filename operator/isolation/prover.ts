@@ -17,7 +17,7 @@ export interface Subject extends Tried {
   readonly policies: readonly string[]
   /** The request of `holdfast.dev/prove` that status does not answer yet, null for none. */
   readonly request: string | null
-  /** It was Ready as the pass began: nobody waits for what comes of it. */
+  /** It was Ready as the pass began, with the spec that it has now: nobody waits for what comes of it. */
   readonly wasReady: boolean
 }
 
@@ -85,6 +85,7 @@ export class IsolationProver implements Component, Isolation {
   readonly #entries = new Map<string, Entry>()
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<void>>()
+  #startedMs = 0
   #wake = Promise.withResolvers<void>()
   #loop: Promise<void> = Promise.resolve()
 
@@ -93,6 +94,7 @@ export class IsolationProver implements Component, Isolation {
   }
 
   async start(): Promise<void> {
+    this.#startedMs = this.#options.clock.monotonicMs()
     this.#loop = this.#run()
   }
 
@@ -119,12 +121,12 @@ export class IsolationProver implements Component, Isolation {
 
   #open(subject: Subject, nowMs: number): Entry {
     // Of what serves already another process has looked at the paths: all of them at once would hold up the passes of a start.
-    const { wasReady } = subject
+    const isVouched = subject.wasReady && nowMs - this.#startedMs < lastingMs
     const entry: Entry = {
       subject,
-      lookedAt: wasReady ? fingerprint(subject) : '',
+      lookedAt: isVouched ? fingerprint(subject) : '',
       asked: null,
-      dueMs: nowMs + (wasReady ? this.#options.random() * this.#entries.size * pacedMs : 0),
+      dueMs: nowMs + (isVouched ? this.#options.random() * this.#entries.size * pacedMs : 0),
       begunMs: Number.NEGATIVE_INFINITY,
       isRunning: false,
       finding: { state: 'pending' },

@@ -35,6 +35,16 @@ test('what is tried is the pods that run, with the ways that the spec opens and 
   expect(subject.operatorNamespace).toBe('holdfast-system')
 })
 
+test('only of one whose spec is the one that was acted on is it said that it was Ready', async () => {
+  await world.settle()
+  await world.pass()
+  expect(world.subjects.at(-1)!.wasReady).toBe(true)
+  world.restart()
+  await world.edit(organizations, 'acme', { access: { from: [{ namespace: 'others' }] } })
+  await world.pass()
+  expect(world.subjects.at(-1)).toMatchObject({ access: [{ namespace: 'others' }], wasReady: false })
+})
+
 describe('not proved', () => {
   test('a new organization waits, and says for what', async () => {
     world.isolation = { state: 'untried', why: 'no probe', isLasting: false, isInVain: false }

@@ -34,7 +34,8 @@ export function isolationOf(
     access: organization.spec.access.from,
     policies: policies.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`).toSorted(),
     request: answered(organization) ? null : requestOf(organization),
-    wasReady: saidReady(organization),
+    wasReady:
+      saidReady(organization) && organization.status?.observedGeneration === organization.metadata.generation,
   })
 }
 
