@@ -109,10 +109,7 @@ describe('a restored organization', () => {
         seen.add(`${isOpen ? 'open' : 'closed'}, ${accepted(cluster).includes(dead) ? 'old' : 'new'}`)
     }
     // Whatever anybody is told of, in the moment in which it is.
-    cluster.kube.world.deliver = (event) => {
-      look()
-      return [event]
-    }
+    cluster.kube.world.deliver = (event) => (look(), [event])
     for (let second = 0; second < 20; second += 1) {
       await cluster.tick()
       look()
