@@ -7,4 +7,4 @@ WORKDIR /app
 ENV NODE_ENV=production
 # Memory as of storage-node.Dockerfile; here nothing beside the heap is large.
 ENV MALLOC_TRIM_THRESHOLD_=131072
-ENTRYPOINT ["/app/node", "--max-old-space-size-percentage=70"]
+ENTRYPOINT ["/app/node", "--max-old-space-size-percentage=70", "--min-semi-space-size=4", "--max-semi-space-size=8"]

@@ -6,6 +6,7 @@ import { playCase, type Outcome } from '../test/bench/operator/case.ts'
 import { section } from '../test/bench/operator/section.ts'
 import { withOperator } from '../test/bench/page.ts'
 import { script, timedProgress } from './script.ts'
+import { ensurePrograms } from './system-packages.ts'
 
 const page = join(import.meta.dirname, '../docs/benchmarks.md')
 const whole = { databases: 3, tokens: 5 }
@@ -13,7 +14,7 @@ const alone = { databases: 0, tokens: 0 }
 
 /**
  * `make bench-operator`: the operator with 10, 100 and 1,000 organizations. Without options it does everything and writes
- * its section of docs/benchmarks.md; with options it prints to the terminal only.
+ * its section of docs/benchmarks.md; with options it prints to the terminal only. Runs as root.
  *
  *     npm run bench-operator -- --organizations 10,100     these sizes
  *     npm run bench-operator -- --alone 1000               organizations without members: their creation
@@ -42,6 +43,7 @@ await script(async () => {
   const startedMs = performance.now()
   const say = timedProgress()
   const outcomes: Outcome[] = []
+  await ensurePrograms(['ip'])
   for (const organizations of sizes.whole) {
     say(`${organizations} organizations with their members`)
     outcomes.push(await playCase({ organizations, ...whole }, true, say))

@@ -28,10 +28,24 @@ describe('a backlog', () => {
     expect(taken).toEqual(['a', 'b', 'edited'])
     const next = take()
     await rest()
+    work.done('edited')
     expect(taken).toHaveLength(3)
     work.done('a')
     await next
     expect(taken.at(-1)).toBe('c')
+  })
+
+  test('goes on one at a time while an edit is worked on', async () => {
+    const { queue: work } = queue({ resyncsAtOnce: 3 })
+    work.add('edited')
+    for (const key of ['a', 'b', 'c']) work.add(key, 'resync')
+    const taken: (string | null)[] = []
+    const workers = [1, 2, 3].map(() => work.take().then((key) => taken.push(key)))
+    await rest()
+    expect(taken).toEqual(['edited', 'a'])
+    work.done('edited')
+    await Promise.all(workers)
+    expect(taken).toEqual(['edited', 'a', 'b'])
   })
 
   test('that takes all its room keeps no edit waiting, however many there were in a row', async () => {
@@ -100,7 +114,9 @@ describe('an edit does not wait behind routine, and routine does not starve', ()
     work.add('r1', 'resync')
     work.add('r2', 'resync')
     work.add('e1')
-    expect(await drain(work)).toEqual(['e1', 'r1', 'r2'])
+    expect(await work.take()).toBe('e1')
+    work.done('e1')
+    expect(await drain(work)).toEqual(['r1', 'r2'])
   })
 
   test('an edit of what waits as routine moves it up, never back', async () => {
@@ -109,7 +125,9 @@ describe('an edit does not wait behind routine, and routine does not starve', ()
     work.add('r2', 'resync')
     work.add('r2')
     work.add('r2', 'resync')
-    expect(await drain(work)).toEqual(['r2', 'r1'])
+    expect(await work.take()).toBe('r2')
+    work.done('r2')
+    expect(await drain(work)).toEqual(['r1'])
   })
 
   test('after eight edits in a row one of routine', async () => {

@@ -177,7 +177,9 @@ export class WorkQueue {
   #nextPriority(): QueuePriority | null {
     const { edit, resync } = this.#lines
     const resyncs = [...this.#processing.values()].filter((priority) => priority === 'resync').length
-    const mayResync = resync.size > 0 && resyncs < this.#options.resyncsAtOnce
+    const edits = this.#processing.size - resyncs
+    // All of them share one thread: while an edit is worked on, one of routine is enough to come to an end some time.
+    const mayResync = resync.size > 0 && resyncs < (edits > 0 ? 1 : this.#options.resyncsAtOnce)
     if (edit.size === 0) return mayResync ? 'resync' : null
     return mayResync && this.#editsInARow >= editsPerResync ? 'resync' : 'edit'
   }

@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client, type Dispatcher } from 'undici'
 import * as z from 'zod'
 import {
@@ -115,6 +116,8 @@ export class NodeClient implements Nodes {
   readonly #fence: () => void
   /** By pod uid; the one that was not used for longest comes first. */
   readonly #connections = new Map<string, Connection>()
+  /** Of the newest identity: to parse its key and certificates costs as much as a handshake. */
+  #own: { readonly identity: ClientIdentity; readonly context: SecureContext } | null = null
 
   constructor(options: {
     readonly identity: () => ClientIdentity
@@ -275,7 +278,8 @@ export class NodeClient implements Nodes {
       return found.client
     }
     if (found) void found.client.close()
-    const client = openClient(node, identity, this.#port)
+    if (this.#own?.identity !== identity) this.#own = { identity, context: contextOf(identity) }
+    const client = openClient(node, this.#own.context, this.#port)
     this.#connections.set(node.podUid, { client, identity, usedAtMs: nowMs })
     this.#closeUnused(nowMs)
     return client
@@ -298,7 +302,11 @@ export class NodeClient implements Nodes {
   }
 }
 
-function openClient(node: NodeAddress, identity: ClientIdentity, port: number): Client {
+function contextOf({ authorityPem, certificatePem, privateKeyPem }: ClientIdentity): SecureContext {
+  return createSecureContext({ ca: authorityPem, cert: certificatePem, key: privateKeyPem, ...tlsPolicy })
+}
+
+function openClient(node: NodeAddress, secureContext: SecureContext, port: number): Client {
   const host = node.host.includes(':') ? `[${node.host}]` : node.host
   return new Client(`https://${host}:${port}`, {
     pipelining: 1,
@@ -308,10 +316,7 @@ function openClient(node: NodeAddress, identity: ClientIdentity, port: number): 
     keepAliveMaxTimeout: idleLimitMs,
     connect: tlsConnector(
       {
-        ca: identity.authorityPem,
-        cert: identity.certificatePem,
-        key: identity.privateKeyPem,
-        ...tlsPolicy,
+        secureContext,
         rejectUnauthorized: true,
         checkServerIdentity: (_host, certificate) => identityError(certificate, node.organizationId),
       },

@@ -21,14 +21,18 @@ export interface Caches {
   readonly persistentVolumeClaims: Store
 }
 
-/** The tenant's own objects. */
-export function observeTenant(key: TenantKey, caches: Caches): Observed {
+/**
+ * The tenant's own objects.
+ * @param before what was observed a moment ago: an object that is still the same is not parsed again
+ */
+export function observeTenant(key: TenantKey, caches: Caches, before: Observed | null = null): Observed {
   const organization = caches.organizations.get(key.namespace, key.name)
+  const seenBefore = before?.organization ? [before.organization] : []
   return {
     key,
-    organization: organization ? seen(organizationSchema, organization) : null,
-    databases: membersOf(caches.databases, key).map((object) => seen(databaseSchema, object)),
-    tokens: membersOf(caches.tokens, key).map((object) => seen(tokenSchema, object)),
+    organization: organization ? reader(organizationSchema, seenBefore)(organization) : null,
+    databases: membersOf(caches.databases, key).map(reader(databaseSchema, before?.databases ?? [])),
+    tokens: membersOf(caches.tokens, key).map(reader(tokenSchema, before?.tokens ?? [])),
   }
 }
 
@@ -59,6 +63,14 @@ function membersOf(store: Store, key: TenantKey): readonly KubeObject[] {
     .list(key.namespace)
     .filter((object) => organizationNameOf(object) === key.name)
     .toSorted(byAge)
+}
+
+function reader<Parsed>(
+  schema: z.ZodType<Parsed>,
+  before: readonly Seen<Parsed>[],
+): (object: KubeObject) => Seen<Parsed> {
+  const known = new Map(before.map((seen) => [seen.object, seen]))
+  return (object) => known.get(object) ?? seen(schema, object)
 }
 
 function seen<Parsed>(schema: z.ZodType<Parsed>, object: KubeObject): Seen<Parsed> {

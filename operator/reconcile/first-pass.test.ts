@@ -74,3 +74,20 @@ test('a data key that is gone is not made again where this process made the firs
   await world.pass().catch(() => undefined)
   expect(world.get(resources.secrets, 'data-key', runtime)).toBeUndefined()
 })
+
+test('a process that has just begun reads one Secret of what is Ready, and looks at the others in their turn', async () => {
+  const world = new TenantWorld()
+  const runtime = await newTenant(world)
+  await world.settle()
+  const calls: string[] = []
+  listen(world, (call) => call.includes(' secrets ') && calls.push(call))
+  world.restart()
+  await world.pass()
+  await world.pass()
+  expect(calls).toEqual(['get secrets last-good'])
+  await world.kube.delete(world.get(resources.secrets, 'storage-node-tls', runtime)!)
+  world.clock.jump(13_000)
+  await world.settle()
+  expect(world.get(resources.secrets, 'storage-node-tls', runtime)).toBeDefined()
+  expect(calls).toContain('get secrets data-key')
+})

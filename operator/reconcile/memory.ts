@@ -26,7 +26,8 @@ export interface RuntimeLook {
   readonly dueMs: number
   /** Authorities that the nodes trust. */
   readonly trustedPem: string
-  readonly dataKeyIds: readonly string[]
+  /** null where another process has looked, and it is not known. */
+  readonly dataKeyIds: readonly string[] | null
 }
 
 /**

@@ -83,10 +83,8 @@ async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<
 
 /** Whether the Secret, when it was looked at last, held neither the key in force nor the one that is coming. */
 function isOtherThanStored({ pass, organizationId }: Scene, { keyId, rotation }: EncryptionStatus): boolean {
-  const stored = pass.memory.runtimeLook(organizationId)?.dataKeyIds
-  return (
-    stored !== undefined && ![keyId, rotation?.keyId].some((id) => id !== undefined && stored.includes(id))
-  )
+  const stored = pass.memory.runtimeLook(organizationId)?.dataKeyIds ?? null
+  return stored !== null && ![keyId, rotation?.keyId].some((id) => id !== undefined && stored.includes(id))
 }
 
 /**

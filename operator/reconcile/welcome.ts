@@ -69,7 +69,7 @@ function newest(store: Store, members: readonly Seen<unknown>[]) {
  * nothing of it, and the watch has asked for another.
  */
 export function observedNow(pass: Pass, observed: Observed): Observed {
-  const now = observeTenant(observed.key, pass.caches)
+  const now = observeTenant(observed.key, pass.caches, observed)
   const before = [observed.organization, ...observed.databases, ...observed.tokens]
   const generations = new Map(
     before.map((seen) => [seen?.object.metadata.uid, seen?.object.metadata.generation]),

@@ -26,7 +26,7 @@ import { tenantOf } from '../support/tenant.ts'
 // is ever shown anything of another one; a token that is gone opens nothing; and within a minute of calm all is well, with
 // nobody's help.
 
-const durationMs = Number(process.env['HOLDFAST_CHAOS_MS'] ?? 90_000)
+const durationMs = Number(process.env['HOLDFAST_CHAOS_MS'] ?? 120_000)
 const seed = Number(process.env['HOLDFAST_CHAOS_SEED'] ?? randomInt(2 ** 31))
 const wellWithinMs = 60_000
 

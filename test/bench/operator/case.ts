@@ -41,7 +41,7 @@ const memoryLimitBytes = 256 * 1024 * 1024
 
 /**
  * The controller manager has far more than its usual 20 requests a second, or it would be what is measured, and leaves
- * the claims to who plays the pods; there is an address for each organization; etcd syncs as it does in a cluster.
+ * the claims and the node to who plays the pods; there is an address for each organization; etcd syncs as it does in a cluster.
  */
 const more = {
   etcd: ['--unsafe-no-fsync=false'],
@@ -50,7 +50,7 @@ const more = {
     '--kube-api-qps=300',
     '--kube-api-burst=600',
     '--concurrent-statefulset-syncs=20',
-    '--controllers=*,-persistentvolume-binder-controller',
+    '--controllers=*,-persistentvolume-binder-controller,-node-lifecycle-controller',
   ],
 }
 

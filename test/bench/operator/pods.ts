@@ -10,6 +10,7 @@ import { pathOf, resources } from '../../../operator/kube/resource.ts'
 import { secretNames, volumeClaim } from '../../../operator/naming/names.ts'
 import { AdminServer } from '../../integration/admin-server.ts'
 import { ApiServer } from '../../integration/api-server.ts'
+import { run } from '../../../scripts/run.ts'
 
 /** How many storage nodes were asked since this was asked for last, and when the last of them was for the first time. */
 export interface Asked {
@@ -29,13 +30,17 @@ interface Played {
 type Stand = 'starting' | 'ready' | 'crashed'
 
 const adminPort = 8087
+/** A pod that runs on no node is an error to whoever keeps endpoints, tried again and again. */
+const nodeName = 'played'
+/** For measurements alone (RFC 2544); an address of this machine's own loopback is refused as one of an endpoint. */
+const addresses = '198.18.0.0/16'
 const backOffMs = 10_000
 const aliveMs = 1_000
 
 /**
  * In the place of scheduler, kubelet, storage and storage nodes, for as many tenants as there are: told of pods by a watch, it
- * binds the claim and opens the admin port of each on an address of its own, with the identity that the operator gave the tenant, and says
- * so in the pod's status; ready is a pod whose node has a document.
+ * binds the claim and the pod and opens the admin port of each on an address of its own, with the identity that the operator gave the tenant, and says
+ * so in the pod's status; ready is a pod whose node has a document. Addresses are routed to this machine itself meanwhile, which takes root.
  */
 export class Pods {
   readonly #server: ApiServer
@@ -79,7 +84,12 @@ export class Pods {
     fail: (error: unknown) => void,
   ): Promise<Pods> {
     const client = openKubeClient({ kubeconfig })
-    const pods = new Pods(await ApiServer.open(kubeconfig), client, installationId, fail)
+    const server = await ApiServer.open(kubeconfig)
+    const machine = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName } }
+    await run('ip', ['route', 'replace', 'local', addresses, 'dev', 'lo'])
+    const answer = await server.send('POST', '/api/v1/nodes', { body: machine })
+    if (answer.status !== 201) throw new Error(`node ${nodeName}: ${answer.body.message}`)
+    const pods = new Pods(server, client, installationId, fail)
     await pods.#reflector.start()
     return pods
   }
@@ -88,6 +98,7 @@ export class Pods {
     await this.mend()
     await this.#reflector.stop()
     for (const { node } of this.#played.values()) await node.close()
+    await run('ip', ['route', 'delete', 'local', addresses, 'dev', 'lo'])
     await Promise.all([this.#client.close(), this.#server.close()])
   }
 
@@ -137,6 +148,7 @@ export class Pods {
     }
     const isThere = this.#say(played, 'starting', async () => {
       await this.#bindClaim(namespace, pod.metadata.name)
+      await this.#schedule(namespace, pod.metadata.name)
       await node.listen(played.address, adminPort)
     })
     this.#played.set(keyOf(pod), played)
@@ -154,6 +166,14 @@ export class Pods {
     const bound = { phase: 'Bound', accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' } }
     const answer = await this.#server.setStatus(resources.persistentVolumeClaims, { namespace, name }, bound)
     if (answer.status !== 200) throw new Error(`${namespace}: status of its claim: ${answer.body.message}`)
+  }
+
+  async #schedule(namespace: string, name: string): Promise<void> {
+    const target = { apiVersion: 'v1', kind: 'Node', name: nodeName }
+    const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target }
+    const path = pathOf(resources.pods, { namespace, name }, 'binding')
+    const answer = await this.#server.send('POST', path, { body })
+    if (answer.status !== 201) throw new Error(`${namespace}: binding of its pod: ${answer.body.message}`)
   }
 
   async #close(pod: KubeObject): Promise<void> {
@@ -175,10 +195,9 @@ export class Pods {
     await this.#say(played, 'ready')
   }
 
-  /** Another run on the same machine has addresses of its own. */
   #newAddress(): string {
     const count = this.#addresses++
-    return `127.${1 + (process.pid % 254)}.${10 + Math.floor(count / 250)}.${(count % 250) + 1}`
+    return `198.18.${Math.floor(count / 250)}.${(count % 250) + 1}`
   }
 
   async #say(
