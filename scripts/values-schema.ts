@@ -56,7 +56,7 @@ const policyPeer = z
   })
   .describe('A peer as in a NetworkPolicy')
 
-const { storageNode, classes } = platformSchema.shape
+const { storageNode, classes, tenantLimits } = platformSchema.shape
 
 const valuesSchema = z.strictObject({
   global: z.looseObject({}).optional().describe("Helm's own"),
@@ -132,6 +132,7 @@ const valuesSchema = z.strictObject({
   }),
   storageNode,
   classes,
+  tenantLimits,
   isolation: z.strictObject({
     required: z.boolean().describe('An organization is Ready only once its closed paths are proved closed'),
     probe: z.strictObject({ logLevel, ...pods }).describe('The pod that tries to reach storage nodes'),

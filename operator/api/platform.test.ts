@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { organizationSpecSchema } from './organization.ts'
-import { allowedVersions, platformProblem, platformSchema } from './platform.ts'
+import { allowedVersions, limitsOf, platformProblem, platformSchema } from './platform.ts'
 
 // A tenant that names what the platform does not have is told what there is; a platform file with a mistake is refused
 // at the start, not found out by a tenant.
@@ -50,6 +50,33 @@ describe('platformProblem', () => {
 
 test('a class without a list allows every version with an image', () => {
   expect(allowedVersions(platform, platform.classes['standard']!)).toEqual(['0.1.0', '0.2.0'])
+})
+
+describe('limits of tenants', () => {
+  const limited = (tenantLimits: object) => platformSchema.parse({ ...file, tenantLimits })
+
+  test('there are none where none are set', () =>
+    expect(limitsOf(platform, 'team')).toEqual({ organizations: null, storageSize: null }))
+
+  test('what a namespace has of its own goes before what all have', () => {
+    const all = limited({
+      organizations: 1,
+      storageSize: '100Gi',
+      namespaces: { big: { organizations: 9 }, none: { organizations: 0, storageSize: 1024 } },
+    })
+    expect(limitsOf(all, 'team')).toEqual({ organizations: 1, storageSize: '100Gi' })
+    expect(limitsOf(all, 'big')).toEqual({ organizations: 9, storageSize: '100Gi' })
+    expect(limitsOf(all, 'none')).toEqual({ organizations: 0, storageSize: '1024' })
+    expect(limitsOf(all, 'constructor')).toEqual({ organizations: 1, storageSize: '100Gi' })
+  })
+
+  test.each([
+    { organizations: -1 },
+    { organizations: 1.5 },
+    { storageSize: 'much' },
+    { namespaces: { 'Not a namespace': {} } },
+    { namespaces: { team: { replicas: 1 } } },
+  ])('%o is refused', (tenantLimits) => expect(() => limited(tenantLimits)).toThrow())
 })
 
 describe('the platform file', () => {

@@ -38,6 +38,35 @@ const tenantClass = z.strictObject({
     .describe('Versions of the storage node that tenants may name; empty for all that have an image.'),
 })
 
+const organizationsLimit = z
+  .int()
+  .min(0)
+  .max(100_000)
+  .describe(
+    'Most Organizations of one namespace; the oldest have their places, and what was made once stays.',
+  )
+const storageSizeLimit = writtenQuantity.describe(
+  'Most that spec.storage.size of an Organization may ask for; a volume that is larger stays.',
+)
+
+const tenantLimits = z
+  .strictObject({
+    organizations: optional(organizationsLimit),
+    storageSize: optional(storageSizeLimit),
+    namespaces: z
+      .record(
+        namespaceName(),
+        z.strictObject({
+          organizations: organizationsLimit.optional(),
+          storageSize: storageSizeLimit.optional(),
+        }),
+      )
+      .default({})
+      .describe('Limits of single namespaces, in place of those of all.'),
+  })
+  .prefault({})
+  .describe('What tenants may have at most; null for no limit.')
+
 /** What the platform decides, out of the chart's values: the file that the operator reads at its start. */
 export const platformSchema = z.strictObject({
   operatorNamespace: namespaceName().describe('Namespace of the operator and the gateway.'),
@@ -75,6 +104,7 @@ export const platformSchema = z.strictObject({
     .record(namespaceName(), tenantClass)
     .prefault({ standard: {} })
     .describe('What tenants may name in spec.class.'),
+  tenantLimits,
   isolation: z
     .strictObject({
       required: z
@@ -100,6 +130,23 @@ export const platformSchema = z.strictObject({
 
 export type Platform = z.infer<typeof platformSchema>
 export type TenantClass = z.infer<typeof tenantClass>
+
+/** What the tenants of one namespace may have at most; null for no limit. */
+export interface TenantLimits {
+  readonly organizations: number | null
+  readonly storageSize: string | null
+}
+
+export function limitsOf(
+  { tenantLimits: { namespaces, ...all } }: Platform,
+  namespace: string,
+): TenantLimits {
+  const own = Object.hasOwn(namespaces, namespace) ? namespaces[namespace]! : {}
+  return {
+    organizations: own.organizations ?? all.organizations,
+    storageSize: own.storageSize ?? all.storageSize,
+  }
+}
 
 export interface PlatformProblem {
   readonly path: string

@@ -80,13 +80,16 @@ function seen<Parsed>(schema: z.ZodType<Parsed>, object: KubeObject): Seen<Parse
   return { object, parsed: null, problem: `${issue?.path.join('.')}: ${issue?.message}` }
 }
 
+interface Aged {
+  readonly metadata: { readonly creationTimestamp?: string | undefined; readonly uid?: string | undefined }
+}
+
 /** By creation; those of one second by uid, so that every pass finds the same order. */
-function byAge(a: KubeObject, b: KubeObject): number {
+export function byAge(a: Aged, b: Aged): number {
   return compareText(ageKey(a), ageKey(b))
 }
 
-const ageKey = ({ metadata }: KubeObject): string =>
-  `${metadata.creationTimestamp ?? ''} ${metadata.uid ?? ''}`
+const ageKey = ({ metadata }: Aged): string => `${metadata.creationTimestamp ?? ''} ${metadata.uid ?? ''}`
 
 function byName(a: KubeObject, b: KubeObject): number {
   return compareText(a.metadata.name, b.metadata.name)

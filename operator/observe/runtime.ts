@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { FileDamage, NodeTrouble } from '../../common/admin-api.ts'
 import { quantityPattern } from '../api/fields.ts'
+import { compareQuantities } from '../api/quantity.ts'
 import type { KubeObject } from '../kube/object.ts'
 
 /** A storage node's pod, as far as a pass cares. */
@@ -230,3 +231,12 @@ function growthOf(status: z.infer<typeof claimSchema>['status']): ClaimView['gro
 
 const quantityOrNull = (text: string | undefined): string | null =>
   text !== undefined && quantityPattern.test(text) ? text : null
+
+/** The most that any of the claims asks for, null if none says. */
+export function largestRequest(claims: readonly ClaimView[]): string | null {
+  const asked = claims.flatMap(({ requested }) => requested ?? [])
+  return asked.reduce<string | null>(
+    (most, size) => (most === null || compareQuantities(size, most) > 0 ? size : most),
+    null,
+  )
+}

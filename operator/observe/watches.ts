@@ -193,6 +193,15 @@ export class Watches {
     if (before) this.#forget(before)
     if (after) this.#know(after, key)
     if (!isSameMeaning(before, after)) this.#look(key, priority)
+    if (!after) this.#onPlace(object.metadata.namespace ?? '')
+  }
+
+  /** One that is gone may have left its place, where the platform limits them, to one that nothing was made for. */
+  #onPlace(namespace: string): void {
+    for (const { metadata, status } of this.caches.organizations.list(namespace)) {
+      const isMade = typeof status === 'object' && status !== null && 'runtimeNamespace' in status
+      if (!isMade) this.#look(keyText({ namespace, name: metadata.name }), 'edit')
+    }
   }
 
   #know(organization: KubeObject, key: string): void {

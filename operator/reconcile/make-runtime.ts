@@ -3,7 +3,6 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import { organizationRules, violations } from '../api/cel.ts'
 import { organizationSpecSchema, type Organization } from '../api/organization.ts'
 import { classNamed, platformProblem } from '../api/platform.ts'
-import { compareQuantities } from '../api/quantity.ts'
 import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
@@ -15,12 +14,13 @@ import { resources } from '../kube/resource.ts'
 import { annotationKeys } from '../naming/labels.ts'
 import { networkPolicies, storageNode } from '../naming/names.ts'
 import { observeRuntime } from '../observe/observe.ts'
-import type { ClaimView } from '../observe/runtime.ts'
+import { largestRequest } from '../observe/runtime.ts'
 import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { noForms, recallGoodForms, type GoodForms } from './last-good.ts'
 import type { Pass } from './pass.ts'
 import { recallSetAside } from './set-aside.ts'
 import { claimRuntime, ensureTenantBinding, settleBounds, settleRuntime } from './runtime.ts'
+import { sizeProblem } from './tenant-limits.ts'
 
 /** What an organization runs in, as far as a pass could make it. */
 export interface Made {
@@ -43,7 +43,7 @@ export async function makeRuntime(
   organization: Organization,
   organizationId: string,
 ): Promise<Made> {
-  const problem = organizationProblem(pass, organization)
+  const problem = organizationProblem(pass, organization) ?? sizeProblem(pass, organization, organizationId)
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
     const unbound = await bindTenant(pass, organization)
@@ -124,14 +124,6 @@ function withoutBinding(pass: Pass, made: Made, error: AppError): Made {
   pass.log.warn({ reason: error.message }, 'no right to Secrets in the namespace of the tenant')
   const standing = unknownRight(pass, error) ?? progressing('ApiRefused', error.message)
   return { ...made, hold: made.hold ?? standing, mustLookAgain: true }
-}
-
-function largestRequest(claims: readonly ClaimView[]): string | null {
-  const asked = claims.flatMap(({ requested }) => requested ?? [])
-  return asked.reduce<string | null>(
-    (most, size) => (most === null || compareQuantities(size, most) > 0 ? size : most),
-    null,
-  )
 }
 
 /** What runs is made and repaired from the form in force. */

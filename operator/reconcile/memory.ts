@@ -41,6 +41,7 @@ export class PassMemory {
   readonly #runtimeLooks = new Map<string, RuntimeLook>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
+  readonly #placed = new Map<string, true>()
 
   /** What is stored of an organization, undefined if this process has not read it yet. */
   goodForms(organizationId: string): StoredForms | undefined {
@@ -99,8 +100,18 @@ export class PassMemory {
     return this.#revoked.has(`${organizationId} ${tokenId}`)
   }
 
+  /** An Organization may be made, though nothing of it is there yet. */
+  givePlace(uid: string): void {
+    bounded(this.#placed).set(uid, true)
+  }
+
+  hasPlace(uid: string): boolean {
+    return this.#placed.has(uid)
+  }
+
   forget(uid: string): void {
     this.#looks.delete(uid)
+    this.#placed.delete(uid)
   }
 
   /** How long to wait before a tenant's nodes or rights are tried again. */

@@ -30,6 +30,7 @@ import { takeOver } from './restore.ts'
 import { runtimeSecretsLookMs } from './runtime-secrets.ts'
 import { sayFirst, sayStatuses, sayWithout } from './say.ts'
 import type { Settled } from './settled.ts'
+import { placeProblem } from './tenant-limits.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
 import type { TokenDecision } from './tokens.ts'
 import { unreadableStanding } from './unreadable.ts'
@@ -51,7 +52,7 @@ export async function settleOrganization(
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
   await sayFirst(pass, observed)
   await holdOrganization(pass, observed)
-  const refusal = await takeOver(pass, organization)
+  const refusal = placeProblem(pass, organization) ?? (await takeOver(pass, organization))
   return refusal ? stayWithout(pass, observed, refusal) : settle(pass, observed, organization)
 }
 
@@ -139,7 +140,7 @@ async function settle(pass: Pass, observed: Observed, organization: Organization
 }
 
 /**
- * What has not got the data that it names is no organization yet: nothing runs for it, and nothing is looked at that runs
+ * What has no place, or not got the data that it names, is no organization yet: nothing runs for it, and nothing is looked at that runs
  * for another one of that id. A change of that namespace is told of by its watch.
  */
 async function stayWithout(pass: Pass, observed: Observed, standing: Standing): Promise<Result> {

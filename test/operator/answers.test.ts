@@ -27,6 +27,7 @@ const statusesMore: ReadonlyMap<Scenario['name'], number> = new Map([
   // That the pod is ready, before it is seen that its StatefulSet has rolled out.
   ['revoke and wake before it is said to sleep', 1],
   ['delete while it grows', 2],
+  ['take the place of another', 2],
 ])
 
 const isOf =

@@ -19,7 +19,8 @@ import {
   runningStatus,
   stuckStatus,
 } from '../support/stateful-pods.ts'
-import { FakeNodes } from '../support/tenant-world.ts'
+import type { Platform } from '../../operator/api/platform.ts'
+import { FakeNodes, platform } from '../support/tenant-world.ts'
 
 const bookmarkMs = 60_000
 
@@ -37,6 +38,8 @@ export class Cluster {
   /** Packets get through everywhere. */
   isOpen = false
   hasProbe = true
+  /** What the operator that runs is told of the platform. */
+  platform: Platform = platform
   /** Images that no machine can pull. */
   readonly brokenImages = new Set<string>()
   /** Id of the token with which somebody asks for the organization, over and over until it is awake. */
@@ -69,6 +72,7 @@ export class Cluster {
     const copy = new Cluster(kube, this.nodes.fork(), new Map(this.#generations))
     for (const image of this.brokenImages) copy.brokenImages.add(image)
     copy.wantedBy = this.wantedBy
+    copy.platform = this.platform
     copy.clock.jump(this.clock.monotonicMs() - copy.clock.monotonicMs())
     return copy
   }

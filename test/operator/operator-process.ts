@@ -8,7 +8,6 @@ import { Surveyor } from '../../operator/isolation/surroundings.ts'
 import { Watches } from '../../operator/observe/watches.ts'
 import { PassMemory } from '../../operator/reconcile/memory.ts'
 import { reconcileTenant } from '../../operator/reconcile/tenant.ts'
-import { platform } from '../support/tenant-world.ts'
 import type { Cluster } from './cluster.ts'
 import { FaultyClient, type Line } from './faulty-client.ts'
 
@@ -45,7 +44,9 @@ export class OperatorProcess {
         caches: this.#watches.caches,
         nodes,
         isolation: this.#prover,
-        platform,
+        get platform() {
+          return cluster.platform
+        },
         authority: cluster.authority,
         events: { record: () => undefined },
         memory: new PassMemory(),

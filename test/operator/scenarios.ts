@@ -205,6 +205,14 @@ export async function revokeAndWake(cluster: Cluster): Promise<void> {
   await editObject(cluster, resources.organizations, 'acme', { hibernation: 'Never' })
 }
 
+/** The same where there is place for one organization, and another one waits for it. */
+async function fullTenant(settled: Cluster): Promise<Cluster> {
+  const cluster = settled.fork()
+  cluster.platform = { ...platform, tenantLimits: { ...platform.tenantLimits, organizations: 1 } }
+  await withOperator(cluster, () => createObject(cluster, 'Organization', 'next', {}))
+  return cluster
+}
+
 export const scenarioNames = [
   'create',
   'limits of the organization',
@@ -232,6 +240,7 @@ export const scenarioNames = [
   'restore',
   'restore what is only now deleted',
   'delete what was restored, Delete',
+  'take the place of another',
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
@@ -361,6 +370,11 @@ export async function scenarios(): Promise<readonly Scenario[]> {
     {
       name: 'delete what was restored, Delete',
       from: await restoredTenant(retained, 'Delete'),
+      act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'take the place of another',
+      from: await fullTenant(mortal),
       act: (cluster) => removeObject(cluster, organizations, 'acme', team),
     },
   ]

@@ -33,7 +33,6 @@ import {
 } from './stateful-pods.ts'
 
 export const namespace = 'acme-team'
-const key = `${namespace}/acme`
 export const platform = platformSchema.parse({
   operatorNamespace: 'holdfast-system',
   installationId: 'a'.repeat(16),
@@ -268,9 +267,10 @@ export class TenantWorld {
     this.#memory = new PassMemory()
   }
 
-  async pass(): Promise<Result> {
+  async pass(organization = 'acme'): Promise<Result> {
     this.#byOperator = true
     try {
+      const key = `${namespace}/${organization}`
       return await reconcileTenant(this.#context())(key, silentLogger, new AbortController().signal)
     } catch (error) {
       if (!this.killed) throw error

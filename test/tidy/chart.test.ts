@@ -106,6 +106,11 @@ describe('what Helm lets through, the programs start with', () => {
     ['a base domain', 'gateway.baseDomain=metrics.example.com'],
     ['large limits', 'gateway.limits.connections=1000000,gateway.limits.attemptsPerSecond=1000000'],
     ['certificates of a month', 'certificates.lifetimeDays=30,certificates.authorityLifetimeDays=180'],
+    ['limits of tenants', 'tenantLimits.organizations=1,tenantLimits.storageSize=100Gi'],
+    ['a limit in bytes', 'tenantLimits.storageSize=107374182400'],
+    ['limits of one namespace', 'tenantLimits.namespaces.team-2.organizations=0'],
+    // As it is for who goes on with the values of an older chart.
+    ['no word of limits', 'tenantLimits=null'],
     ['some namespaces', 'operator.watchNamespaces={marketing,team-2}'],
     [
       'versions that look like numbers',
@@ -119,6 +124,18 @@ describe('what Helm lets through, the programs start with', () => {
   test('a number in YAML is the quantity that Kubernetes reads', async () => {
     const { platform } = startPrograms(await render([...required, 'classes.standard.resources.limits.cpu=1']))
     expect(platform.classes['standard']!.resources.limits).toEqual({ cpu: '1', memory: '512Mi' })
+  })
+
+  test('limits of tenants are what the values say', async () => {
+    const setting = 'tenantLimits.organizations=100000,tenantLimits.namespaces.team-2.storageSize=1Ti'
+    const { platform } = startPrograms(await render([...required, setting]))
+    expect(platform.tenantLimits).toEqual({
+      organizations: 100_000,
+      storageSize: null,
+      namespaces: { 'team-2': { storageSize: '1Ti' } },
+    })
+    const { platform: usual } = startPrograms(await render(required))
+    expect(usual.tenantLimits).toEqual({ organizations: null, storageSize: null, namespaces: {} })
   })
 
   test('a namespace of digits stays a text everywhere', async () => {
@@ -147,6 +164,9 @@ describe('what they would die of, Helm refuses and names', () => {
     ['/classes/standard/nodeSelector/ssd', 'classes.standard.nodeSelector.ssd=true'],
     ['/classes/standard', 'classes.standard.replicas=2'],
     ['Large', 'classes.Large.resources.limits.cpu=1'],
+    ['/tenantLimits/organizations', 'tenantLimits.organizations=-1'],
+    ['/tenantLimits/storageSize', 'tenantLimits.storageSize=large'],
+    ['/tenantLimits/namespaces/marketing', 'tenantLimits.namespaces.marketing.replicas=3'],
     ['/storageNode/defaultVersion', 'storageNode.defaultVersion=1'],
     ['/operator/workers', 'operator.workers=65'],
     ['/operator/tolerations/0', 'operator.tolerations[0].kye=db'],

@@ -69,6 +69,9 @@ operatorServiceAccount: holdfast-operator
 clusterDomain: {{ .Values.clusterDomain | quote }}
 storageNode: {{- toYaml .Values.storageNode | nindent 2 }}
 classes: {{- toYaml .Values.classes | nindent 2 }}
+{{- with .Values.tenantLimits }}
+tenantLimits: {{- toYaml . | nindent 2 }}
+{{- end }}
 isolation: { required: {{ .Values.isolation.required }} }
 gateway:
   url: {{ include "holdfast.gatewayURL" . | quote }}
