@@ -76,7 +76,7 @@ describe('limits of tenants', () => {
     { storageSize: 'much' },
     { namespaces: { 'Not a namespace': {} } },
     { namespaces: { team: { replicas: 1 } } },
-  ])('%o is refused', (tenantLimits) => expect(() => limited(tenantLimits)).toThrow())
+  ])('%o is refused', (tenantLimits) => expect(() => limited(tenantLimits)).toThrow('tenantLimits'))
 })
 
 describe('the platform file', () => {
