@@ -10,11 +10,14 @@ import { pointTable } from './points.ts'
 import { removeObject, settledTenant, team } from './scenarios.ts'
 
 // Promise: in whatever order a tenant's objects and namespaces are deleted, all at once or one after the other, nothing
-// is stuck: within a minute all of them are gone, and with them whatever they ran.
+// is stuck: within a minute all of them are gone, and with them whatever they ran. An operator that ends on the way, before or
+// after any of them, and comes back when all are deleted, has the same minute.
 
 const check = pointTable('Orders of deletion')
 
 type Victim = readonly [resource: Resource, name: string, within?: string]
+/** In an order: the process ends. */
+const end = 'operator'
 const users: readonly Victim[] = [
   [resources.organizations, 'acme', team],
   [resources.databases, 'metrics', team],
@@ -27,18 +30,31 @@ const orders = <Item>(items: readonly Item[]): readonly (readonly Item[])[] =>
     ? [[]]
     : items.flatMap((item) => orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
 
-async function playOrder(start: Cluster, order: readonly Victim[], apartMs: number): Promise<number> {
+async function playOrder(
+  start: Cluster,
+  order: readonly (Victim | typeof end)[],
+  apartMs: number,
+): Promise<number> {
   const cluster = start.fork()
   const organization = cluster.get(resources.organizations, 'acme', team)!
-  const operator = new OperatorProcess(cluster, new Line(cluster, () => null))
-  operator.start()
+  const run = () => {
+    const process = new OperatorProcess(cluster, new Line(cluster, () => null))
+    process.start()
+    return process
+  }
+  let operator = run()
   const pass = async () => {
     await cluster.tick()
     await cluster.clock.advance(1_000)
   }
   for (const victim of order) {
-    await removeObject(cluster, ...victim)
+    if (victim === end) await operator.end()
+    else await removeObject(cluster, ...victim)
     for (let passed = 0; passed < apartMs; passed += 1_000) await pass()
+  }
+  if (order.includes(end)) {
+    await operator.end()
+    operator = run()
   }
   let passed = 0
   for (; passed <= limitMs && remains(cluster, organization).length > 0; passed += 1_000) await pass()
@@ -75,9 +91,11 @@ describe.each(['Retain', 'Delete'] as const)('deletionPolicy %s', (policy) => {
     const start = await settledTenant(policy)
     const organization = start.get(resources.organizations, 'acme', team)!
     const runtime: Victim = [resources.namespaces, runtimeNamespace(idOfUid(organization.metadata.uid!))]
-    const all = [...orders(users), ...orders([...users, runtime])]
+    const withoutEnd = [...orders(users), ...orders([...users, runtime])]
+    // What is deleted at once, no operator sees the order of.
+    const all = apartMs === 0 ? withoutEnd : [...withoutEnd, ...orders([...users, runtime, end] as const)]
     const points = all.map((order) => ({
-      name: order.map(([{ plural }, name]) => `${plural}/${name}`).join(', '),
+      name: order.map((victim) => (victim === end ? end : `${victim[0].plural}/${victim[1]}`)).join(', '),
       play: () => playOrder(start, order, apartMs),
     }))
     expect(await check(`${policy}, ${how}`, points)).toEqual([])
