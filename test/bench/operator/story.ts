@@ -42,14 +42,23 @@ export interface Created {
   readonly sentInMs: number
   /** Of each, from when its Organization was sent. */
   readonly childMs: readonly number[]
-  readonly readyMs: readonly number[]
+  /** From the first that was sent until every StatefulSet was there. */
+  readonly allChildrenMs: number
+  /** null where nothing more was waited for. */
+  readonly ready: Ready | null
+  readonly vitals: Vitals
+}
+
+/** What came after the StatefulSets. */
+export interface Ready {
+  /** Of each organization, from when it was sent. */
+  readonly organizationMs: readonly number[]
   /** Until its Databases and Tokens were Ready, too. */
   readonly wholeMs: readonly number[]
-  /** From the first that was sent: until every StatefulSet was there, and until all was Ready. */
-  readonly allChildrenMs: number
-  readonly allReadyMs: number
+  /** From the first that was sent until all was Ready. */
+  readonly allMs: number
+  /** From the first that was sent until the operator had nothing to write any more. */
   readonly requests: RequestCounts
-  readonly vitals: Vitals
 }
 
 export const senders = 16
@@ -59,9 +68,12 @@ const limitMs = 1_200_000
 
 const apiVersion = 'holdfast.dev/v1alpha1'
 
-/** Creates everything as fast as the API server takes it, and waits until the operator has nothing to write any more. */
-export async function create(stage: Stage): Promise<Created> {
-  const { server, size, observer, audit, operator, say } = stage
+/**
+ * Creates everything as fast as the API server takes it.
+ * @param isWhole whether to wait until all is Ready and the operator has nothing to write any more, or for StatefulSets alone
+ */
+export async function create(stage: Stage, isWhole: boolean): Promise<Created> {
+  const { server, size, observer, operator, say } = stage
   for (let index = 0; index * perNamespace < size.organizations; index += 1)
     await sent(server, {
       apiVersion: 'v1',
@@ -80,26 +92,35 @@ export async function create(stage: Stage): Promise<Created> {
   await Promise.all(Array.from({ length: senders }, send))
   const sentInMs = performance.now() - startMs
   say(`${size.organizations} organizations sent in ${Math.round(sentInMs)} ms`)
+  await until(say, () => [observer.childMs.size, size.organizations, 'StatefulSets'])
+  const ready = isWhole ? await untilReady(stage, tenants, startMs) : null
+  const childMs = tenants.map(({ runtime }) => observer.childMs.get(runtime) ?? Number.NaN)
+  return {
+    tenants,
+    sentInMs,
+    childMs: childMs.map((atMs, index) => atMs - tenants[index]!.sentMs),
+    allChildrenMs: Math.max(...childMs) - startMs,
+    ready,
+    vitals: await vitalsOf(operator),
+  }
+}
+
+async function untilReady(stage: Stage, tenants: readonly Tenant[], startMs: number): Promise<Ready> {
+  const { observer, audit, say } = stage
   const uids = tenants.flatMap((tenant) => tenant.uids)
   await until(say, () => [
     uids.filter((uid) => observer.readyMs.has(uid)).length,
     uids.length,
-    `objects Ready, ${observer.childMs.size} StatefulSets`,
+    'objects Ready',
   ])
   const requests = [...(await untilQuiet(stage))]
-  const childOf = ({ runtime }: Tenant) => observer.childMs.get(runtime) ?? Number.NaN
   const readyOf = (uid: string) => observer.readyMs.get(uid) ?? Number.NaN
   const wholeOf = (tenant: Tenant) => Math.max(...tenant.uids.map(readyOf))
   return {
-    tenants,
-    sentInMs,
-    childMs: tenants.map((tenant) => childOf(tenant) - tenant.sentMs),
-    readyMs: tenants.map((tenant) => readyOf(tenant.uids[0]!) - tenant.sentMs),
+    organizationMs: tenants.map((tenant) => readyOf(tenant.uids[0]!) - tenant.sentMs),
     wholeMs: tenants.map((tenant) => wholeOf(tenant) - tenant.sentMs),
-    allChildrenMs: Math.max(...tenants.map(childOf)) - startMs,
-    allReadyMs: Math.max(...tenants.map(wholeOf)) - startMs,
+    allMs: Math.max(...tenants.map(wholeOf)) - startMs,
     requests: countRequests([...requests, ...(await audit.next())]),
-    vitals: await vitalsOf(operator),
   }
 }
 
