@@ -242,6 +242,48 @@ describe('time never runs backwards', () => {
   })
 })
 
+describe('a history that was taken back, as by a restore of etcd', () => {
+  async function restored() {
+    const { kube, ...made } = await reflector()
+    const a = await kube.create(configMap('a'))
+    await kube.create(configMap('b'))
+    await kube.replace({ ...a, data: { value: '2' } })
+    await rest()
+    const { world } = kube
+    world.objects.clear()
+    world.history.length = 0
+    world.version = 50
+    // A watch from the future tells of nothing that comes before.
+    world.lose = ({ type }) => type !== 'BOOKMARK'
+    await kube.create(configMap('a'))
+    made.changes.length = 0
+    cutAll(kube, cut)
+    await made.clock.advance(2_000)
+    expect(kube.world.watches.size).toBe(1)
+    return { kube, ...made }
+  }
+  const all = ['b=1 -> -', 'a=2 -> -', '- -> a=1', '- -> a=1']
+
+  test('is seen at the first bookmark', async () => {
+    const { kube, clock, changes, contents, reflector: made } = await restored()
+    kube.bookmark(resource)
+    await clock.advance(5_000)
+    expect([changes, contents()]).toEqual([all, ['a=1']])
+    kube.world.lose = () => false
+    await kube.create(configMap('c'))
+    await rest()
+    expect(contents()).toEqual(['a=1', 'c=1'])
+    await made.stop()
+  })
+
+  test('is seen where there are none, after three minutes', async () => {
+    const { kube, clock, changes, contents, reflector: made } = await restored()
+    await clock.advance(185_000)
+    expect([changes, contents(), calls(kube, 'list')]).toEqual([all, ['a=1'], 2])
+    await made.stop()
+  })
+})
+
 describe('it is gentle, and it ends', () => {
   test.each(['watch', 'list'])(
     'a server that refuses every %s is asked less than five times in 10 s',

@@ -4,7 +4,7 @@ import { AppError, messageOf } from '../../common/errors.ts'
 import type { Component } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
 import type { KubeClient, WatchEvent } from '../kube/client.ts'
-import type { KubeObject } from '../kube/object.ts'
+import { compareResourceVersions, type KubeObject } from '../kube/object.ts'
 import type { Resource } from '../kube/resource.ts'
 import { backoffMs, watchBackoff } from './backoff.ts'
 import { counterIn, gaugeIn } from './metrics.ts'
@@ -42,7 +42,8 @@ const shortLivedMs = 10_000
 /**
  * A cache of one resource that follows the API server: a list, then watches from where it ended, each opened before
  * its predecessor closes. A broken line is taken up again where it broke; after any other error everything is listed
- * anew. Lists ask for the newest state, so that a restart never sees an older one than the process before it did.
+ * anew, and so it is where nothing is heard twice: a server whose history was taken back opens a watch from what it
+ * takes for the future, and is silent. Lists ask for the newest state, so that a restart never sees an older one than the process before it did.
  */
 export class Reflector implements Component, Store {
   readonly name: string
@@ -60,6 +61,8 @@ export class Reflector implements Component, Store {
   #running: Promise<void> = Promise.resolve()
   #isSynced = false
   #listedMs = 0
+  /** Watches in a row that ended because nothing was heard of them. */
+  #silences = 0
 
   constructor(options: ReflectorOptions) {
     const { resource, transform } = options
@@ -137,7 +140,8 @@ export class Reflector implements Component, Store {
         if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) failures = 0
         failures += 1
         if (error instanceof AppError && error.kind === 'forbidden') this.#refused.resolve()
-        listDue ||= !canResume(error) || failures > 1
+        if (hasCode(error, 'ERR_WATCH_SILENT')) this.#silences += 1
+        listDue ||= !canResume(error) || failures > 1 || this.#silences > 1
         const retryMs = backoffMs(watchBackoff, failures, this.#random())
         this.#metrics.failures.inc(this.#labels)
         this.#log.warn({ err: messageOf(error), failures, retryMs }, 'watch failed')
@@ -156,6 +160,7 @@ export class Reflector implements Component, Store {
     })
     if (signal.aborted) return
     this.#listedMs = clock.monotonicMs()
+    this.#silences = 0
     this.#touch()
     this.#metrics.relists.inc(this.#labels)
     this.#tell(this.#store.replace(list.items, list.resourceVersion))
@@ -191,6 +196,7 @@ export class Reflector implements Component, Store {
 
   #openSession(signal: AbortSignal, onOpen: () => void): WatchSession {
     const { client, clock, resource, namespace, labelSelector, fieldSelector, silenceMs } = this.#options
+    const { resourceVersion } = this.#store
     return new WatchSession({
       client,
       clock,
@@ -198,20 +204,32 @@ export class Reflector implements Component, Store {
       ...(namespace === undefined ? {} : { namespace }),
       ...(labelSelector === undefined ? {} : { labelSelector }),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
-      resourceVersion: this.#store.resourceVersion,
+      resourceVersion,
       lifetimeMs:
         lifetimeMs.shortest + Math.floor(this.#random() * (lifetimeMs.longest - lifetimeMs.shortest)),
       silenceMs: silenceMs ?? 90_000,
       signal,
       onOpen,
-      onBytes: () => this.#touch(),
-      onEvent: (event) => this.#accept(event, signal),
+      onBytes: () => {
+        this.#silences = 0
+        this.#touch()
+      },
+      onEvent: (event) => this.#accept(event, resourceVersion, signal),
     })
   }
 
-  #accept({ type, object }: WatchEvent, signal: AbortSignal): void {
+  /** @throws AppError where the server is behind what its watch was asked to go on from: no line would ever come */
+  #accept({ type, object }: WatchEvent, from: string, signal: AbortSignal): void {
     if (signal.aborted) return
-    if (type === 'BOOKMARK') return this.#store.bookmark(object.metadata.resourceVersion ?? '0')
+    if (type === 'BOOKMARK') {
+      const { resourceVersion = from } = object.metadata
+      if (compareResourceVersions(resourceVersion, from) >= 0) return this.#store.bookmark(resourceVersion)
+      throw new AppError(
+        'unavailable',
+        'ERR_WATCH_BEHIND',
+        `the server is at ${resourceVersion}, before ${from}`,
+      )
+    }
     this.#metrics.events.inc({ ...this.#labels, type })
     this.#tell(this.#store.accept(type, object))
   }
@@ -236,11 +254,11 @@ export class Reflector implements Component, Store {
 }
 
 /** Whether the line merely broke, so that a watch from the last seen resource version loses nothing. */
-function canResume(error: unknown): boolean {
-  return (
-    error instanceof AppError && ['ERR_WATCH_SILENT', 'ERR_WATCH_CUT', 'ERR_KUBE_CUT'].includes(error.code)
-  )
-}
+const canResume = (error: unknown): boolean =>
+  hasCode(error, 'ERR_WATCH_SILENT', 'ERR_WATCH_CUT', 'ERR_KUBE_CUT')
+
+const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  error instanceof AppError && codes.includes(error.code)
 
 function withoutManagedFields(object: KubeObject): KubeObject {
   if (!('managedFields' in object.metadata)) return object

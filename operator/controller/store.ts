@@ -79,8 +79,9 @@ export class ObjectStore implements Store {
     if (ahead.ours.size < oursLimit) ahead.ours.add(versionOf(object))
     else ahead.hasOthers = true
     // A write that changed nothing is answered with the version that somebody else made.
-    if (!isOurs || (known && mayHoldOthers(known, object))) ahead.hasOthers = true
-    this.#set(this.#transform(object))
+    const kept = this.#transform(object)
+    if (!isOurs || (known && mayHoldOthers(known, kept))) ahead.hasOthers = true
+    this.#set(kept)
   }
 
   /** Takes one event of a watch in. What repeats or precedes what was seen already changes nothing. */
@@ -104,6 +105,7 @@ export class ObjectStore implements Store {
    * @returns what the watch had missed: additions, updates, removals
    */
   replace(items: readonly KubeObject[], resourceVersion: string): readonly Change[] {
+    if (isNewer(this.#resourceVersion, resourceVersion)) return this.#startOver(items, resourceVersion)
     const changes: Change[] = []
     const listed = new Map(items.map((item) => [keyOf(item), item]))
     for (const known of this.list()) {
@@ -121,6 +123,25 @@ export class ObjectStore implements Store {
       changes.push(...this.#take(item))
     }
     this.bookmark(resourceVersion)
+    return changes
+  }
+
+  /**
+   * The world has gone back behind what was seen of it, as when etcd was restored: versions of then and now do not compare,
+   * and passes have gone by what never was. Everything is as listed, and everything is news.
+   */
+  #startOver(items: readonly KubeObject[], resourceVersion: string): readonly Change[] {
+    const listed = new Set(items.map(keyOf))
+    const gone = this.list().filter((known) => !listed.has(keyOf(known)))
+    const changes = gone.flatMap((known) => this.#leave(known))
+    for (const after of items) {
+      const ahead = this.#ahead.get(keyOf(after))
+      const before = ahead ? ahead.told : this.get(after.metadata.namespace, after.metadata.name)
+      this.#ahead.delete(keyOf(after))
+      this.#set(after)
+      changes.push(...changesBetween(before, after), ...(before ? [{ before: undefined, after }] : []))
+    }
+    this.#resourceVersion = resourceVersion
     return changes
   }
 
