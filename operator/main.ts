@@ -115,7 +115,7 @@ async function openAuthority(
     throw new AppError('not-found', 'ERR_NAMESPACE', `HOLDFAST_NAMESPACE: no namespace ${config.namespace}`)
   }
   const { issueCertificate, hosts } = file.gateway
-  const authority = await Authority.open(
+  return Authority.open(
     {
       installationId: idOfUid(uid),
       gatewayHosts: issueCertificate ? hosts : null,
@@ -124,8 +124,6 @@ async function openAuthority(
     },
     { secrets: ownSecrets(client, config.namespace, managedLabels), clock: systemClock, log, metrics },
   )
-  await authority.refresh()
-  return authority
 }
 
 /** What the platform puts beside a certificate of its own; null where the authority is ours. */

@@ -6,7 +6,10 @@ import type { Logger } from '../../common/log.ts'
 /** What somebody edits or deletes is back within five seconds. */
 const lookMs = 4_000
 
-/** Looks after what the authority keeps in its own namespace, for as long as the operator leads. */
+/**
+ * Looks after what the authority keeps in its own namespace, for as long as the operator leads, and once before anything
+ * else starts. What cannot be written there, by a quota or a policy of somebody else's, keeps nobody's tenants waiting.
+ */
 export function authorityUpkeep(parts: {
   readonly refresh: () => Promise<void>
   readonly failed: () => void
@@ -37,6 +40,7 @@ export function authorityUpkeep(parts: {
   return {
     name: 'certificate renewal',
     start: async () => {
+      await look()
       running = run()
     },
     stop: async () => {
