@@ -23,7 +23,7 @@ import { resources } from './kube/resource.ts'
 import { leaderComponents } from './leader.ts'
 import { managedLabels } from './naming/labels.ts'
 import { parsePlatformFile, platformOf, type PlatformFile } from './platform-file.ts'
-import { probeHandler } from './probes.ts'
+import { OperatorHealth, probeHandler } from './probes.ts'
 
 const leaseName = 'holdfast-operator'
 /** The kubelet kills after 30 s. */
@@ -48,11 +48,11 @@ async function main(): Promise<void> {
     identity: `${config.podName}_${randomBytes(4).toString('hex')}`,
     onLost: () => process.exit(1),
   })
-  let missing: () => string | null = () => 'the lease has not been read yet'
+  const health = new OperatorHealth(systemClock)
   const probes = new HttpServer({
     name: 'probes',
     listen: config.metricsListen,
-    handler: probeHandler(registry, { alive: () => null, ready: () => missing() }),
+    handler: probeHandler(registry, health),
     clock: systemClock,
     log,
     maxConnections: 100,
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   // An API server that is away must not keep a pod from ending; nothing is held yet that would have to be given back.
   const early = await Promise.race([standby.start(), signalled])
   if (early !== undefined) process.exit(0)
-  missing = () => null
+  health.standsBy()
   log.info({ version, namespace: config.namespace }, 'operator started')
 
   const leading = election.untilLeading().then(async () => {
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
       registry,
       log,
     })
-    missing = parts.missing
+    health.leads(parts.missing)
     const leader = new Lifecycle([...(gateway ? [gateway] : []), ...parts.components], log)
     await leader.start()
     log.info('operator leads')

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
+import type { Clock } from '../common/clock.ts'
 
 /** What the probes ask. */
 export interface Health {
@@ -7,6 +8,41 @@ export interface Health {
   alive(): string | null
   /** null: ready; else what is still missing. */
   ready(): string | null
+}
+
+/** Filling the caches takes seconds. A leader that has not in so long looks after nobody, and keeps others from trying. */
+const fillLimitMs = 600_000
+
+/** How the operator is, from its start through its time as a stand-by to the one as the leader. */
+export class OperatorHealth implements Health {
+  readonly #clock: Clock
+  #missing: () => string | null = () => 'the lease has not been read yet'
+  #leadsSinceMs: number | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  standsBy(): void {
+    this.#missing = () => null
+  }
+
+  /** @param missing what is still to be done before all tenants are looked after, null for nothing */
+  leads(missing: () => string | null): void {
+    this.#missing = missing
+    this.#leadsSinceMs = this.#clock.monotonicMs()
+  }
+
+  alive(): string | null {
+    const isPatient =
+      this.#leadsSinceMs === null || this.#clock.monotonicMs() - this.#leadsSinceMs < fillLimitMs
+    const missing = this.#missing()
+    return isPatient || missing === null ? null : `not filled in ${fillLimitMs / 60_000} minutes: ${missing}`
+  }
+
+  ready(): string | null {
+    return this.#missing()
+  }
 }
 
 /** `/metrics`, `/healthz` and `/readyz`, for Prometheus and the kubelet. */
