@@ -13,6 +13,8 @@ export interface WireRequest {
   readonly body?: Buffer
   readonly signal: AbortSignal
   readonly fence?: Fence | undefined
+  /** Of the answer; absent: more than any object has. */
+  readonly maxAnswerBytes?: number | undefined
 }
 
 export interface WireAnswer {
@@ -27,8 +29,8 @@ const connectTimeoutMs = 10_000
 const headersTimeoutMs = 30_000
 /** Shorter than the 90 s after which the API server closes an idle connection. */
 const idleSocketMs = 55_000
-/** A page of 500 objects of ordinary size is some 2 MiB; etcd's own limit for one object is 1.5 MiB. */
-const maxAnswerBytes = 128 * 1024 * 1024
+/** Several times what etcd lets an object be, since JSON escapes may make it longer. */
+export const maxObjectBytes = 16 * 1024 * 1024
 
 interface Pools {
   readonly tlsFingerprint: string
@@ -61,6 +63,7 @@ export class Connection {
   }
 
   async #answer(pool: Pool, credentials: Credentials, request: WireRequest): Promise<WireAnswer> {
+    const { maxAnswerBytes = maxObjectBytes } = request
     const answer = await this.#dispatch(pool, credentials, request, 30_000)
     const chunks: Buffer[] = []
     let sizeBytes = 0

@@ -54,6 +54,14 @@ export function openKubeClient(options: KubeClientOptions = {}): KubeClient {
       maxInFlight: requestSockets - 1,
       maxWaiting: 20_000,
     }),
+    // What fills caches comes in pages of megabytes, of all kinds at once.
+    pages: new RequestLimiter({
+      clock,
+      requestsPerSecond: 500,
+      burst: 1_000,
+      maxInFlight: 3,
+      maxWaiting: 20_000,
+    }),
     count: options.registry ? requestCounter(options.registry) : () => undefined,
   }
   return new HttpKubeClient(shared, {})
@@ -65,6 +73,7 @@ interface Shared {
   readonly attemptTimeoutMs: number
   readonly connection: Connection
   readonly limiter: RequestLimiter
+  readonly pages: RequestLimiter
   readonly count: CountRequest
 }
 
@@ -76,7 +85,11 @@ interface Call extends Asked {
   readonly idempotent: boolean
   readonly contentType?: string
   readonly body?: unknown
+  readonly maxAnswerBytes?: number
 }
+
+/** Another try would end in the same way. */
+const endsTries = new Set(['ERR_KUBE_FENCED', 'ERR_KUBE_CLOSED', 'ERR_KUBE_ANSWER_TOO_LARGE'])
 
 const applyQuery = (force: boolean): string => `?fieldManager=${fieldManager}&force=${force}`
 
@@ -110,16 +123,27 @@ class HttpKubeClient implements KubeClient {
 
   async list(resource: Resource, options: ListOptions = {}): Promise<KubeList> {
     const { namespace } = options
-    return listPages(resource, options, (query) =>
-      this.#call({
-        verb: 'list',
-        method: 'GET',
-        path: `${pathOf(resource, { namespace })}?${query.toString()}`,
-        idempotent: true,
-        resource: resource.plural,
-        namespace,
-      }),
-    )
+    return listPages(resource, options, async (query, maxAnswerBytes) => {
+      const release = await this.#pageTurn()
+      try {
+        return await this.#call({
+          verb: 'list',
+          method: 'GET',
+          path: `${pathOf(resource, { namespace })}?${query.toString()}`,
+          idempotent: true,
+          maxAnswerBytes,
+          resource: resource.plural,
+          namespace,
+        })
+      } finally {
+        release()
+      }
+    })
+  }
+
+  async #pageTurn(): Promise<() => void> {
+    const { priority, signal } = this.#scope
+    return priority === 'resync' ? this.#shared.pages.acquire(priority, signal) : () => undefined
   }
 
   async create(object: KubeObject): Promise<KubeObject> {
@@ -271,7 +295,6 @@ class HttpKubeClient implements KubeClient {
     for (let attempt = 1; ; attempt += 1) {
       const { failure, statusCode, retryAfterMs, value } = await this.#attempt(call, body)
       if (!failure) return value
-      const refused = failure.code === 'ERR_KUBE_FENCED' || failure.code === 'ERR_KUBE_CLOSED'
       const delayMs = retryDelayMs({
         attempt,
         statusCode,
@@ -279,7 +302,7 @@ class HttpKubeClient implements KubeClient {
         idempotent: call.idempotent,
         random: random(),
       })
-      if (refused || delayMs === null) throw failure
+      if (endsTries.has(failure.code) || delayMs === null) throw failure
       await clock.sleep(delayMs, signal)
     }
   }
@@ -298,6 +321,7 @@ class HttpKubeClient implements KubeClient {
         ...(body ? { body } : {}),
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         fence,
+        maxAnswerBytes: call.maxAnswerBytes,
       })
     } catch (error) {
       signal?.throwIfAborted()

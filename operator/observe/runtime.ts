@@ -78,7 +78,7 @@ export type PodReport = {
       }
   )
 
-const waiting = z.looseObject({ reason: z.string().optional(), message: z.string().optional() })
+const waiting = z.object({ reason: z.string().optional(), message: z.string().optional() })
 
 const terminated = z.object({
   reason: z.string().optional(),
@@ -100,7 +100,7 @@ const podSchema = z.object({
             restartCount: z.number().default(0),
             state: z
               .object({
-                running: z.looseObject({}).optional(),
+                running: z.object({}).optional(),
                 waiting: waiting.optional(),
                 terminated: terminated.optional(),
               })
@@ -148,6 +148,21 @@ const claimSchema = z.object({
     })
     .optional(),
 })
+
+/** A pod with nothing but what its view is made of. */
+export function seenPod({ apiVersion, kind, metadata, status }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata, status: podSchema.shape.status.safeParse(status).data }
+}
+
+/** A claim with nothing but what its view is made of. */
+export function seenClaim({ apiVersion, kind, metadata, ...rest }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata, ...claimSchema.safeParse(rest).data }
+}
+
+/** A StatefulSet whose status is nothing but what its view is made of. */
+export function seenStatefulSet({ status, ...object }: KubeObject): KubeObject {
+  return { ...object, status: statefulSetSchema.shape.status.safeParse(status).data }
+}
 
 /** The StatefulSet controller's label on each pod. */
 const revisionLabel = 'controller-revision-hash'

@@ -10,6 +10,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { annotationKeys, labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
+import { keepChild, keepTenantObject, runtimePattern } from './keep.ts'
 import { meaningOf } from './meaning.ts'
 import { organizationNameOf } from './observe.ts'
 import { keyText, parseKey } from './observed.ts'
@@ -44,9 +45,6 @@ export interface WatchOptions {
   readonly namespaces: readonly string[]
 }
 
-/** A namespace that holds what runs for an organization. */
-const runtimePattern = /^holdfast-([0-9a-f]{16})$/
-
 const managed = `${labelKeys.managedBy}=${managedBy}`
 /** Claims are made by the StatefulSet controller, which gives them the selector's labels and no others. */
 const ofStorageNodes = Object.entries(storageNodeSelector)
@@ -57,17 +55,6 @@ const selectors: Readonly<Partial<Record<Kind, { readonly labelSelector?: string
   persistentVolumeClaims: { labelSelector: ofStorageNodes },
   // Also those that somebody else has put into a runtime namespace: they open what ours close.
   networkPolicies: {},
-}
-
-/** What is dropped before it is kept. */
-const transforms: Readonly<Partial<Record<Kind, (object: KubeObject) => KubeObject>>> = {
-  // A pod's spec is large and no pass reads it, nor what these say of themselves.
-  pods: withoutSpec,
-  resourceQuotas: withoutStatus,
-  services: withoutStatus,
-  podDisruptionBudgets: withoutStatus,
-  // Of other namespaces nothing is read.
-  networkPolicies: (policy) => (runtimePattern.test(policy.metadata.namespace ?? '') ? policy : bare(policy)),
 }
 
 /** The caches of everything that passes read, and who is to be looked at when something in them changes. */
@@ -91,7 +78,6 @@ export class Watches {
     const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
       const { client, clock, log, registry, random } = options
       const resource = resources[kind]
-      const transform = transforms[kind]
       const reflector = new Reflector({
         client,
         clock,
@@ -100,7 +86,7 @@ export class Watches {
         resource,
         ...more,
         ...(random && { random }),
-        ...(transform && { transform }),
+        transform: (tenantKinds as readonly Kind[]).includes(kind) ? keepTenantObject : keepChild,
       })
       reflector.onChange(this.#listener(kind, () => reflector.synced))
       const namespace = more.namespace ?? ''
@@ -285,27 +271,5 @@ function perNamespace(namespaces: readonly string[], open: (more: { namespace?: 
         ? [...stores.values()].flatMap((store) => store.list())
         : (stores.get(namespace)?.list(namespace) ?? []),
     observe: (object, isOurs) => stores.get(object.metadata.namespace ?? '')?.observe(object, isOurs),
-  }
-}
-
-function withoutSpec({ spec: _dropped, ...rest }: KubeObject): KubeObject {
-  return rest
-}
-
-function withoutStatus({ status: _dropped, ...rest }: KubeObject): KubeObject {
-  return rest
-}
-
-function bare({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion } = metadata
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
   }
 }

@@ -3,7 +3,9 @@ import { canonicalJson } from '../../common/state-document.ts'
 import type { Condition } from '../api/conditions.ts'
 import type { Store } from '../controller/store.ts'
 import type { KubeObject } from '../kube/object.ts'
+import { resourceOf } from '../kube/resource.ts'
 import { finalizer } from '../naming/names.ts'
+import { moreFinalizers } from '../observe/keep.ts'
 import type { Pass } from './pass.ts'
 
 /** Writes to the users' own objects: status and finalizers, nothing else. */
@@ -22,9 +24,10 @@ export function hasFinalizer(object: KubeObject): boolean {
  */
 export async function ensureFinalizer(pass: Pass, store: Store, object: KubeObject): Promise<KubeObject> {
   if (isDeleting(object) || hasFinalizer(object)) return object
-  const finalizers = [...(object.metadata.finalizers ?? []), finalizer]
   try {
-    const written = await pass.client.patchMetadata(object, { finalizers })
+    const whole = await withAllFinalizers(pass, object)
+    const finalizers = [...(whole.metadata.finalizers ?? []), finalizer]
+    const written = await pass.client.patchMetadata(whole, { finalizers })
     store.observe(written)
     return written
   } catch (error) {
@@ -37,13 +40,22 @@ export async function ensureFinalizer(pass: Pass, store: Store, object: KubeObje
 /** Lets an object go. That it is gone already is as good. */
 export async function releaseFinalizer(pass: Pass, store: Store, object: KubeObject): Promise<void> {
   if (!hasFinalizer(object)) return
-  const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer)
   try {
-    store.observe(await pass.client.patchMetadata(object, { finalizers }))
+    const whole = await withAllFinalizers(pass, object)
+    const finalizers = (whole.metadata.finalizers ?? []).filter((name) => name !== finalizer)
+    store.observe(await pass.client.patchMetadata(whole, { finalizers }))
   } catch (error) {
     if (!(error instanceof AppError && error.kind === 'not-found')) throw error
   }
   pass.memory.forget(object.metadata.uid ?? '')
+}
+
+/** A write states the whole list, of which the cache keeps no more than is usual. */
+async function withAllFinalizers(pass: Pass, object: KubeObject): Promise<KubeObject> {
+  if (!object.metadata.finalizers?.includes(moreFinalizers)) return object
+  const live = await pass.client.get(resourceOf(object), object.metadata)
+  // Another one of its name is not written to: what was read refuses the write by its uid.
+  return live && live.metadata.uid === object.metadata.uid ? live : object
 }
 
 /** Whether a status says anything that the object's does not say yet. */
