@@ -1,5 +1,8 @@
 /** Names of everything that the operator makes. One place: nobody else spells them. */
 
+/** A namespace that holds what runs for an organization; its id. */
+export const runtimePattern = /^holdfast-([0-9a-f]{16})$/
+
 /** The Service, the StatefulSet, its ServiceAccount's pods and their container are all called this. */
 export const storageNode = 'storage-node'
 

@@ -8,6 +8,8 @@ export interface Owner {
   readonly uid: string
 }
 
+type Annotations = Readonly<Record<string, string>> | undefined
+
 /**
  * The MAC that marks a runtime namespace as the operator's own work for this owner: HMAC-SHA256 under the operator's
  * key, 64 lower-case hex digits. Somebody who may write annotations cannot make one, nor move one to another
@@ -33,18 +35,19 @@ export function ownerAnnotations(
   }
 }
 
-/** The owner that a namespace's annotations prove, or null if they prove none. */
-export function provenOwner(
-  key: Uint8Array,
-  organizationId: string,
-  annotations: Readonly<Record<string, string>> | undefined,
-): Owner | null {
+/** The owner that a namespace's annotations name, proven or not. */
+export function namedOwner(annotations: Annotations): Owner | null {
   const namespace = annotations?.[annotationKeys.ownerNamespace]
   const name = annotations?.[annotationKeys.ownerName]
   const uid = annotations?.[annotationKeys.ownerUid]
+  return namespace === undefined || name === undefined || uid === undefined ? null : { namespace, name, uid }
+}
+
+/** The owner that a namespace's annotations prove, or null if they prove none. */
+export function provenOwner(key: Uint8Array, organizationId: string, annotations: Annotations): Owner | null {
+  const owner = namedOwner(annotations)
   const mac = annotations?.[annotationKeys.ownerMac]
-  if (namespace === undefined || name === undefined || uid === undefined || mac === undefined) return null
-  const owner = { namespace, name, uid }
+  if (owner === null || mac === undefined) return null
   const wanted = Buffer.from(ownerMac(key, organizationId, owner))
   const given = Buffer.from(mac)
   return given.length === wanted.length && timingSafeEqual(given, wanted) ? owner : null

@@ -6,7 +6,7 @@ import type { Owner } from './owner.ts'
 export interface Retention {
   /** When its pods were taken away: ISO 8601. */
   readonly since: string
-  /** Uid of the tenant's namespace, "" where that was gone already. */
+  /** Uid of the tenant's namespace, "" where that was gone already, or where nobody knows whether it is still the same. */
   readonly namespaceUid: string
 }
 

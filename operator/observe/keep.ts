@@ -1,6 +1,6 @@
 import type { KubeObject, ObjectMeta } from '../kube/object.ts'
 import { annotationKeys } from '../naming/labels.ts'
-import { finalizer, roleBinding, storageNode } from '../naming/names.ts'
+import { finalizer, roleBinding, runtimePattern, storageNode } from '../naming/names.ts'
 import { seenClaim, seenPod, seenStatefulSet } from './runtime.ts'
 
 /**
@@ -8,9 +8,6 @@ import { seenClaim, seenPod, seenStatefulSet } from './runtime.ts'
  * into it. Whoever may make an object may give it megabytes of labels, annotations, finalizers and owners, and all tenants
  * share the operator's memory.
  */
-
-/** A namespace that holds what runs for an organization. */
-export const runtimePattern = /^holdfast-([0-9a-f]{16})$/
 
 /** Stands for finalizers that are not kept. No finalizer can be called so: written by mistake, it would be refused. */
 export const moreFinalizers = '…'

@@ -141,6 +141,44 @@ test('of two that name one id, what runs wakes the one that has it, and its name
   await watches.stop()
 })
 
+test.each<readonly [string, readonly string[], Readonly<Record<string, string>>, readonly string[]]>([
+  ['is looked for', [], {}, ['resync team/gone']],
+  ['is looked for in a namespace on the list', ['team'], {}, ['resync team/gone']],
+  ['is none of ours in a namespace that is not on the list', ['other'], {}, []],
+  ['is known to be gone where data is retained', [], { 'holdfast.dev/retained-mac': 'mac' }, []],
+])('an Organization that went while nobody looked %s', async (_how, namespaces, marks, wanted) => {
+  const kube = new MemoryKube()
+  const organizationId = '0123456789abcdef'
+  await kube.create({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: runtimeNamespace(organizationId),
+      labels: managedLabels,
+      annotations: {
+        'holdfast.dev/owner-namespace': 'team',
+        'holdfast.dev/owner-name': 'gone',
+        'holdfast.dev/owner-uid': 'uid',
+        ...marks,
+      },
+    },
+  })
+  // Who waits for its data is not the one that it is of.
+  const waits = { ...organization, metadata: { name: 'waits', namespace: 'other' } }
+  await kube.create({ ...waits, spec: { restoreFrom: { organizationId } } })
+  const told: string[] = []
+  const watches = new Watches({
+    client: kube,
+    clock: new FakeClock(),
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces,
+  })
+  await watches.start((key, priority) => told.push(`${priority} ${key}`))
+  expect([...new Set(told)].filter((line) => !line.endsWith('other/waits'))).toEqual(wanted)
+  await watches.stop()
+})
+
 test('a namespace that takes the operator’s rights away holds up nobody else, and is seen once all of it can be read', async () => {
   const kube = new MemoryKube()
   const clock = new FakeClock()

@@ -9,8 +9,10 @@ import type { KubeClient } from '../kube/client.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { annotationKeys, labelKeys, managedBy, storageNodeSelector } from '../naming/labels.ts'
+import { runtimePattern } from '../naming/names.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
-import { keepChild, keepTenantObject, runtimePattern } from './keep.ts'
+import { namedOwner } from '../naming/owner.ts'
+import { keepChild, keepTenantObject } from './keep.ts'
 import { meaningOf } from './meaning.ts'
 import { organizationNameOf } from './observe.ts'
 import { keyText, parseKey } from './observed.ts'
@@ -71,10 +73,13 @@ export class Watches {
   readonly #held: Map<string, Map<string, QueuePriority>>
   /** Of each organization id, the keys of all Organizations that name it, by uid: one has it, the others would. */
   readonly #keysById = new Map<string, Map<string, string>>()
+  readonly #isWatched: (namespace: string) => boolean
   #enqueue: (key: string, priority: QueuePriority) => void = () => undefined
 
   constructor(options: WatchOptions) {
     this.#held = new Map(options.namespaces.map((namespace) => [namespace, new Map()]))
+    const watched = new Set(options.namespaces)
+    this.#isWatched = (namespace) => watched.size === 0 || watched.has(namespace)
     const open = (kind: Kind, more: { namespace?: string; labelSelector?: string }): Reflector => {
       const { client, clock, log, registry, random } = options
       const resource = resources[kind]
@@ -216,6 +221,7 @@ export class Watches {
     const namespace = object?.metadata.namespace ?? object?.metadata.name ?? ''
     const id = runtimePattern.exec(namespace)?.[1]
     const keys = id === undefined ? undefined : this.#keysById.get(id)
+    if (id !== undefined && object?.kind === 'Namespace') this.#lookAtOwner(object, keys, priority)
     if (keys) {
       for (const key of this.#concerned(keys, object)) this.#look(key, priority)
       return undefined
@@ -226,6 +232,18 @@ export class Watches {
       this.#look(keyText({ namespace, name: metadata.name }), priority)
     }
     return undefined
+  }
+
+  /** Its Organization may have gone while nobody looked, without the operator's word: see reconcile/orphans.ts. */
+  #lookAtOwner(
+    { metadata: { annotations } }: KubeObject,
+    keys: ReadonlyMap<string, string> | undefined,
+    priority: QueuePriority,
+  ): void {
+    const owner = namedOwner(annotations)
+    const isRetained = annotations?.[annotationKeys.retainedMac] !== undefined
+    if (owner === null || isRetained || keys?.has(owner.uid) || !this.#isWatched(owner.namespace)) return
+    this.#look(keyText(owner), priority)
   }
 
   /** A change of the namespace itself may let another one have it; all else is its owner's. */

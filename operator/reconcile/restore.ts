@@ -108,8 +108,8 @@ async function refusalOf(
   return retention || (await isGone(pass, owner)) ? null : 'the Organization that it is of is there'
 }
 
-/** What an operator that looks after some namespaces alone may not see counts as there. */
-async function isGone(pass: Pass, { namespace, name, uid }: Owner): Promise<boolean> {
+/** Read live. What an operator that looks after some namespaces alone may not see counts as there. */
+export async function isGone(pass: Pass, { namespace, name, uid }: Owner): Promise<boolean> {
   try {
     const found = await pass.client.get(resources.organizations, { namespace, name })
     return found?.metadata.uid !== uid

@@ -22,6 +22,8 @@ export interface Leaving {
   readonly namespace: string
   /** The version of its storage nodes, null where nobody knows it. */
   readonly version: string | null
+  /** No finalizer of ours held it, and so its namespace: that may be another one of the same name by now. */
+  readonly isUnheld?: true
 }
 
 /**
@@ -47,9 +49,15 @@ export async function retireRuntime(
   }
   if (policy === 'Delete') {
     pass.log.info({ namespace: name }, 'deleting runtime namespace')
-    await pass.client.delete(namespace)
+    // As it was read: what is retained may be taken over by another one between our look and this.
+    await pass.client.delete(namespace, { unchanged: true })
     return { done: false, message: `Namespace ${name} is being deleted` }
   }
+  // Whoever takes the data over makes specs of their own.
+  pass.memory.forgetGoodForms(leaving.organizationId)
+  // The record is the last write: nothing of this one runs any more, and what comes to run is of who takes the data over.
+  if (provenRetention(operatorKey, leaving.organizationId, proven, namespace.metadata.annotations))
+    return { done: true }
   const stopped = await stopRuntime(pass, name)
   if (stopped.done) await retain(pass, leaving, proven, namespace)
   return stopped
@@ -75,12 +83,11 @@ async function stopRuntime(pass: Pass, name: string): Promise<Retired> {
 /** Records, with the last write, that nothing runs any more and whose the data was. What names it, `last-good`, stays. */
 async function retain(pass: Pass, leaving: Leaving, owner: Owner, namespace: KubeObject): Promise<void> {
   const { organizationId, version } = leaving
-  const { name, annotations: before } = namespace.metadata
+  const { name } = namespace.metadata
   const { operatorKey } = pass.authority
-  // Whoever takes the data over makes specs of their own.
-  pass.memory.forgetGoodForms(organizationId)
-  if (provenRetention(operatorKey, organizationId, owner, before)) return
-  const tenant = await pass.client.get(resources.namespaces, { name: owner.namespace })
+  const tenant = leaving.isUnheld
+    ? null
+    : await pass.client.get(resources.namespaces, { name: owner.namespace })
   const retention = { since: pass.now.toISOString(), namespaceUid: tenant?.metadata.uid ?? '' }
   const annotations = {
     ...retentionAnnotations(operatorKey, organizationId, owner, retention),

@@ -1,14 +1,16 @@
+import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Reconcile, Result } from '../controller/controller.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
-import { parseKey, type Observed } from '../observe/observed.ts'
+import { parseKey, type Observed, type Seen } from '../observe/observed.ts'
 import { observeTenant } from '../observe/observe.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
 import { conditionsOf, progressing, stalled, statementsOf } from '../status/standing.ts'
 import { membersWait, releaseMembers } from './members.ts'
+import { retireOrphans } from './orphans.ts'
 import type { Pass, TenantContext } from './pass.ts'
 import { releaseTenantBinding, retireRuntime } from './retire.ts'
 import { settleOrganization } from './settle.ts'
@@ -16,6 +18,7 @@ import { conditionsOfRaw, hasFinalizer, isDeleting, releaseFinalizer, writeStatu
 
 /** While something is being taken down: the watch tells of most of it sooner. */
 const retireRetryMs = 1_000
+const orphanRetryMs = 2_000
 
 /** The story of one pass over one tenant. */
 export function reconcileTenant(context: TenantContext): Reconcile {
@@ -31,16 +34,42 @@ export function reconcileTenant(context: TenantContext): Reconcile {
     const observed = observeTenant(parseKey(key), context.caches)
     const seen = observed.organization
     if (!seen) return withoutOrganization(pass, observed)
-    if (!seen.parsed) return unreadable(pass, observed, seen.object, seen.problem ?? '')
-    if (isPaused(seen.parsed.metadata)) return paused(pass, seen.object, seen.parsed)
-    if (isDeleting(seen.object)) return retire(pass, observed, seen.object, seen.parsed)
-    return settleOrganization(pass, observed, seen.parsed)
+    const isAlone = await retireBefore(pass, observed)
+    const result = await settle(pass, observed, seen)
+    return isAlone ? result : { requeueAfterMs: Math.min(result.requeueAfterMs ?? Infinity, orphanRetryMs) }
+  }
+}
+
+function settle(pass: Pass, observed: Observed, seen: Seen<Organization>): Promise<Result> {
+  if (!seen.parsed) return unreadable(pass, observed, seen.object, seen.problem ?? '')
+  if (isPaused(seen.parsed.metadata)) return paused(pass, seen.object, seen.parsed)
+  if (isDeleting(seen.object)) return retire(pass, observed, seen.object, seen.parsed)
+  return settleOrganization(pass, observed, seen.parsed)
+}
+
+/**
+ * What runs for one before it under the same name. What holds that up, as a machine that is gone does, does not hold up
+ * the one that is there.
+ * @returns whether there is no such thing any more
+ */
+async function retireBefore(pass: Pass, observed: Observed): Promise<boolean> {
+  try {
+    return await retireOrphans(pass, observed)
+  } catch (error) {
+    if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error
+    pass.log.warn(
+      { reason: error.message },
+      'what runs for an Organization before this one is not taken down',
+    )
+    return false
   }
 }
 
 /** A reference to what is not there is an ordinary observation: the pass that makes it good comes by watch. */
 async function withoutOrganization(pass: Pass, observed: Observed): Promise<Result> {
   pass.metrics.tenantGone(pass.key)
+  // While nodes run that accept them, nothing is let go.
+  if (!(await retireOrphans(pass, observed))) return { requeueAfterMs: orphanRetryMs }
   await releaseMembers(pass, observed)
   const message = `spec.organization: no Organization "${observed.key.name}" in namespace ${observed.key.namespace} yet`
   const said = await membersWait(pass, observed, progressing('OrganizationNotFound', message))

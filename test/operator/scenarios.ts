@@ -119,6 +119,15 @@ export async function hibernatedTenant(): Promise<Cluster> {
   return cluster
 }
 
+/** The same, whose Organization somebody has torn out, without its finalizer, and its Token deleted, while no operator ran. */
+export async function orphanedTenant(settled: Cluster): Promise<Cluster> {
+  const cluster = settled.fork()
+  const live = cluster.get(resources.organizations, 'acme', team)!
+  await cluster.kube.delete(await cluster.kube.patchMetadata(live, { finalizers: [] }))
+  await removeObject(cluster, resources.tokens, 'writer', team)
+  return cluster
+}
+
 /** The same, which is to hibernate when it is idle and is in use, with an operator that has just ended. */
 export async function usedTenant(): Promise<Cluster> {
   const cluster = await settledTenant('Retain')
@@ -235,6 +244,7 @@ export const scenarioNames = [
   'revoke and wake before it is said to sleep',
   'delete while it grows',
   'delete while it hibernates',
+  'revoke what a torn out organization has left',
   'delete organization, Retain',
   'delete organization, Delete',
   'restore',
@@ -346,6 +356,11 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'delete while it hibernates',
       from: asleep,
       act: (cluster) => removeObject(cluster, organizations, 'acme', team),
+    },
+    {
+      name: 'revoke what a torn out organization has left',
+      from: await orphanedTenant(settled),
+      act: async () => undefined,
     },
     {
       name: 'delete organization, Retain',

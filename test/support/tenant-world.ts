@@ -188,6 +188,8 @@ export class TenantWorld {
   killed = false
   /** How long each request of the operator takes, as its own limit of requests a second makes it. */
   requestMs = 0
+  /** Objects that the watches have not told of yet. */
+  hidden: (object: KubeObject) => boolean = () => false
   /** What users do while a pass runs: called at each request of it. */
   meanwhile: () => void = () => undefined
   #byOperator = false
@@ -286,9 +288,14 @@ export class TenantWorld {
       get size() {
         return all(resource).length
       },
-      get: (within, name) => this.get(resource, name, within),
+      get: (within, name) => {
+        const found = this.get(resource, name, within)
+        return found && !this.hidden(found) ? found : undefined
+      },
       list: (within) =>
-        this.all(resource).filter(({ metadata }) => within === undefined || metadata.namespace === within),
+        this.all(resource).filter(
+          (object) => (within === undefined || object.metadata.namespace === within) && !this.hidden(object),
+        ),
       observe: () => undefined,
     })
     const caches = Object.fromEntries(
