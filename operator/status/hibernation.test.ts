@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { organizationSchema, type HibernationStatus } from '../api/organization.ts'
 import type { PodReport, PodView, Runtime } from '../observe/runtime.ts'
-import { asleepStanding, nextHibernation, untilIdleMs } from './hibernation.ts'
+import { asleepStanding, isRevokedEverywhere, nextHibernation, untilIdleMs } from './hibernation.ts'
 
 // An organization goes to sleep and wakes by its spec and its use, one step at a time, and never wakes against its spec.
 
@@ -82,6 +82,26 @@ test.each([
   const calls = { isIdle: false, isWanted: true }
   const found = nextHibernation(organization('WhenIdle', 'Waking'), { ...runs, pods }, reports, calls, now)
   expect(found?.step).toBe('Waking')
+})
+
+const served = 'd'.repeat(64)
+const silent: PodReport = { result: 'unreachable', pod, message: 'no answer' }
+const starting: Runtime = { ...runs, pods: [{ ...pod, running: false, ready: false }] }
+
+test.each<readonly [string, string | null, Step | null, Runtime, readonly PodReport[], boolean]>([
+  ['was never served', null, null, gone, [], true],
+  ['is served', served, null, runs, [confirmed], true],
+  ['is served by one that is silent', served, null, runs, [silent], false],
+  ['is to be served by a pod that does not run', served, null, starting, [], false],
+  ['is to be served and has no pod', served, null, { ...gone, pods: [] }, [], false],
+  ['stops, and may have left a pod', served, 'Stopping', gone, [], false],
+  ['sleeps behind closed paths', served, 'Hibernated', gone, [], true],
+  ['wakes behind closed paths', served, 'Waking', starting, [], true],
+  ['wakes, and runs', served, 'Waking', runs, [silent], false],
+])('what goes of one that %s', (_what, stateDigest, step, runtime, reports, isRevoked) => {
+  const known = organization('Never', step)
+  const status = { ...known.status!, ...(stateDigest !== null && { stateDigest }) }
+  expect(isRevokedEverywhere({ ...known, status }, runtime, reports)).toBe(isRevoked)
 })
 
 describe('how long until it may be idle', () => {

@@ -25,7 +25,7 @@ export interface Calls {
  *
  * A node that starts serves the document that it kept when no newer one comes in time. While it was away tokens were
  * revoked without its confirmation, so nobody may reach it before it has the newest. What is said of the pods may be one
- * step behind them, so while they stop nothing is held to be revoked without a node's word.
+ * step behind them, so while they stop, as while they are to run, nothing is held to be revoked without a node's word.
  */
 export function nextHibernation(
   organization: Organization,
@@ -63,13 +63,17 @@ function stepAsleep(known: HibernationStatus | null, { statefulSet, pods }: Runt
   return known?.step ?? 'Stopping'
 }
 
-/** No node accepts any more what the state document does not hold, nor will one that starts next. */
+/**
+ * No node accepts any more what the state document does not hold, nor will one that starts next: that would serve the
+ * document that it kept. So one that has served must have said so, unless its paths are closed until it has the newest.
+ */
 export function isRevokedEverywhere(
   organization: Organization,
   { pods }: Runtime,
   reports: readonly PodReport[],
 ): boolean {
-  const needsWord = hibernationOf(organization)?.step === 'Stopping'
+  const known = hibernationOf(organization)
+  const needsWord = known ? known.step === 'Stopping' : organization.status?.stateDigest !== undefined
   return nowhereElse(pods, reports) && (!needsWord || reports.some(({ result }) => result === 'confirmed'))
 }
 

@@ -80,7 +80,7 @@ export function isServed(pods: readonly PodView[], reports: readonly PodReport[]
 
 /**
  * No node serves anything that the document no longer holds: every pod whose container runs has confirmed it, however
- * it stands otherwise. A pod that does not run asks for its document when it starts.
+ * it stands otherwise. Of a pod that does not run nothing is said: it may start with the document that it kept.
  */
 export function nowhereElse(pods: readonly PodView[], reports: readonly PodReport[]): boolean {
   return pods.filter(({ running }) => running).every((pod) => confirmed(pod, reports))

@@ -287,6 +287,21 @@ describe('a token that was said to be revoked opens nothing', () => {
     expect(tried).toBeGreaterThan(5)
   })
 
+  test('whenever an operator ends that lets it go while its node is away', async () => {
+    const revokeAway = async (cluster: Cluster) => {
+      for (const pod of cluster.all(pods)) await cluster.kube.delete(pod)
+      await removeObject(cluster, tokens, 'writer', team)
+    }
+    let tried = 0
+    for (let isThrough = false; !isThrough; tried += 1) {
+      const cluster = settled.fork()
+      const ended = await ends(cluster, revokeAway, (_what, write) => write > tried)
+      ;({ isThrough } = ended)
+      await goesOn(cluster, ended.look)
+    }
+    expect(tried).toBeGreaterThan(2)
+  })
+
   test('whenever an operator ends that puts it to sleep, and the next once the token is gone', async () => {
     const sleep = (cluster: Cluster) => editObject(cluster, organizations, 'acme', { hibernation: 'Now' })
     let tried = 0
