@@ -61,7 +61,7 @@ export const issuedTokenSchema = z
     createdAt: z.iso.datetime().describe('When it was made.'),
     expiresAt: optional(z.iso.datetime()).describe('When it ends; none for never.'),
   })
-  .describe('One token string that nodes accept.')
+  .describe('One token string that nodes accept until it ends.')
 
 export const tokenStatusSchema = z.object({
   ...commonStatus,
@@ -71,7 +71,9 @@ export const tokenStatusSchema = z.object({
     .max(16)
     .default([])
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] })
-    .describe('The token strings in force, by hash.'),
+    .describe(
+      'The token strings, by hash. One that has ended is refused, and stays here as long as its Token.',
+    ),
   binding: z
     .object({ name: objectName().describe('Name of the Secret.') })
     .optional()

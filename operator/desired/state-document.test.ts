@@ -3,7 +3,7 @@ import { database, organization, token } from '../../test/golden/desired/input.t
 import { stateDigest, stateDocumentSchema } from '../../common/state-document.ts'
 import { admitDatabases, expiryOf, nextExpiryMs, stateDocument } from './state-document.ts'
 
-// Nodes get the whole truth and nothing else: no token that has ended, no database that is going, and the same bytes
+// Nodes get the whole truth and nothing else: no token and no database that is going, the end of each token, and the same bytes
 // for the same resources, or idle clusters would push documents for ever.
 
 const now = Date.parse('2026-06-01T00:00:00Z')
@@ -31,7 +31,6 @@ test('a document, whole', () => {
       }),
     ],
     [token('w', {}, { tokens: [issued('a', '2026-07-01T00:00:00Z')] })],
-    now,
   )
   expect(stateDocumentSchema.parse(document)).toEqual(document)
   expect(document).toEqual({
@@ -77,12 +76,7 @@ test('order changes nothing', () => {
   const tokens = ['a', 'b', 'c'].map((digit) =>
     token(digit, {}, { tokens: [issued(digit), issued(`${'def'['abc'.indexOf(digit)]}`)] }),
   )
-  const one = stateDocument(
-    marketing,
-    [...databases, database('p', { retentionPolicies: policies })],
-    tokens,
-    now,
-  )
+  const one = stateDocument(marketing, [...databases, database('p', { retentionPolicies: policies })], tokens)
   const other = stateDocument(
     marketing,
     [database('p', { retentionPolicies: policies.toReversed() }), ...databases.toReversed()],
@@ -90,7 +84,6 @@ test('order changes nothing', () => {
       ...token,
       status: { ...token.status!, tokens: token.status!.tokens.toReversed() },
     })),
-    now,
   )
   expect(one.tokens).toHaveLength(6)
   expect(stateDigest(other)).toBe(stateDigest(one))
@@ -98,35 +91,28 @@ test('order changes nothing', () => {
 
 describe('tokens', () => {
   const idsOf = (...tokens: Parameters<typeof stateDocument>[2]) =>
-    stateDocument(marketing, [], tokens, now).tokens.map(({ id }) => id[0])
+    stateDocument(marketing, [], tokens).tokens.map(({ id }) => id[0])
 
   test('those without a string in force are left out', () => expect(idsOf(token('w'))).toEqual([]))
 
   test('those being deleted are left out', () =>
     expect(idsOf(token('w', {}, { tokens: [issued('a')] }, deleted))).toEqual([]))
 
-  test('a string that has ended is left out, at the moment itself too', () =>
-    expect(
-      idsOf(
-        token(
-          'w',
-          {},
-          {
-            tokens: [
-              issued('a', '2026-05-31T23:59:59Z'),
-              issued('b', '2026-06-01T00:00:00Z'),
-              issued('c', '2026-06-01T00:00:01Z'),
-            ],
-          },
-        ),
-      ),
-    ).toEqual(['c']))
+  test('strings that have ended stay, with their ends: who leaves is revoked for ever', () => {
+    const ends = ['2026-05-31T23:59:59Z', '2026-06-01T00:00:00Z', '2026-06-01T00:00:01Z']
+    const tokens = ['a', 'b', 'c'].map((digit, index) => issued(digit, ends[index]))
+    const document = stateDocument(marketing, [], [token('w', {}, { tokens })])
+    expect(document.tokens.map(({ expiresAt }) => expiresAt)).toEqual(
+      ends.map((end) => new Date(end).toISOString()),
+    )
+    expect(nextExpiryMs(document, now)).toBe(Date.parse('2026-06-01T00:00:01Z'))
+    expect(nextExpiryMs(document, now + 1_000)).toBeNull()
+  })
 
   test('expiresAfter ends all strings, whatever status says', () => {
-    const spec = { expiresAfter: '1w' }
-    expect(idsOf(token('w', spec, { tokens: [issued('a'), issued('b', '2027-01-01T00:00:00Z')] }))).toEqual(
-      [],
-    )
+    const status = { tokens: [issued('a'), issued('b', '2027-01-01T00:00:00Z')] }
+    const { tokens } = stateDocument(marketing, [], [token('w', { expiresAfter: '1w' }, status)])
+    expect(tokens.map(({ expiresAt }) => expiresAt)).toEqual(Array(2).fill('2026-01-08T00:00:00.000Z'))
   })
 
   test('the earlier end counts', () => {
@@ -135,13 +121,12 @@ describe('tokens', () => {
       marketing,
       [],
       [token('w', spec, { tokens: [issued('a'), issued('b', '2026-07-01T00:00:00Z')] })],
-      now,
     )
     expect(document.tokens.map(({ expiresAt }) => expiresAt)).toEqual([
       '2027-01-01T00:00:00.000Z',
       '2026-07-01T00:00:00.000Z',
     ])
-    expect(nextExpiryMs(document)).toBe(Date.parse('2026-07-01T00:00:00Z'))
+    expect(nextExpiryMs(document, now)).toBe(Date.parse('2026-07-01T00:00:00Z'))
   })
 
   test('one hash in two Tokens belongs to the older', () => {
@@ -153,7 +138,7 @@ describe('tokens', () => {
       { tokens: [issued('a')] },
       { creationTimestamp: '2026-02-01T00:00:00Z' },
     )
-    const { tokens } = stateDocument(marketing, [], [younger, older], now)
+    const { tokens } = stateDocument(marketing, [], [younger, older])
     expect(tokens.map(({ permissions }) => permissions)).toEqual([
       [{ database: 'metrics', access: ['read', 'write'] }],
     ])
@@ -212,18 +197,18 @@ describe('databases', () => {
     ['0', '2h', '2h'],
   ])('retention %s and shards of %s make shards of %s', (duration, shardDuration, effective) => {
     const spec = { retentionPolicies: [{ name: 'p', duration, shardDuration }] }
-    const [state] = stateDocument(marketing, [database('d', spec)], [], now).databases
+    const [state] = stateDocument(marketing, [database('d', spec)], []).databases
     const hours = { '168h': 168, '1h': 1, '24h': 24, '90m': 1.5, '2h': 2 }[effective]!
     expect(state!.retentionPolicies[1]!.shardDurationNs).toBe(`${hours * 3600}000000000`)
   })
 
   test('a retention of more years than nanoseconds can count is the longest there is', () => {
-    const [state] = stateDocument(marketing, [database('d', { retention: '99999999w' })], [], now).databases
+    const [state] = stateDocument(marketing, [database('d', { retention: '99999999w' })], []).databases
     expect(state!.retentionPolicies[0]!.durationNs).toBe('9223372036854775807')
   })
 })
 
 test('an organization that took over another keeps that one’s id', () => {
   const restored = organization({ restoreFrom: { organizationId: 'f'.repeat(16) } })
-  expect(stateDocument(restored, [], [], now).organization.id).toBe('f'.repeat(16))
+  expect(stateDocument(restored, [], []).organization.id).toBe('f'.repeat(16))
 })

@@ -65,17 +65,16 @@ export function admitDatabases(
 
 /**
  * The organization's whole truth, as its storage nodes get it. Equal resources give equal bytes, in whatever order they
- * come. Left out are databases that are not admitted and tokens that have expired; of both, those being deleted.
+ * come. Left out are databases that are not admitted, and databases and tokens that are being deleted. Tokens that have
+ * expired stay, with their ends: what is left out is revoked for ever, and a clock that runs ahead must not do that.
  * @param databases those of this organization
  * @param tokens those of this organization; what they hold for valid is in their status
- * @param now milliseconds since the epoch
  * @param databaseIdOf where the data of a database is; see holdings.ts
  */
 export function stateDocument(
   organization: Organization,
   databases: readonly Database[],
   tokens: readonly Token[],
-  now: number,
   databaseIdOf: (database: Database) => string = holderOf,
 ): StateDocument {
   const { metadata, spec } = organization
@@ -90,7 +89,7 @@ export function stateDocument(
     databases: admitDatabases(organization, databases)
       .admitted.map((database) => databaseState(database, databaseIdOf(database)))
       .sort((a, b) => compareText(a.id, b.id)),
-    tokens: tokenStates(tokens, now),
+    tokens: tokenStates(tokens),
     limits: {
       databases: spec.limits.databases,
       series: spec.limits.series,
@@ -109,12 +108,14 @@ export function expiryOf(token: Token): string | null {
   return new Date(Math.min(endMs, maxTimeMs)).toISOString()
 }
 
-/** The next moment at which the document changes by itself, in milliseconds since the epoch, or null for never. */
-export function nextExpiryMs(document: StateDocument): number | null {
-  const times = document.tokens.flatMap(({ expiresAt }) =>
-    expiresAt === null ? [] : [Date.parse(expiresAt)],
-  )
-  return times.length === 0 ? null : Math.min(...times)
+/** The next moment at which a token ends, in milliseconds since the epoch, or null for never. @param nowMs the same */
+export function nextExpiryMs(document: StateDocument, nowMs: number): number | null {
+  let nextMs = Infinity
+  for (const { expiresAt } of document.tokens) {
+    const endMs = expiresAt === null ? Infinity : Date.parse(expiresAt)
+    if (endMs > nowMs && endMs < nextMs) nextMs = endMs
+  }
+  return nextMs === Infinity ? null : nextMs
 }
 
 /**
@@ -148,7 +149,7 @@ function retentionPolicy(name: string, duration: string, shardDuration: string |
   return { name, durationNs: nanoseconds(durationNs), shardDurationNs: nanoseconds(shardDurationNs) }
 }
 
-function tokenStates(tokens: readonly Token[], now: number): TokenState[] {
+function tokenStates(tokens: readonly Token[]): TokenState[] {
   const byId = new Map<string, TokenState>()
   for (const token of oldestFirst(tokens.filter(({ metadata }) => !metadata.deletionTimestamp))) {
     const ofResource = expiryOf(token)
@@ -156,8 +157,7 @@ function tokenStates(tokens: readonly Token[], now: number): TokenState[] {
     for (const { hash, expiresAt: ofString } of token.status?.tokens ?? []) {
       const expiresAt = earlier(ofString, ofResource)
       const id = tokenId(hash)
-      if (byId.has(id) || (expiresAt !== null && Date.parse(expiresAt) <= now)) continue
-      byId.set(id, { id, hash, permissions, expiresAt })
+      if (!byId.has(id)) byId.set(id, { id, hash, permissions, expiresAt })
     }
   }
   return [...byId.values()].sort((a, b) => compareText(a.id, b.id))

@@ -63,9 +63,8 @@ export async function bringIntoForce(
   if (tooLarge !== null) return stalled('LimitReached', tooLarge)
   for (let attempt = 1; ; attempt += 1) {
     const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
-    const nowMs = pass.now.getTime()
     const accepted = tokens.map(withTokens)
-    const document = stateDocument(organization, databases.served, accepted, nowMs, (database) =>
+    const document = stateDocument(organization, databases.served, accepted, (database) =>
       databaseIdIn(databases.holdings, database),
     )
     if (before && stateDigest(document) === stateDigest(before.document))

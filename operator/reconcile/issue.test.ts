@@ -112,7 +112,17 @@ describe('the end of a Token', () => {
     const before = new Date(now.getTime() - 1)
     expect(planIssue(short, [], readIt(secret()), before).action).toBe('keep')
     expect(planIssue(short, [], readIt(secret()), now).action).toBe('expired')
-    expect(planForeignHash(short, 'a'.repeat(64), now).action).toBe('expired')
+    expect(planForeignHash(short, 'a'.repeat(64), [], now).action).toBe('expired')
+  })
+
+  test('takes no string away that nodes know: they judge its end by themselves', () => {
+    const [string1, foreign] = [known(hashToken(string)), known('a'.repeat(64))]
+    const short = token({ expiresAfter: '2h' })
+    const ended = { action: 'expired', endedAt: '2026-11-22T13:00:00Z' }
+    expect(planIssue(short, [string1], readIt(secret()), now)).toEqual({ ...ended, tokens: [string1] })
+    expect(planForeignHash(short, 'a'.repeat(64), [foreign], now)).toEqual({ ...ended, tokens: [foreign] })
+    // Nor does it bring one in that they may have revoked.
+    expect(planForeignHash(short, 'a'.repeat(64), [], now)).toEqual({ ...ended, tokens: [] })
   })
 
   test('makes no string for one that came too late', () => {

@@ -11,8 +11,8 @@ export type IssuePlan =
   | { readonly action: 'keep'; readonly tokens: readonly IssuedToken[] }
   /** A new string, in a new Secret or in place of what `found` holds; no string before it stays in force. */
   | { readonly action: 'mint' }
-  /** The Token has ended; no string is in force and none is made. */
-  | { readonly action: 'expired'; readonly endedAt: string }
+  /** The Token has ended and none is made; of those that were, nodes know when they ended. */
+  | { readonly action: 'expired'; readonly endedAt: string; readonly tokens: readonly IssuedToken[] }
   /** The wanted Secret is somebody else's; no string is in force. */
   | { readonly action: 'refuse' }
 
@@ -45,8 +45,8 @@ export function planIssue(
   now: Date,
   isRevoked: (tokenId: string) => boolean = () => false,
 ): IssuePlan {
-  const end = endOf(token)
-  if (end && end <= now) return { action: 'expired', endedAt: wholeSeconds(end) }
+  const ended = planEnd(token, known, now)
+  if (ended) return ended
   switch (found.kind) {
     case 'foreign':
       return { action: 'refuse' }
@@ -66,10 +66,24 @@ export function planIssue(
   }
 }
 
-/** The one string of a Token whose string was minted elsewhere; none once the Token has ended. */
-export function planForeignHash(token: Token, hash: string, now: Date): IssuePlan {
-  const end = endOf(token)
-  if (end && end <= now) return { action: 'expired', endedAt: wholeSeconds(end) }
+/** The one string of a Token whose string was minted elsewhere; none new once the Token has ended. */
+export function planForeignHash(
+  token: Token,
+  hash: string,
+  known: readonly IssuedToken[],
+  now: Date,
+): IssuePlan {
+  const ended = planEnd(token, known, now)
+  if (ended) return ended
   const createdAt = wholeSeconds(new Date(Date.parse(token.metadata.creationTimestamp)))
   return { action: 'keep', tokens: [issuedToken(token, { hash, createdAt })] }
+}
+
+/**
+ * Of a Token that has ended, null of another one. Its strings stay with the nodes while it is there: what leaves them is
+ * revoked for ever, and it may be this process's clock that runs ahead.
+ */
+export function planEnd(token: Token, known: readonly IssuedToken[], now: Date): IssuePlan | null {
+  const end = endOf(token)
+  return end && end <= now ? { action: 'expired', endedAt: wholeSeconds(end), tokens: known } : null
 }

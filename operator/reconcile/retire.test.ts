@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { AppError } from '../../common/errors.ts'
 import { idOfUid, runtimeNamespace } from '../../common/ids.ts'
 import { TenantWorld } from '../../test/support/tenant-world.ts'
-import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { ownerAnnotations } from '../naming/owner.ts'
 import { withoutRetention } from '../naming/retention.ts'
@@ -49,7 +48,7 @@ test('what the next one runs stays where it comes up while the one before is let
     intercept(call)
     if (isMade || call !== `get namespaces ${name}`) return
     isMade = true
-    void world.kube.create({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata } as KubeObject)
+    void world.kube.create({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata })
   }
   await world.pass()
   expect(isMade).toBe(true)

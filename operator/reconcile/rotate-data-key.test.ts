@@ -107,6 +107,43 @@ describe('a data key that is due', () => {
   }, 60_000)
 })
 
+describe('a data key that was made by a clock that ran ahead', () => {
+  const aheadOf = async (aheadMs: number): Promise<Tenant> => {
+    const of = await tenant()
+    const { keys } = storedDataKeys(secretOf(of))
+    const since = new Date(of.world.clock.nowMs() + aheadMs)
+    await of.world.kube.replace(withDataKeys(secretOf(of), { keys, since }))
+    const { status, ...live } = of.world.get(resources.organizations, 'acme')!
+    const encryptionOf = { ...encryption(of), keySince: since.toISOString() }
+    await of.world.kube.patchStatus(live, { ...(status as object), encryption: encryptionOf })
+    return of
+  }
+
+  test('changes, once, and is then as old as it is', async () => {
+    const of = await aheadOf(30 * everyMs)
+    await settleSafely(of)
+    expect(everStored(of).size).toBe(2)
+    expect(Date.parse(encryption(of).keySince)).toBeLessThanOrEqual(of.world.clock.nowMs())
+  })
+
+  test('stays where two clocks differ a little', async () => {
+    const of = await aheadOf(600_000)
+    await settleSafely(of)
+    expect(everStored(of).size).toBe(1)
+  })
+
+  test('ends a change that such a clock began', async () => {
+    const of = await aheadOf(30 * everyMs)
+    const { status, ...live } = of.world.get(resources.organizations, 'acme')!
+    const startedAt = new Date(of.world.clock.nowMs() + 60 * everyMs).toISOString()
+    const begun = { ...encryption(of), rotation: { step: 'Storing', startedAt } }
+    await of.world.kube.patchStatus(live, { ...(status as object), encryption: begun })
+    await settleSafely(of)
+    expect(encryption(of).rotation).toBeUndefined()
+    expect(Date.parse(encryption(of).keySince)).toBeLessThanOrEqual(of.world.clock.nowMs())
+  })
+})
+
 describe('a data key that somebody asks to change', () => {
   const ask = async ({ world }: Tenant, inMs: number) =>
     world.edit(resources.organizations, 'acme', {

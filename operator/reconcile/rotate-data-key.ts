@@ -120,8 +120,16 @@ function waiting(known: EncryptionStatus, message: string): EncryptionStatus {
 const isSameStep = (next: EncryptionStatus, known: EncryptionStatus | undefined): boolean =>
   next.keyId === known?.keyId && next.rotation?.step === known.rotation?.step
 
+/** A key that is made later than this from now was made by a clock that ran ahead. */
+const aheadMs = 3_600_000
+
+const isAhead = ({ pass }: Scene, sinceMs: number): boolean => sinceMs > pass.now.getTime() + aheadMs
+
 /** Tenants that were made together do not change their keys together, but for who asks for it. */
-function dueInMs({ pass, organization, organizationId }: Scene, sinceMs: number): number {
+function dueInMs(scene: Scene, sinceMs: number): number {
+  // Nobody knows how old it is, and by that time it would not be due for longer than it may.
+  if (isAhead(scene, sinceMs)) return 0
+  const { pass, organization, organizationId } = scene
   const { rotateEvery, rotateKeysMadeBefore } = organization.spec.encryption
   const turn = Number.parseInt(organizationId.slice(0, 4), 16) / 0x1_00_00
   const regularMs = sinceMs + durationMs(rotateEvery) * (1 - turn / 10)
@@ -161,7 +169,8 @@ async function store(
   const [newest, older] = stored.keys
   // A process before this one has stored it, and one may have ended the change too.
   if (older) return to(newest!)
-  if (stored.since.getTime() >= Date.parse(startedAt)) return settled(stored)
+  const sinceMs = stored.since.getTime()
+  if (sinceMs >= Date.parse(startedAt) && !isAhead(scene, sinceMs)) return settled(stored)
   if (!allWell(scene)) return waiting(known, 'waiting for every storage node to serve, undamaged')
   const lost = await firstLost(scene, stored)
   if (lost !== null) return waiting(known, lost)

@@ -128,7 +128,7 @@ async function settle(pass: Pass, observed: Observed, organization: Organization
     tokens.some(({ needsRetry }) => needsRetry)
   if (!mustRetry && !isAllSeen) return { requeueAfterMs: 0 }
   const hasSecrets = tokens.some(({ secretName }) => secretName !== null)
-  const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document))
+  const lookMs = nextLookMs(pass, !mustRetry, hasSecrets, nextExpiryMs(document, pass.now.getTime()))
   const isTroubled = reports.some(({ troubles = [] }) => troubles.length > 0)
   const dueMs = (pass.memory.runtimeLook(organizationId)?.dueMs ?? Infinity) - pass.now.getTime()
   const sooner = [

@@ -5,8 +5,8 @@ import { tokenSecretName, type IssuedToken, type Token } from '../api/token.ts'
 import { unsupportedInToken } from '../api/unsupported.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Seen } from '../observe/observed.ts'
-import { progressing, stalled, wholeSeconds, type Standing } from '../status/standing.ts'
-import { endOf, planForeignHash, type IssuePlan } from './issue.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { planEnd, planForeignHash, type IssuePlan } from './issue.ts'
 import type { Pass } from './pass.ts'
 import { lenientToken } from './unreadable.ts'
 import { isDeleting } from './write.ts'
@@ -14,7 +14,7 @@ import { isDeleting } from './write.ts'
 /** What a pass decided about one Token. */
 export interface TokenDecision {
   readonly token: Token
-  /** The strings that nodes are to accept. */
+  /** The strings that nodes are to know: they accept each until its end. */
   readonly tokens: readonly IssuedToken[]
   /** The Secret that holds the string, null if none does. */
   readonly secretName: string | null
@@ -63,7 +63,7 @@ function decideToken(pass: Pass, organizationId: string, token: Token): TokenDec
     return kept(token, known, pass.memory.look(token.metadata.uid)?.hold ?? waits, pass.now)
   }
   if (!isRevokedForEver(pass, organizationId, token, token.spec.hash))
-    return fromPlan(token, planForeignHash(token, token.spec.hash, pass.now))
+    return fromPlan(token, planForeignHash(token, token.spec.hash, known, pass.now))
   const message = 'spec.hash: this token was deleted before, which is for ever; make another one'
   return { token, tokens: [], secretName: null, hold: stalled('Revoked', message) }
 }
@@ -77,7 +77,7 @@ export function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
     case 'expired':
       return {
         token,
-        tokens: [],
+        tokens: plan.tokens,
         secretName: name,
         hold: stalled('Expired', `spec.expiresAfter: ended at ${plan.endedAt}; make another Token`),
       }
@@ -97,15 +97,15 @@ export function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
   }
 }
 
-/** What was issued stays in force until its end. */
+/** What was issued stays in force, until its end by the nodes' clocks. */
 export function kept(
   token: Token,
   known: readonly IssuedToken[],
   hold: Standing | null,
   now: Date,
 ): TokenDecision {
-  const end = endOf(token)
-  if (end && end <= now) return fromPlan(token, { action: 'expired', endedAt: wholeSeconds(end) })
+  const ended = planEnd(token, known, now)
+  if (ended) return fromPlan(token, ended)
   return { token, tokens: known, secretName: token.status?.binding?.name ?? null, hold }
 }
 
@@ -125,15 +125,18 @@ export function knownTokens(token: Token, organizationId: string): readonly Issu
   return token.status?.organizationId === organizationId ? token.status.tokens : []
 }
 
-/** Of two Tokens with one hash the older has it. */
+/** Of two Tokens with one hash the older has it, or, once that has ended, the younger. */
 function withoutTwins(decisions: readonly TokenDecision[]): readonly TokenDecision[] {
-  const taken = new Map<string, string>()
+  const holders = new Map<string, string>()
+  const hasEnded = ({ hold }: TokenDecision): boolean => hold?.reason === 'Expired'
+  for (const { token, tokens } of decisions.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b))))
+    for (const { hash } of tokens) if (!holders.has(hash)) holders.set(hash, token.metadata.name)
   return decisions.map((decision) => {
-    const twin = decision.tokens.map(({ hash }) => taken.get(hash)).find((name) => name !== undefined)
-    for (const { hash } of decision.tokens) taken.set(hash, taken.get(hash) ?? decision.token.metadata.name)
+    const { name } = decision.token.metadata
+    const twin = decision.tokens.map(({ hash }) => holders.get(hash)).find((holder) => holder !== name)
     if (twin === undefined) return decision
-    const hold = stalled('TokenHashTaken', `spec.hash: Token ${twin} has this hash already`)
-    return { ...decision, tokens: [], hold }
+    const taken = stalled('TokenHashTaken', `spec.hash: Token ${twin} has this hash already`)
+    return { ...decision, tokens: [], hold: hasEnded(decision) ? decision.hold : taken }
   })
 }
 

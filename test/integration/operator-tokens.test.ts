@@ -124,7 +124,7 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
       await bench.becomesReady(resources.organizations, namespace, 'acme')
     })
 
-    test('one that expires leaves the nodes by itself', async () => {
+    test('one that expires stays with the nodes, which know when, until it is deleted', async () => {
       const { namespace, organizationId } = await bench.newTenant()
       // It must have been ready before.
       await bench.apply(token(namespace, { expiresAfter: '8s' }, 'short'))
@@ -132,6 +132,8 @@ describe.skipIf(kubeconfig === undefined)('tokens (KUBECONFIG names the cluster)
       expect(bench.hashesOn(organizationId)).toHaveLength(2)
       const ended = await bench.hasReason(resources.tokens, namespace, 'short', 'Expired')
       expect(condition(ended, 'Stalled')?.status).toBe('True')
+      expect(bench.hashesOn(organizationId)).toHaveLength(2)
+      await bench.remove(resources.tokens, namespace, 'short')
       await eventually(
         'the nodes know one token',
         2_000,
