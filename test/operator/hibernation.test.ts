@@ -287,9 +287,15 @@ describe('a token that was said to be revoked opens nothing', () => {
     expect(tried).toBeGreaterThan(5)
   })
 
-  test('whenever an operator ends that lets it go while its node is away', async () => {
-    const revokeAway = async (cluster: Cluster) => {
+  test('whenever an operator ends that is asked to while its node is away', async () => {
+    const image = platform.storageNode.images['0.1.0']!
+    const endPods = async (cluster: Cluster) => {
       for (const pod of cluster.all(pods)) await cluster.kube.delete(pod)
+    }
+    const revokeAway = async (cluster: Cluster) => {
+      cluster.brokenImages.add(image)
+      await endPods(cluster)
+      await cluster.tick()
       await removeObject(cluster, tokens, 'writer', team)
     }
     let tried = 0
@@ -297,6 +303,8 @@ describe('a token that was said to be revoked opens nothing', () => {
       const cluster = settled.fork()
       const ended = await ends(cluster, revokeAway, (_what, write) => write > tried)
       ;({ isThrough } = ended)
+      cluster.brokenImages.delete(image)
+      await endPods(cluster)
       await goesOn(cluster, ended.look)
     }
     expect(tried).toBeGreaterThan(2)
