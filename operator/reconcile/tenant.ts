@@ -8,13 +8,14 @@ import { organizationIdOf } from '../naming/organization-id.ts'
 import { parseKey, type Observed, type Seen } from '../observe/observed.ts'
 import { observeTenant } from '../observe/observe.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
-import { conditionsOf, progressing, stalled, statementsOf } from '../status/standing.ts'
+import { progressing } from '../status/standing.ts'
 import { membersWait, releaseMembers } from './members.ts'
 import { retireOrphans } from './orphans.ts'
 import type { Pass, TenantContext } from './pass.ts'
 import { releaseTenantBinding, retireRuntime } from './retire.ts'
 import { settleOrganization } from './settle.ts'
-import { conditionsOfRaw, hasFinalizer, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
+import { sayCannotBeRead } from './unreadable.ts'
+import { hasFinalizer, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
 
 /** While something is being taken down: the watch tells of most of it sooner. */
 const retireRetryMs = 1_000
@@ -85,11 +86,7 @@ async function unreadable(
 ): Promise<Result> {
   pass.metrics.tenantIs(pass.key, 'stalled')
   if (isDeleting(object)) return retire(pass, observed, object, null)
-  const statements = statementsOf(stalled('InvalidSpec', problem))
-  const generation = object.metadata.generation ?? 0
-  const before = conditionsOfRaw(object)
-  const conditions = conditionsOf(statements, before, generation, pass.now)
-  await writeStatus(pass, pass.caches.organizations, object, { observedGeneration: generation, conditions })
+  await sayCannotBeRead(pass, pass.caches.organizations, { object, problem })
   return {}
 }
 

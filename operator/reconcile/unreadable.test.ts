@@ -4,8 +4,8 @@ import { TenantWorld } from '../../test/support/tenant-world.ts'
 import type { Condition } from '../api/conditions.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 
-// One Database or Token that cannot be read, as one of a newer release, holds up nobody else, loses nothing that it
-// had, and is said.
+// One object that cannot be read, as one of a newer release, holds up nobody else, loses nothing that it had, and is
+// said.
 
 async function tenant(): Promise<TenantWorld> {
   const world = new TenantWorld()
@@ -25,6 +25,11 @@ const ready = (world: TenantWorld, resource: Resource, name: string): Condition 
   const status = world.get(resource, name)?.['status'] as { conditions: readonly Condition[] } | undefined
   return status?.conditions.find(({ type }) => type === 'Ready')
 }
+
+const statusOf = (world: TenantWorld) =>
+  world.get(resources.organizations, 'acme')!['status'] as Readonly<Record<string, unknown>> & {
+    readonly conditions: readonly Condition[]
+  }
 
 const hashOf = (world: TenantWorld, name: string): string => {
   const data = world.get(resources.secrets, name)?.['data'] as Readonly<Record<string, string>>
@@ -92,6 +97,28 @@ describe.each([['the same process'], ['the next process']])('in %s', (process) =
     expect(said).toMatchObject({ status: 'False', reason: 'MemberUnreadable' })
     expect(said?.message).toContain('Database metrics cannot be read: spec.retention')
   })
+})
+
+test('an Organization that cannot be read says so and keeps all else that its status says', async () => {
+  const world = await tenant()
+  const before = statusOf(world)
+  await world.edit(resources.organizations, 'acme', { hibernation: 'Later' })
+  await world.settle()
+  const after = statusOf(world)
+  expect(ready(world, resources.organizations, 'acme')).toMatchObject({
+    status: 'False',
+    reason: 'InvalidSpec',
+    message: expect.stringContaining('spec.hibernation'),
+  })
+  const { conditions, observedGeneration: _generation, ...facts } = before
+  expect(Object.keys(facts)).toEqual(expect.arrayContaining(['organizationId', 'stateDigest', 'version']))
+  expect(after).toMatchObject(facts)
+  expect(after.conditions.map(({ type }) => type)).toEqual(conditions.map(({ type }) => type))
+  expect(after.conditions.slice(3)).toEqual(conditions.slice(3))
+  await world.edit(resources.organizations, 'acme', { hibernation: 'Never' })
+  await world.settle()
+  expect(statusOf(world)).toMatchObject(facts)
+  expect(ready(world, resources.organizations, 'acme')?.status).toBe('True')
 })
 
 test('one without an Organization is told so too', async () => {

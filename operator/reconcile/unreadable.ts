@@ -16,8 +16,8 @@ import type { Pass } from './pass.ts'
 import { conditionsOfRaw, isDeleting, writeStatus } from './write.ts'
 
 /**
- * Databases and Tokens that are not what the schema says, as those that a newer release has written. They keep what
- * they have, and hold up nobody else.
+ * Objects that are not what the schema says, as those that a newer release has written. They keep what they have, and
+ * hold up nobody else.
  */
 
 interface Unreadable {
@@ -38,20 +38,22 @@ export function unreadableStanding(observed: Observed): Standing | null {
 /** Says of each what of it cannot be read. */
 export async function sayUnreadable(pass: Pass, observed: Observed): Promise<void> {
   const { databases, tokens } = pass.caches
-  for (const member of unreadable(observed.databases)) await sayOne(pass, databases, member)
-  for (const member of unreadable(observed.tokens)) await sayOne(pass, tokens, member)
+  for (const member of unreadable(observed.databases)) await sayCannotBeRead(pass, databases, member)
+  for (const member of unreadable(observed.tokens)) await sayCannotBeRead(pass, tokens, member)
 }
 
-async function sayOne(
+/** The whole status is stated, and what it says besides, of strings, ids or a key that is being changed, must not go away. */
+export async function sayCannotBeRead(
   pass: Pass,
   store: Parameters<typeof writeStatus>[1],
   { object, problem }: Unreadable,
 ): Promise<void> {
   const generation = object.metadata.generation ?? 0
   const statements = statementsOf(stalled('InvalidSpec', problem))
-  const conditions = conditionsOf(statements, conditionsOfRaw(object), generation, pass.now)
+  const before = conditionsOfRaw(object)
+  const others = before.filter(({ type }) => statements.every((statement) => statement.type !== type))
+  const conditions = [...conditionsOf(statements, before, generation, pass.now), ...others]
   try {
-    // The whole status is stated, and what it says of strings and ids must not go away.
     await writeStatus(pass, store, object, {
       ...recordOf(object['status']),
       observedGeneration: generation,
