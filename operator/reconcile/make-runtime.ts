@@ -6,7 +6,8 @@ import { classNamed, platformProblem } from '../api/platform.ts'
 import { unsupportedInOrganization } from '../api/unsupported.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { tenantRoleBinding } from '../desired/role-binding.ts'
+import { namespace as namespaceOf } from '../desired/namespace.ts'
+import { runtimeRoleBinding, tenantRoleBinding } from '../desired/role-binding.ts'
 import { planOf, recordedPlan } from '../desired/rollout.ts'
 import { isPassing } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -19,7 +20,7 @@ import { progressing, stalled, type Standing } from '../status/standing.ts'
 import { noForms, recallGoodForms, type GoodForms } from './last-good.ts'
 import type { Pass } from './pass.ts'
 import { recallSetAside } from './set-aside.ts'
-import { claimRuntime, ensureTenantBinding, settleBounds, settleRuntime } from './runtime.ts'
+import { applyChild, claimRuntime, settleBounds, settleRuntime } from './runtime.ts'
 import { sizeProblem } from './tenant-limits.ts'
 
 /** What an organization runs in, as far as a pass could make it. */
@@ -46,7 +47,9 @@ export async function makeRuntime(
   const problem = organizationProblem(pass, organization) ?? sizeProblem(pass, organization, organizationId)
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
-    const unbound = await bindTenant(pass, organization)
+    const tenantBinding = tenantRoleBinding(organization.metadata.namespace, pass.platform)
+    // Whoever rules there can be in the way of it, and nothing but the Tokens' Secrets needs it.
+    const unbound = await refusalOf(pass, applyChild(pass, tenantBinding))
     const {
       namespace,
       statefulSet: cached,
@@ -69,8 +72,7 @@ export async function makeRuntime(
     if (conflict) return { ...made, hold: conflict }
     // What was set aside is no newer than the growth that set it aside.
     const isReplaced = !statefulSet && organization.status?.storage?.growth?.step === 'Recreating'
-    const input = isReplaced ? { ...seen, existing: await recallSetAside(pass, organizationId) } : seen
-    const forms = await recallGoodForms(pass, organizationId, organization.metadata.uid)
+    const { input, forms } = await recall(pass, seen, isReplaced)
     const spec = problem ? forms.organization : organization.spec
     made = { hold: problem, served: spec && { ...organization, spec }, forms }
     await settleFrom(pass, input, made.served)
@@ -103,14 +105,38 @@ async function unseenSet(
   return pass.client.get(resources.statefulSets, { namespace, name: storageNode })
 }
 
-/**
- * Takes the right to Secrets in the tenant's own namespace. Whoever rules there can be in the way of it, and nothing but
- * the Tokens' Secrets needs it.
- * @returns why it could not be taken, null if it was
- */
-async function bindTenant(pass: Pass, { metadata }: Organization): Promise<AppError | null> {
+/** What the Secrets of the runtime namespace say of what runs. */
+async function recall(
+  pass: Pass,
+  seen: DesiredInput,
+  isReplaced: boolean,
+): Promise<{ readonly input: DesiredInput; readonly forms: GoodForms }> {
+  const { organization, organizationId } = seen
+  const isKnown = !isReplaced && pass.memory.goodForms(organizationId) !== undefined
+  const unbound = isKnown ? null : await bindRuntime(pass, seen)
   try {
-    await ensureTenantBinding(pass, tenantRoleBinding(metadata.namespace, pass.platform))
+    const input = isReplaced ? { ...seen, existing: await recallSetAside(pass, organizationId) } : seen
+    return { input, forms: await recallGoodForms(pass, organizationId, organization.metadata.uid) }
+  } catch (error) {
+    throw unbound ?? error
+  }
+}
+
+/**
+ * Takes the operator's rights in the runtime namespace. Somebody who refuses to have them mended takes nothing from those
+ * that stand.
+ * @returns what was refused, null for nothing
+ */
+async function bindRuntime(pass: Pass, input: DesiredInput): Promise<AppError | null> {
+  const unmarked = await refusalOf(pass, applyChild(pass, namespaceOf(input)))
+  const unbound = await refusalOf(pass, applyChild(pass, runtimeRoleBinding(input)))
+  return unbound ?? unmarked
+}
+
+/** @returns what the API server said to what it did not do, null if it was done */
+async function refusalOf(pass: Pass, work: Promise<void>): Promise<AppError | null> {
+  try {
+    await work
     return null
   } catch (error) {
     if (!(error instanceof AppError) || pass.signal.aborted || error.code === 'ERR_KUBE_FENCED') throw error

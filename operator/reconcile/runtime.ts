@@ -3,7 +3,6 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import type { Store } from '../controller/store.ts'
 import { namespace as namespaceOf } from '../desired/namespace.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { runtimeRoleBinding } from '../desired/role-binding.ts'
 import type { Plan } from '../desired/rollout.ts'
 import { desiredBounds, desiredTenant } from '../desired/tenant.ts'
 import { applyObject } from '../kube/apply.ts'
@@ -35,16 +34,32 @@ const cacheOfKind: Readonly<Record<string, keyof TenantCaches>> = {
 }
 
 /**
- * Makes the namespace that an organization runs in, and takes the operator's rights there. Nothing of it depends on the
- * spec.
+ * Creates the runtime namespace, or makes sure that the one there is was made for this very Organization. It is
+ * created, never applied: applying would take over a namespace that somebody else made. Nothing of it depends on the
+ * spec, and what is wrong with one that is ours is mended with all that is in it.
  * @returns why it cannot be, null when it stands
  */
 export async function claimRuntime(pass: Pass, input: DesiredInput): Promise<Standing | null> {
-  const conflict = await claimNamespace(pass, input)
-  if (conflict) return conflict
-  await applyChild(pass, namespaceOf(input))
-  await applyChild(pass, runtimeRoleBinding(input))
-  return null
+  const name = runtimeNamespace(input.organizationId)
+  const cached = pass.caches.namespaces.get(undefined, name)
+  if (cached) return ownershipConflict(pass, input, cached)
+  // An id that was named is never made anew: there would be nothing of what was asked for.
+  if (input.organization.spec.restoreFrom !== null) {
+    const found = await pass.client.get(resources.namespaces, { name })
+    return found ? ownershipConflict(pass, input, found) : restoreRefused
+  }
+  try {
+    const created = await pass.client.create(namespaceOf(input))
+    pass.caches.namespaces.observe(created)
+    // Nothing is in what was made a moment ago.
+    pass.memory.keepGoodForms(input.organizationId, nothingStored)
+    pass.events.record(eventTarget(input.organization), 'Normal', 'Created', `runtime namespace ${name} made`)
+    return null
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
+    const other = await pass.client.get(resources.namespaces, { name })
+    return other ? ownershipConflict(pass, input, other) : null
+  }
 }
 
 /** Makes what runs in a claimed namespace: every closed path, and the pods only when all of that and their Secrets stand. */
@@ -81,43 +96,11 @@ export async function settleBounds(
 }
 
 /** Applies one object if the cache does not show it as wanted. */
-async function applyChild(pass: Pass, desired: KubeObject): Promise<void> {
+export async function applyChild(pass: Pass, desired: KubeObject): Promise<void> {
   const store = storeOf(pass, desired.kind)
   const live = store.get(desired.metadata.namespace, desired.metadata.name)
   const applied = await applyObject(pass.client, live, desired, pass.log)
   if (applied.outcome !== 'unchanged') store.observe(applied.object)
-}
-
-/** The tenant's own namespace lets the operator write Secrets; wanted also where nothing can run. */
-export async function ensureTenantBinding(pass: Pass, binding: KubeObject): Promise<void> {
-  await applyChild(pass, binding)
-}
-
-/**
- * Creates the runtime namespace, or makes sure that the one there is was made for this very Organization. It is
- * created, never applied: applying would take over a namespace that somebody else made.
- */
-async function claimNamespace(pass: Pass, input: DesiredInput): Promise<Standing | null> {
-  const name = runtimeNamespace(input.organizationId)
-  const cached = pass.caches.namespaces.get(undefined, name)
-  if (cached) return ownershipConflict(pass, input, cached)
-  // An id that was named is never made anew: there would be nothing of what was asked for.
-  if (input.organization.spec.restoreFrom !== null) {
-    const found = await pass.client.get(resources.namespaces, { name })
-    return found ? ownershipConflict(pass, input, found) : restoreRefused
-  }
-  try {
-    const created = await pass.client.create(namespaceOf(input))
-    pass.caches.namespaces.observe(created)
-    // Nothing is in what was made a moment ago.
-    pass.memory.keepGoodForms(input.organizationId, nothingStored)
-    pass.events.record(eventTarget(input.organization), 'Normal', 'Created', `runtime namespace ${name} made`)
-    return null
-  } catch (error) {
-    if (!(error instanceof AppError && error.code === 'ERR_KUBE_ALREADY_EXISTS')) throw error
-    const other = await pass.client.get(resources.namespaces, { name })
-    return other ? ownershipConflict(pass, input, other) : null
-  }
 }
 
 function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): Standing | null {
