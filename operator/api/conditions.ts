@@ -122,7 +122,7 @@ export const reasons = {
   FormUnknown: {
     of: ['Ready', 'Stalled'],
     meaning:
-      'A spec cannot be acted on, and the one that was in force before is not known any more: nothing is changed on the nodes until the spec that the message names is mended.',
+      'A spec cannot be acted on, and the one that was in force before is not known any more: nothing is changed on the nodes until the spec that the message names is mended. Or the Secret last-good cannot be read: what is served goes on, Tokens are revoked, and nothing new is served until what it held is restored.',
   },
   ClassNotFound: {
     of: ['Ready', 'Stalled'],
@@ -134,7 +134,8 @@ export const reasons = {
   },
   LimitReached: {
     of: ['Ready', 'Stalled'],
-    meaning: 'A limit of the organization or the platform is used up; the message names it.',
+    meaning:
+      'A limit of the organization or the platform is used up; the message names it. What is served goes on.',
   },
   NamespaceTerminating: {
     of: ['Ready', 'Reconciling'],

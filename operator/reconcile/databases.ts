@@ -1,5 +1,6 @@
+import { canonicalJson } from '../../common/state-document.ts'
 import { databaseRules, violations } from '../api/cel.ts'
-import { databaseSchema, type Database, type DatabaseSpec } from '../api/database.ts'
+import { databaseName, databaseSchema, type Database, type DatabaseSpec } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
 import { unsupportedInDatabase } from '../api/unsupported.ts'
 import { holderOf, holdingsWith, type Holding } from '../desired/holdings.ts'
@@ -30,11 +31,13 @@ export interface DatabaseDecisions {
  * A spec that cannot be acted on leaves what is served as it was: the form that could be acted on last goes on. One
  * that was never served is left out. Deleted ones are in neither.
  * @param remembered the forms that could be acted on last, and whose the data was
+ * @param frozen why nothing that is not remembered comes into force, null if it does
  */
 export function decideDatabases(
   organization: Organization,
   databases: readonly Seen<Database>[],
   remembered: Pick<GoodForms, 'databases' | 'holdings'>,
+  frozen: Standing | null = null,
 ): DatabaseDecisions {
   const holds = new Map<string, Standing>()
   const candidates: Database[] = []
@@ -42,9 +45,11 @@ export function decideDatabases(
   for (const { object, parsed, problem: unread } of databases) {
     if (isDeleting(object)) continue
     const uid = object.metadata.uid ?? ''
-    const problem = parsed ? databaseProblem(parsed) : stalled('InvalidSpec', unread ?? '')
-    if (problem) holds.set(uid, problem)
     const before = formOf(object, remembered.databases.get(uid))
+    const problem = parsed
+      ? (databaseProblem(parsed) ?? (frozen && !isAs(parsed, before) ? frozen : null))
+      : stalled('InvalidSpec', unread ?? '')
+    if (problem) holds.set(uid, problem)
     if (parsed && !problem && !isPaused(parsed.metadata)) candidates.push(parsed)
     else if (before) candidates.push(before)
     else if (wasServed(object)) {
@@ -54,11 +59,37 @@ export function decideDatabases(
   const { admitted, refused } = admitDatabases(organization, candidates)
   for (const { database, reason, message } of refused)
     holds.set(database.metadata.uid, stalled(reason, message))
-  const forms = new Map(candidates.map(({ metadata, spec }) => [metadata.uid, spec]))
+  const forms = new Map(admitted.map(({ metadata, spec }) => [metadata.uid, spec]))
+  for (const { database } of refused) {
+    // One that was served is known when there is room for it again. What never was takes no room here.
+    const { uid } = database.metadata
+    const before = remembered.databases.get(uid)
+    if (before) forms.set(uid, before)
+  }
   const holders = new Set(databases.filter(keepsData).map(({ object }) => holderOf(object)))
   const id = organizationIdOf(organization)
   const holdings = holdingsWith(remembered.holdings, admitted, holders, id)
   return { served: admitted, holds, forms, holdings, unknown }
+}
+
+/**
+ * What status says of the databases that are served: all that is left where the record of it cannot be read. One whose
+ * spec cannot be acted on is not among them.
+ */
+export function servedAsSaid(
+  databases: readonly Seen<Database>[],
+  organizationId: string,
+): Pick<GoodForms, 'databases' | 'holdings'> {
+  const forms = new Map<string, DatabaseSpec>()
+  const holdings: Holding[] = []
+  for (const { parsed } of databases) {
+    if (!parsed || databaseProblem(parsed) || isPaused(parsed.metadata)) continue
+    const { databaseId, organizationId: servedBy } = parsed.status ?? {}
+    if (databaseId === undefined || servedBy !== organizationId) continue
+    forms.set(parsed.metadata.uid, parsed.spec)
+    holdings.push({ id: databaseId, name: databaseName(parsed), holder: holderOf(parsed) })
+  }
+  return { databases: forms, holdings }
 }
 
 /** Whose data nobody else may have: of those that are being deleted, the ones that have it dropped. */
@@ -72,6 +103,9 @@ export function databaseProblem(database: Database): Standing | null {
   const [unsupported] = unsupportedInDatabase(database.spec)
   return unsupported ? stalled('NotYetSupported', unsupported.message) : null
 }
+
+const isAs = ({ spec }: Database, before: Database | undefined): boolean =>
+  before !== undefined && canonicalJson(spec) === canonicalJson(before.spec)
 
 /** A Database as it was in force. */
 function formOf(object: KubeObject, spec: DatabaseSpec | undefined): Database | undefined {

@@ -1,6 +1,7 @@
 import { runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { hibernationOf } from '../api/hibernation.ts'
+import type { Database } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
@@ -9,11 +10,11 @@ import { databaseIdIn } from '../desired/holdings.ts'
 import { stateDocument } from '../desired/state-document.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
 import { observeRuntime } from '../observe/observe.ts'
-import type { Observed } from '../observe/observed.ts'
+import type { Observed, Seen } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { isRevokedEverywhere } from '../status/hibernation.ts'
 import { organizationNotReady, stalled, type Standing } from '../status/standing.ts'
-import { decideDatabases, type DatabaseDecisions } from './databases.ts'
+import { decideDatabases, servedAsSaid, type DatabaseDecisions } from './databases.ts'
 import { rememberGoodForms, type GoodForms } from './last-good.ts'
 import { finishDatabases, finishTokens, membersWait } from './members.ts'
 import type { Pass } from './pass.ts'
@@ -22,10 +23,19 @@ import { sayOrganization } from './say.ts'
 import { decideTokens, type TokenDecision } from './tokens.ts'
 import { observedNow } from './welcome.ts'
 
-/** What was decided and what the nodes said to it. */
-export interface InForce {
-  readonly document: StateDocument
+/** The form in which an organization and its databases are to be in force. */
+interface Decided {
+  readonly organization: Organization
   readonly databases: DatabaseDecisions
+  /** What is remembered of it. */
+  readonly stored: GoodForms
+  /** Why what is new in the specs is not in force, null if all is. */
+  readonly hold: Standing | null
+}
+
+/** What was decided and what the nodes said to it. */
+export interface InForce extends Decided {
+  readonly document: StateDocument
   readonly tokens: readonly TokenDecision[]
   readonly runtime: Runtime
   readonly reports: readonly PodReport[]
@@ -50,25 +60,20 @@ export async function bringIntoForce(
   before: InForce | null,
 ): Promise<InForce | Standing> {
   const organizationId = organizationIdOf(organization)
-  const known = before ? { ...remembered, holdings: before.databases.holdings } : remembered
-  const databases = decideDatabases(organization, observed.databases, known)
-  if (databases.unknown !== null) return stalled('FormUnknown', databases.unknown)
-  const good = {
-    owner: organization.metadata.uid,
-    organization: organization.spec,
-    databases: databases.forms,
-    holdings: databases.holdings,
-  }
-  const tooLarge = await rememberGoodForms(pass, organizationId, good)
-  if (tooLarge !== null) return stalled('LimitReached', tooLarge)
+  const known = before
+    ? { ...before.stored, databases: new Map([...remembered.databases, ...before.stored.databases]) }
+    : remembered
+  const decided = await decide(pass, organization, observed.databases, known)
+  if (!('databases' in decided)) return decided
+  const { databases } = decided
   for (let attempt = 1; ; attempt += 1) {
     const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
     const accepted = tokens.map(withTokens)
-    const document = stateDocument(organization, databases.served, accepted, (database) =>
+      const document = stateDocument(decided.organization, databases.served, accepted, (database) =>
       databaseIdIn(databases.holdings, database),
     )
     if (before && stateDigest(document) === stateDigest(before.document))
-      return { ...before, document, databases, tokens }
+      return { ...before, ...decided, document, tokens }
     const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
     const reports = await pushDocument(pass.nodes, runtime.pods, document, pass.signal)
     const revived = reports
@@ -78,10 +83,54 @@ export async function bringIntoForce(
       // A node's word counts for what it was sent.
       .filter((id) => document.tokens.some((token) => token.id === id))
     if (revived.length === 0 || attempt === revivedLimit)
-      return { document, databases, tokens, runtime, reports }
+      return { ...decided, document, tokens, runtime, reports }
     for (const id of revived) pass.memory.revoke(organizationId, id)
     pass.log.warn({ tokenIds: revived }, 'tokens are revoked for ever')
   }
+}
+
+/**
+ * Decides on the specs, and remembers them before they come into force. Where that cannot be, those that are in force go
+ * on, and so does all else: whether a token is revoked must not depend on it.
+ * @returns why nothing may be changed on the nodes, if that is so
+ */
+async function decide(
+  pass: Pass,
+  organization: Organization,
+  databases: readonly Seen<Database>[],
+  known: GoodForms,
+): Promise<Decided | Standing> {
+  const organizationId = organizationIdOf(organization)
+  if (known.problem !== null) {
+    const said = { ...known, ...servedAsSaid(databases, organizationId) }
+    return goOn(organization, databases, said, stalled('FormUnknown', known.problem))
+  }
+  const decided = decideDatabases(organization, databases, known)
+  if (decided.unknown !== null) return stalled('FormUnknown', decided.unknown)
+  const good = {
+    owner: organization.metadata.uid,
+    organization: organization.spec,
+    databases: decided.forms,
+    holdings: decided.holdings,
+    problem: null,
+  }
+  const tooLarge = await rememberGoodForms(pass, organizationId, good)
+  if (tooLarge === null) return { organization, databases: decided, stored: good, hold: null }
+  const hold = stalled('LimitReached', tooLarge)
+  if (known.organization === null) return hold
+  return goOn({ ...organization, spec: known.organization }, databases, known, hold)
+}
+
+/** Nothing new comes into force. @param hold why */
+function goOn(
+  organization: Organization,
+  databases: readonly Seen<Database>[],
+  known: GoodForms,
+  hold: Standing,
+): Decided | Standing {
+  const decided = decideDatabases(organization, databases, known, hold)
+  if (decided.unknown !== null) return stalled('FormUnknown', decided.unknown)
+  return { organization, databases: decided, stored: known, hold }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import * as z from 'zod'
-import { AppError, messageOf } from '../../common/errors.ts'
+import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import { databaseSpecSchema, type DatabaseSpec } from '../api/database.ts'
@@ -30,6 +30,8 @@ export interface GoodForms {
   /** By uid; those that the nodes serve or are about to. */
   readonly databases: ReadonlyMap<string, DatabaseSpec>
   readonly holdings: readonly Holding[]
+  /** Why the record cannot be read, null if it can or there is none. It is not written over then: it may come right. */
+  readonly problem: string | null
 }
 
 /** The forms as they are stored. */
@@ -40,7 +42,13 @@ export interface StoredForms {
   readonly secret: KubeObject | null
 }
 
-export const noForms: GoodForms = { owner: null, organization: null, databases: new Map(), holdings: [] }
+export const noForms: GoodForms = {
+  owner: null,
+  organization: null,
+  databases: new Map(),
+  holdings: [],
+  problem: null,
+}
 /** What is known of a runtime namespace that was made just now. */
 export const nothingStored: StoredForms = { forms: noForms, text: textOf(noForms), secret: null }
 
@@ -48,24 +56,28 @@ export const nothingStored: StoredForms = { forms: noForms, text: textOf(noForms
 const packedLimitBytes = 1_000_000
 const unpackedLimitBytes = 64 * 1024 * 1024
 
-/** Loose: what a later operator adds is no reason to know nothing any more. */
-const formsSchema = z.looseObject({
+/**
+ * Loose: what a later operator adds is no reason to know nothing any more. Each spec is read apart: one that this release
+ * does not understand must not take along the others, nor whose the data is.
+ */
+const recordSchema = z.looseObject({
   formatVersion: z.literal(1),
-  organization: organizationSpecSchema.nullable(),
-  databases: z.record(z.string(), databaseSpecSchema),
+  organization: z.unknown(),
+  databases: z.record(z.string(), z.unknown()),
   owner: z.string().nullable().default(null),
   holdings: z.array(z.strictObject({ id: id(), name: z.string(), holder: id() })).default([]),
 })
 
 /**
- * What is remembered of an organization whose runtime namespace is its own. Read once a process.
+ * What is remembered of an organization whose runtime namespace is its own. Read once a process, and again as long as it
+ * cannot be read.
  * @param owner uid of the Organization: of one that had the data before, only whose databases these are is of use
  * @throws AppError as `KubeClient.get`
  */
 export async function recallGoodForms(pass: Pass, organizationId: string, owner: string): Promise<GoodForms> {
   const forms = await recall(pass, organizationId)
   const isOwn = forms.owner === null || forms.owner === owner
-  return isOwn ? forms : { ...noForms, holdings: forms.holdings }
+  return isOwn ? forms : { ...noForms, holdings: forms.holdings, problem: forms.problem }
 }
 
 async function recall(pass: Pass, organizationId: string): Promise<GoodForms> {
@@ -73,7 +85,8 @@ async function recall(pass: Pass, organizationId: string): Promise<GoodForms> {
   if (known) return known.forms
   const namespace = runtimeNamespace(organizationId)
   const secret = await pass.client.get(resources.secrets, { namespace, name: secretNames.lastGood })
-  const forms = secret ? unpacked(pass, secret) : noForms
+  const forms = secret ? unpacked(pass, organizationId, secret) : noForms
+  if (forms.problem !== null) return forms
   pass.memory.keepGoodForms(organizationId, {
     forms,
     text: textOf(forms),
@@ -137,26 +150,51 @@ export async function keepStored(pass: Pass, organizationId: string): Promise<vo
   const live = await pass.client.get(resources.secrets, { namespace, name: secretNames.lastGood })
   const wanted = lastGoodSecret(organizationId, gzipSync(known.text))
   const { data: _packed, ...shape } = wanted
-  if (live && textOf(unpacked(pass, live)) === known.text && differs(live, shape) === null) return
+  const found = live && unpacked(pass, organizationId, live)
+  const isWhole = found?.problem === null && textOf(found) === known.text
+  if (isWhole && differs(live, shape) === null) return
   const secret = await putSecret(pass, live, wanted)
   pass.memory.keepGoodForms(organizationId, { ...known, secret: { ...secret, data: {} } })
   pass.log.warn({ organizationId }, 'remembered specs were edited or deleted by somebody else: put back')
 }
 
-function textOf({ databases, ...forms }: GoodForms): string {
+function textOf({ databases, problem: _problem, ...forms }: GoodForms): string {
   return canonicalJson({ formatVersion: 1, ...forms, databases: Object.fromEntries(databases) })
 }
 
-/** What cannot be read counts as nothing remembered: then nothing is changed until all specs can be acted on. */
-function unpacked(pass: Pass, secret: KubeObject): GoodForms {
-  try {
-    const data = secret['data'] as Readonly<Record<string, string>> | undefined
-    const packed = Buffer.from(data?.[lastGoodField] ?? '', 'base64')
-    const text = gunzipSync(packed, { maxOutputLength: unpackedLimitBytes }).toString('utf8')
-    const { formatVersion: _read, databases, ...forms } = formsSchema.parse(JSON.parse(text))
-    return { ...forms, databases: new Map(Object.entries(databases)) }
-  } catch (error) {
-    pass.log.warn({ reason: messageOf(error) }, 'remembered specs cannot be read')
-    return noForms
+/** A spec that cannot be read counts as not remembered: then nothing is changed until today's can be acted on. */
+function unpacked(pass: Pass, organizationId: string, secret: KubeObject): GoodForms {
+  const record = recordSchema.safeParse(jsonIn(secret))
+  if (!record.success) {
+    const [place] = record.error.issues.map(({ path }) => path.join('.'))
+    const what = place ? `${place} is not what this release knows` : 'it holds no record'
+    pass.log.warn({ organizationId, reason: what }, 'remembered specs cannot be read')
+    return { ...noForms, problem: unreadableMessage(organizationId, what) }
   }
+  const { owner, holdings } = record.data
+  const organization = organizationSpecSchema.safeParse(record.data.organization).data ?? null
+  const databases = new Map<string, DatabaseSpec>()
+  for (const [uid, stored] of Object.entries(record.data.databases)) {
+    const spec = databaseSpecSchema.safeParse(stored).data
+    if (spec) databases.set(uid, spec)
+    else pass.log.warn({ organizationId, databaseUid: uid }, 'a remembered spec cannot be read')
+  }
+  return { owner, organization, databases, holdings, problem: null }
+}
+
+/** @returns null for what is none */
+function jsonIn(secret: KubeObject): unknown {
+  const data = secret['data'] as Readonly<Record<string, string>> | undefined
+  const packed = Buffer.from(data?.[lastGoodField] ?? '', 'base64')
+  try {
+    return JSON.parse(gunzipSync(packed, { maxOutputLength: unpackedLimitBytes }).toString('utf8'))
+  } catch {
+    // Without the parser's words, which quote what was there.
+    return null
+  }
+}
+
+function unreadableMessage(organizationId: string, what: string): string {
+  const secret = `${runtimeNamespace(organizationId)}/${secretNames.lastGood}`
+  return `Secret ${secret} says which data is whose, and cannot be read: ${what}. Databases are served as they are, and no new one is, until what it held is restored; where it is deleted instead, retained data is not found by name any more`
 }

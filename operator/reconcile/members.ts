@@ -146,6 +146,7 @@ async function deleteTokenSecret(pass: Pass, organizationId: string, token: Toke
 /**
  * Ends the deletion of Databases once no node serves them. With deletionPolicy Delete their data goes first, from
  * every node, and then the memory of it.
+ * @param holdings null where the record of them cannot be read: then nobody knows which data to drop
  * @returns whether all that are being deleted are gone
  */
 export async function finishDatabases(
@@ -153,17 +154,19 @@ export async function finishDatabases(
   organizationId: string,
   observed: Observed,
   heard: NodesHeard,
-  holdings: readonly Holding[],
+  holdings: readonly Holding[] | null,
 ): Promise<boolean> {
   const deleting = observed.databases.filter(({ object }) => isDeleting(object))
   const done: KubeObject[] = []
   const dropped = new Set<string>()
   const allSeen = await eachInTime(pass.clock, deleting, async ({ object, parsed }) => {
     const drops = parsed?.spec.deletionPolicy === 'Delete'
-    const databaseId = drops ? droppedId(holdings, object) : null
-    const problem = heard.isRevoked
-      ? await dropData(pass, organizationId, databaseId, heard)
-      : 'waiting for every storage node to let go of the database'
+    const databaseId = drops && holdings ? droppedId(holdings, object) : null
+    const problem = !heard.isRevoked
+      ? 'waiting for every storage node to let go of the database'
+      : drops && !holdings
+        ? 'waiting until the record of whose the data is can be read; the Organization says more'
+        : await dropData(pass, organizationId, databaseId, heard)
     if (problem !== null) return parsed ? databaseIsGoing(pass, parsed, object, problem) : undefined
     if (databaseId !== null) dropped.add(databaseId)
     return void done.push(object)

@@ -63,13 +63,13 @@ export async function settleOrganization(
 async function settle(pass: Pass, observed: Observed, organization: Organization): Promise<Result> {
   const organizationId = organizationIdOf(organization)
   const made = await makeRuntime(pass, organization, organizationId)
-  const { hold, refused, passing, served, forms, mustLookAgain = false } = made
+  const { refused, passing, served, forms, mustLookAgain = false } = made
   if (passing && !served) throw passing
   const looked = new Map<string, TokenDecision>()
   const bring = (members: Observed, before: InForce | null): Promise<InForce | Standing> =>
     served
       ? bringIntoForce(pass, members, served, forms, looked, before)
-      : Promise.resolve(hold ?? stalled('FormUnknown', ''))
+      : Promise.resolve(made.hold ?? stalled('FormUnknown', ''))
 
   const first = await bring(held(pass, observed), null)
   const welcomed = await welcome(pass, observed)
@@ -80,17 +80,18 @@ async function settle(pass: Pass, observed: Observed, organization: Organization
       : true
   const settled = 'document' in first ? await bring(members, first) : first
   if (!('document' in settled)) {
-    const said = await leaveInForce(pass, observed, organization, hold ?? settled)
+    const said = await leaveInForce(pass, observed, organization, made.hold ?? settled)
     if (refused ?? passing) throw refused ?? passing
     return { requeueAfterMs: welcomed && said ? nextLookMs(pass, !mustLookAgain, false, null) : 0 }
   }
 
-  const { tokens, document, databases, runtime, reports } = settled
+  const { tokens, document, databases, runtime, reports, stored } = settled
+  const hold = made.hold ?? settled.hold
   for (const report of reports) if (isOpen(report)) pushFailed(pass, report)
   const heard = { runtime, reports, isRevoked: isRevokedEverywhere(organization, runtime, reports) }
   const ends = [
     await finishTokens(pass, organizationId, observed, heard),
-    await finishDatabases(pass, organizationId, observed, heard, databases.holdings),
+    await finishDatabases(pass, organizationId, observed, heard, stored.problem ? null : databases.holdings),
   ]
   if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined
