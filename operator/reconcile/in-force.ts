@@ -69,7 +69,7 @@ export async function bringIntoForce(
   for (let attempt = 1; ; attempt += 1) {
     const tokens = decideTokens(pass, organizationId, observed.tokens, looked)
     const accepted = tokens.map(withTokens)
-      const document = stateDocument(decided.organization, databases.served, accepted, (database) =>
+    const document = stateDocument(decided.organization, databases.served, accepted, (database) =>
       databaseIdIn(databases.holdings, database),
     )
     if (before && stateDigest(document) === stateDigest(before.document))
