@@ -195,6 +195,23 @@ describe('nothing is lost', () => {
     expect(calls(kube, 'list')).toBe(2)
     await made.stop()
   })
+
+  test.each([
+    ['closes', () => null],
+    ['cuts', () => cut],
+  ])('that list comes also where a server %s every watch before its time', async (_, error) => {
+    const { kube, clock, reflector: made, contents } = await reflector({ relistMs: 600_000 })
+    kube.world.lose = () => true
+    await kube.create(configMap('a'))
+    for (let minute = 0; minute < 16; minute += 1) {
+      await clock.advance(60_000)
+      cutAll(kube, error())
+      await rest()
+    }
+    expect(contents()).toEqual(['a=1'])
+    expect(calls(kube, 'list')).toBe(2)
+    await made.stop()
+  })
 })
 
 describe('time never runs backwards', () => {

@@ -131,7 +131,8 @@ export class Reflector implements Component, Store {
     while (!signal.aborted) {
       const startMs = this.#options.clock.monotonicMs()
       try {
-        if (listDue) await this.#relist(signal)
+        // However often watches end: each of them may have missed something.
+        if (listDue || this.#isListDue) await this.#relist(signal)
         listDue = false
         listDue = await this.#follow(signal)
         failures = 0
@@ -148,6 +149,11 @@ export class Reflector implements Component, Store {
         await this.#options.clock.sleep(retryMs, signal).catch(() => undefined)
       }
     }
+  }
+
+  get #isListDue(): boolean {
+    const { clock, relistMs = 1_200_000 } = this.#options
+    return clock.monotonicMs() - this.#listedMs >= relistMs
   }
 
   async #relist(signal: AbortSignal): Promise<void> {
@@ -185,8 +191,7 @@ export class Reflector implements Component, Store {
           if (this.#options.clock.monotonicMs() - startMs >= shortLivedMs) return false
           throw new AppError('unavailable', 'ERR_WATCH_CUT', 'the server ended the watch at once')
         }
-        if (this.#options.clock.monotonicMs() - this.#listedMs >= (this.#options.relistMs ?? 1_200_000))
-          return true
+        if (this.#isListDue) return true
       }
     } finally {
       previous?.close()
