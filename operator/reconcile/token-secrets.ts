@@ -135,11 +135,23 @@ async function settleSecret(
     if (canonicalJson(wanted) !== canonicalJson(found.secret)) await pass.client.replace(wanted)
   }
   if (plan.action !== 'mint') return fromPlan(token, plan)
+  if (known.length > 0 && !(await isLive(pass, token)))
+    return { ...kept(token, known, null, pass.now), needsRetry: true, isUnsaid: true }
   const tokenString = mintToken(organizationId)
   const issue = { hash: hashToken(tokenString), createdAt: newestTime(known, pass.now) }
   const written = await place(pass, found, build(tokenString, issue.createdAt))
   if (!written) return fromPlan(token, { action: 'refuse' })
   return issued(pass, token, issue, known)
+}
+
+/**
+ * The Secret of a Token that is gone, of which no watch has told, is collected: one that is made in its place would be too,
+ * again and again.
+ */
+async function isLive(pass: Pass, { metadata: { namespace, name, uid } }: Token): Promise<boolean> {
+  const live = await pass.client.get(resources.tokens, { namespace, name })
+  if (live && live.metadata.uid !== uid) pass.caches.tokens.observe(live, false)
+  return live?.metadata.uid === uid
 }
 
 /** @returns null where there is a Secret of that name, or no string is to be made: then all is to be looked at */

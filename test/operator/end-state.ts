@@ -49,11 +49,25 @@ function textsWith(ids: string): WeakMap<KubeObject, string> {
 }
 
 function withoutChance({ metadata, data, ...object }: KubeObject): object {
-  const { resourceVersion: _version, uid: _uid, ownerReferences, ...kept } = metadata
+  const { resourceVersion: _version, uid: _uid, ownerReferences, ...kept } = withoutMark(metadata)
   return {
     ...object,
     metadata: { ...kept, owners: ownerReferences?.map(({ kind, name }) => `${kind} ${name}`) },
     ...(data !== undefined && data !== null && { data: Object.keys(data).toSorted() }),
+  }
+}
+
+/** By which somebody else marks what passes are to leave alone. */
+export const foreignMark = 'example.com/marked'
+
+function withoutMark(metadata: KubeObject['metadata']): KubeObject['metadata'] {
+  const { labels, annotations, ...rest } = metadata
+  const { [foreignMark]: _mark, ...ours } = labels ?? {}
+  // None are as good as an empty list of them, and the API server drops that.
+  return {
+    ...rest,
+    ...(Object.keys(ours).length > 0 && { labels: ours }),
+    ...(annotations && Object.keys(annotations).length > 0 && { annotations }),
   }
 }
 
