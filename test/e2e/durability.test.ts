@@ -124,8 +124,7 @@ test(
           90_000,
           async () =>
             // Each writer may still be told of one batch that the node before has stored.
-            state.reduce((sum, { acknowledged }) => sum + acknowledged, 0) >
-            before + writers * linesPerBatch,
+            state.reduce((sum, { acknowledged }) => sum + acknowledged, 0) > before + writers * linesPerBatch,
         )
         await killStorageNode(cluster, runtimeNamespaceOf(engineering))
       }
