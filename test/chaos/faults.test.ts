@@ -20,6 +20,18 @@ test('every round has every kind once, in an order of its own', () => {
   expect(orders.size).toBe(3)
 })
 
+test.each(['operator', 'gateway', 'storage node'])(
+  'in each round a %s is killed, then its pod deleted',
+  (of) => {
+    const own = first(9 * 50, 7).filter(({ kind }) => kind === `${of} killed` || kind === `${of} pod deleted`)
+    const kills = own.filter((_fault, index) => index % 2 === 0)
+    const deletions = own.filter((_fault, index) => index % 2 === 1)
+    expect(new Set(kills.map(({ kind }) => kind))).toEqual(new Set([`${of} killed`]))
+    expect(new Set(deletions.map(({ kind }) => kind))).toEqual(new Set([`${of} pod deleted`]))
+    expect(deletions.map(({ tenant }) => tenant)).toEqual(kills.map(({ tenant }) => tenant))
+  },
+)
+
 test('all tenants are hit, and pauses differ', () => {
   const many = first(100, 7)
   expect(new Set(many.map(({ tenant }) => tenant))).toEqual(new Set([0, 1, 2]))
