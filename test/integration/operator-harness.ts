@@ -129,8 +129,10 @@ export class OperatorHarness {
     // A lease that a killed operator has left must run out first.
     await eventually('the operator is ready and leads', 40_000, async () => {
       if (child.exitCode !== null) throw new Error(`operator ended: ${await this.log()}`)
-      const answer = await fetch(`http://127.0.0.1:${this.#metricsPort}/readyz`).catch(() => null)
-      return answer?.ok && (await this.metrics()).includes('holdfast_leader{program="operator"} 1')
+      // In this order: a stand-by is ready, and may begin to lead between two questions.
+      const metrics = await this.metrics().catch(() => '')
+      if (!metrics.includes('holdfast_leader{program="operator"} 1')) return false
+      return (await fetch(`http://127.0.0.1:${this.#metricsPort}/readyz`)).ok
     })
   }
 
