@@ -76,10 +76,20 @@ export type StateDocument = z.infer<typeof stateDocumentSchema>
 
 /** JSON with sorted keys and no white space: equal documents are equal bytes. Arrays keep their order. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : part,
+  return JSON.stringify(sorted(value))
+}
+
+/** Not as a replacer of JSON.stringify, which takes twice as long: the operator does this some dozen times a pass. */
+function sorted(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const { toJSON } = value as { readonly toJSON?: unknown }
+  if (typeof toJSON === 'function') return sorted(toJSON.call(value))
+  const part = value as Readonly<Record<string, unknown>>
+  return Object.fromEntries(
+    Object.keys(part)
+      .toSorted()
+      .map((key) => [key, sorted(part[key])]),
   )
 }
 

@@ -18,7 +18,7 @@ describe('the environment is the configuration, and nothing of it is guessed', (
       metricsListen: { host: '0.0.0.0', port: 9090 },
       wakeListen: null,
       isolation: { probe: null, gateway: null },
-      workers: 4,
+      workers: 8,
       logLevel: 'info',
     })
   })

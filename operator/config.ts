@@ -47,7 +47,7 @@ const environmentSchema = z.object({
   HOLDFAST_ISOLATION_CONTROL: place
     .prefault('')
     .describe('<host>:<port> that the probe must reach: the gateway'),
-  HOLDFAST_WORKERS: workers.prefault('4').describe('tenants that are settled at the same time'),
+  HOLDFAST_WORKERS: workers.prefault('8').describe('tenants that are settled at the same time'),
   HOLDFAST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 })
 

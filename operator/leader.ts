@@ -75,7 +75,7 @@ export function leaderComponents(options: LeaderOptions): {
     authority,
     log,
     tried: metrics.isolationTried,
-    onChange: (key) => controller.enqueue(key),
+    onChange: (key, priority) => controller.enqueue(key, priority),
   })
   const controller: Controller = new Controller({
     name: 'tenant',

@@ -32,7 +32,10 @@ export interface ControllerOptions {
   readonly backoff?: BackoffCurve
 }
 
-const defaultWorkers = 4
+const defaultWorkers = 8
+
+/** Why a pass's own timer goes: a reason that is made once, since one by default is an error with its stack each time. */
+const passEnded = new AppError('unavailable', 'ERR_PASS_ENDED', 'the pass has ended')
 
 type Outcome = 'success' | 'requeue' | 'error'
 
@@ -56,7 +59,7 @@ export class Controller implements Component {
     this.#queue = new WorkQueue({
       clock: options.clock,
       random: options.random ?? Math.random,
-      resyncsAtOnce: Math.max(1, workers - 1),
+      resyncsAtOnce: Math.max(1, Math.floor(workers / 2)),
       ...(options.backoff ? { backoff: options.backoff } : {}),
       onTaken: (waitedMs, priority) => {
         this.#metrics.waitSeconds.observe({ controller: options.name, priority }, waitedMs / 1000)
@@ -118,7 +121,7 @@ export class Controller implements Component {
     } catch (error) {
       outcome = this.#failed(key, error, log)
     }
-    limit.abort()
+    limit.abort(passEnded)
     await overdue
     this.#metrics.passes.inc({ controller: name, outcome })
     this.#metrics.passSeconds.observe({ controller: name }, (clock.monotonicMs() - startMs) / 1000)

@@ -30,8 +30,12 @@ export interface ReflectorOptions {
   readonly silenceMs?: number
 }
 
-/** Only enqueues keys. `before` and `after` never have different uids. */
-export type ChangeListener = (before: KubeObject | undefined, after: KubeObject | undefined) => void
+/** Only enqueues keys. `before` and `after` never have different uids; `mayBeOurs` as of a `Change`. */
+export type ChangeListener = (
+  before: KubeObject | undefined,
+  after: KubeObject | undefined,
+  mayBeOurs: boolean,
+) => void
 
 /** How long a watch lives before the next takes over, drawn so that the watches of a program do not move together. */
 const lifetimeMs = { shortest: 290_000, longest: 570_000 }
@@ -104,6 +108,10 @@ export class Reflector implements Component, Store {
 
   observe(object: KubeObject, isOurs = true): void {
     this.#store.observe(object, isOurs)
+  }
+
+  writing(namespace: string | undefined, name: string): () => void {
+    return this.#store.writing(namespace, name)
   }
 
   /** Before `start`: the first list reports every object as an addition. */
@@ -240,10 +248,10 @@ export class Reflector implements Component, Store {
   }
 
   #tell(changes: readonly Change[]): void {
-    for (const { before, after } of changes) {
+    for (const { before, after, mayBeOurs = false } of changes) {
       for (const listener of this.#listeners) {
         try {
-          listener(before, after)
+          listener(before, after, mayBeOurs)
         } catch (error) {
           this.#log.error({ err: error }, 'change listener failed')
         }

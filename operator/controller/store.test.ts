@@ -76,6 +76,21 @@ describe('the answers to our own writes', () => {
     expect(told(made.accept('MODIFIED', object('a', 12)))).toEqual(['a@11 -> a@12'])
   })
 
+  test('say of themselves that they may be ours, before and after their answer, and of nothing later', () => {
+    const { store: made } = store(object('a', 5))
+    const mayBeOurs = (version: number) =>
+      made.accept('MODIFIED', object('a', version)).map((change) => change.mayBeOurs ?? false)
+    expect(mayBeOurs(11)).toEqual([false])
+    const ended = made.writing(undefined, 'a')
+    expect(mayBeOurs(12)).toEqual([true])
+    ended()
+    expect(mayBeOurs(13)).toEqual([false])
+    const edited = object('a', 14)
+    made.observe({ ...edited, metadata: { ...edited.metadata, generation: 2 } })
+    expect(mayBeOurs(14)).toEqual([true])
+    expect(mayBeOurs(15)).toEqual([false])
+  })
+
   test('hide nothing that somebody else changed just before', () => {
     const { store: made, told } = store(object('a', 5))
     made.observe(object('a', 13))

@@ -15,12 +15,19 @@ export interface Store {
    * @param isOurs false for what was only read: that may be news to everybody
    */
   observe(object: KubeObject, isOurs?: boolean): void
+  /**
+   * What the watch tells of this object may come of a write of ours, which is not answered yet.
+   * @returns to be called once its answer was observed, or it has failed
+   */
+  writing(namespace: string | undefined, name: string): () => void
 }
 
 /** One difference between the cache and the world. A new object under an old name is a removal, then an addition. */
 export interface Change {
   readonly before: KubeObject | undefined
   readonly after: KubeObject | undefined
+  /** A write of ours is under way or was answered since listeners were told the last time: what is new may be that alone. */
+  readonly mayBeOurs?: true
 }
 
 const versionOf = (object: KubeObject): string => object.metadata.resourceVersion ?? '0'
@@ -44,6 +51,7 @@ export class ObjectStore implements Store {
   readonly #byNamespace = new Map<string, Map<string, KubeObject>>()
   readonly #transform: (object: KubeObject) => KubeObject
   readonly #ahead = new Map<string, Ahead>()
+  readonly #writing = new Set<string>()
   #resourceVersion = '0'
   #size = 0
 
@@ -84,8 +92,19 @@ export class ObjectStore implements Store {
     this.#set(kept)
   }
 
+  writing(namespace: string | undefined, name: string): () => void {
+    const key = `${namespace ?? ''}/${name}`
+    this.#writing.add(key)
+    return () => this.#writing.delete(key)
+  }
+
   /** Takes one event of a watch in. What repeats or precedes what was seen already changes nothing. */
   accept(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): readonly Change[] {
+    const changes = this.#accept(type, object)
+    return this.#writing.has(keyOf(object)) ? changes.map(maybeOurs) : changes
+  }
+
+  #accept(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): readonly Change[] {
     const version = versionOf(object)
     if (!isNewer(version, this.#resourceVersion)) return []
     this.#resourceVersion = version
@@ -161,7 +180,11 @@ export class ObjectStore implements Store {
     if (!ahead?.hasOthers) return changesBetween(known, after)
     // What passes went by meanwhile may be an edit that was taken back: that is news even if all is again as it was told.
     const isBetween = ahead.told && known && (ahead.ours.size > 1 || versionOf(known) !== versionOf(after))
-    return [...changesBetween(ahead.told, after), ...(isBetween ? [{ before: undefined, after }] : [])]
+    const changes = [
+      ...changesBetween(ahead.told, after),
+      ...(isBetween ? [{ before: undefined, after }] : []),
+    ]
+    return changes.map(maybeOurs)
   }
 
   #leave(known: KubeObject): readonly Change[] {
@@ -192,6 +215,8 @@ function mayHoldOthers({ metadata: before }: KubeObject, { metadata: after }: Ku
     canonicalJson({ uid, generation, labels, annotations, deletionTimestamp })
   return intent(before) !== intent(after)
 }
+
+const maybeOurs = (change: Change): Change => ({ ...change, mayBeOurs: true })
 
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`
 

@@ -24,6 +24,9 @@ const editsPerResync = 8
 /** Timers cannot wait longer than 24.8 days; nothing here should wait longer than one. */
 const maxDelayMs = 86_400_000
 
+/** Made once: a reason by default is an error with its stack each time. */
+const takenBack = new AppError('unavailable', 'ERR_TIMER_TAKEN_BACK', 'the key is not waited for any more')
+
 interface Delayed {
   readonly dueMs: number
   readonly abort: AbortController
@@ -97,7 +100,7 @@ export class WorkQueue {
     const present = this.#delayed.get(key)
     if (present && present.dueMs <= dueMs) return
     if (!present) this.#refuseIfFull(key)
-    present?.abort.abort()
+    present?.abort.abort(takenBack)
     const abort = new AbortController()
     this.#delayed.set(key, { dueMs, abort })
     this.#options.clock.sleep(waitMs, abort.signal).then(
@@ -147,7 +150,7 @@ export class WorkQueue {
   /** Nothing is handed out or taken in any more. */
   close(): void {
     this.#closed = true
-    for (const { abort } of this.#delayed.values()) abort.abort()
+    for (const { abort } of this.#delayed.values()) abort.abort(takenBack)
     this.#delayed.clear()
     for (const { resolve } of this.#waiters.splice(0)) resolve(null)
   }
@@ -165,7 +168,7 @@ export class WorkQueue {
       const [key, sinceMs] = line.entries().next().value!
       line.delete(key)
       this.#editsInARow = priority === 'edit' ? this.#editsInARow + 1 : 0
-      this.#delayed.get(key)?.abort.abort()
+      this.#delayed.get(key)?.abort.abort(takenBack)
       this.#delayed.delete(key)
       this.#processing.set(key, priority)
       this.#onTaken?.(this.#options.clock.monotonicMs() - sinceMs, priority)

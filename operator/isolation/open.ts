@@ -10,7 +10,7 @@ import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
 import type { ClientIdentity } from '../node-client/peer.ts'
 import type { Finding } from '../status/isolation.ts'
 import { ProbeClient } from './probe-client.ts'
-import { IsolationProver } from './prover.ts'
+import { IsolationProver, type ProverOptions } from './prover.ts'
 import { Surveyor, type Places } from './surroundings.ts'
 
 export interface ProverParts {
@@ -19,7 +19,7 @@ export interface ProverParts {
   readonly authority: { readonly installationId: string; readonly operatorIdentity: ClientIdentity }
   readonly log: Logger
   readonly tried: (outcome: Finding['state']) => void
-  readonly onChange: (key: string) => void
+  readonly onChange: ProverOptions['onChange']
 }
 
 /** The prover of an operator that runs in its cluster: its name server is the pods'. */

@@ -33,13 +33,21 @@ afterEach(async () => {
 
 async function started(look: () => Look | Promise<Look> = () => closed) {
   const clock = new FakeClock()
-  const world = { looks: [] as { id: string; atMs: number }[], changes: [] as string[], look }
+  const world = {
+    looks: [] as { id: string; atMs: number }[],
+    changes: [] as string[],
+    priorities: [] as string[],
+    look,
+  }
   const prover = new IsolationProver({
     look: async ({ organizationId }) => {
       world.looks.push({ id: organizationId, atMs: clock.monotonicMs() })
       return world.look()
     },
-    onChange: (key) => world.changes.push(key),
+    onChange: (key, priority) => {
+      world.changes.push(key)
+      world.priorities.push(priority)
+    },
     clock,
     random: () => 0.5,
     log: silentLogger,
@@ -110,8 +118,8 @@ describe('when it looks', () => {
       new Set([id(500), id(600), id(1_000)]),
     )
     await clock.advance(10_000)
-    expect(world.looks.length).toBeLessThanOrEqual(250)
-    await clock.advance(minuteMs)
+    expect(world.looks.length).toBeLessThanOrEqual(110)
+    await clock.advance(1.5 * minuteMs)
     expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_001)
   })
 
@@ -123,6 +131,29 @@ describe('when it looks', () => {
       prover.report(subject({ organizationId: id(index), wasReady: true }))
     await clock.advance(5_000)
     expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_000)
+  })
+
+  test.each([
+    ['nobody waits for what another process has seen', true, () => closed, 'resync'],
+    ['everybody waits for what was open unseen', true, () => open, 'edit'],
+    ['who made it waits', false, () => closed, 'edit'],
+  ] as const)('%s', async (_what, wasReady, look, priority) => {
+    const { world, minutes } = await started(look)
+    await minutes(1, subject({ wasReady }))
+    expect(world.priorities).toEqual([priority])
+  })
+
+  test('ten times a second after a start, in vain too', async () => {
+    const { world, prover, clock } = await started(() => silent)
+    const id = (index: number) => index.toString(16).padStart(16, '0')
+    for (let index = 0; index < 1_000; index += 1)
+      prover.report(subject({ organizationId: id(index), wasReady: true }))
+    for (let second = 1; second <= 180; second += 1) {
+      await clock.advance(1_000)
+      expect(world.looks.length).toBeLessThanOrEqual(10 * second + 1)
+    }
+    expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_000)
+    expect(world.looks.length).toBeGreaterThan(1_700)
   })
 
   test('no more than ten times a second in vain at many', async () => {

@@ -3,6 +3,7 @@ import type { Component } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
 import { canonicalJson } from '../../common/state-document.ts'
 import type { IsolationProof } from '../api/organization.ts'
+import type { QueuePriority } from '../controller/work-queue.ts'
 import { withRoom } from '../bounded-map.ts'
 import { wholeSeconds } from '../status/standing.ts'
 import type { Finding, IsolationReport } from '../status/isolation.ts'
@@ -35,6 +36,8 @@ interface Entry {
   lookedAt: string
   asked: string | null
   dueMs: number
+  /** Another process has looked at it as it is: nobody waits for what comes of it. */
+  isVouched: boolean
   begunMs: number
   isRunning: boolean
   finding: Finding
@@ -67,7 +70,7 @@ export interface ProverOptions {
   /** Never throws but for an abort. @param others organizations, of which one may be tried to be reached */
   readonly look: (subject: Tried, others: () => Iterable<Tried>) => Promise<Look>
   /** Something new is known of the organization with this key. */
-  readonly onChange: (key: string) => void
+  readonly onChange: (key: string, priority: QueuePriority) => void
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
@@ -87,6 +90,8 @@ export class IsolationProver implements Component, Isolation {
   readonly #running = new Set<Promise<void>>()
   #startedMs = 0
   #wake = Promise.withResolvers<void>()
+  /** When it looks for what is due the next time. */
+  #nextMs = 0
   #loop: Promise<void> = Promise.resolve()
 
   constructor(options: ProverOptions) {
@@ -126,7 +131,8 @@ export class IsolationProver implements Component, Isolation {
       subject,
       lookedAt: isVouched ? fingerprint(subject) : '',
       asked: null,
-      dueMs: nowMs + (isVouched ? this.#options.random() * this.#entries.size * pacedMs : 0),
+      dueMs: isVouched ? Math.max(nowMs, this.#startedMs + this.#entries.size * pacedMs) : nowMs,
+      isVouched,
       begunMs: Number.NEGATIVE_INFINITY,
       isRunning: false,
       finding: { state: 'pending' },
@@ -137,7 +143,7 @@ export class IsolationProver implements Component, Isolation {
       seenMs: nowMs,
     }
     withRoom(this.#entries, entriesLimit).set(subject.organizationId, entry)
-    this.#wake.resolve()
+    this.#wakeFor(entry)
     return entry
   }
 
@@ -147,9 +153,14 @@ export class IsolationProver implements Component, Isolation {
     const isAsked = request !== null && request !== entry.asked
     if (entry.isRunning || (entry.lookedAt === fingerprint(entry.subject) && !isAsked)) return
     const soonMs = Math.max(nowMs, entry.begunMs + pauseMs)
+    entry.isVouched = false
     if (soonMs >= entry.dueMs) return
     entry.dueMs = soonMs
-    this.#wake.resolve()
+    this.#wakeFor(entry)
+  }
+
+  #wakeFor({ dueMs }: Entry): void {
+    if (dueMs < this.#nextMs) this.#wake.resolve()
   }
 
   async #run(): Promise<void> {
@@ -169,6 +180,7 @@ export class IsolationProver implements Component, Isolation {
       // Who has waited longest goes first, or a few that are asked for all the time would keep all others waiting.
       const first = due.toSorted((a, b) => a.dueMs - b.dueMs).slice(0, atOnce - this.#running.size)
       for (const entry of first) this.#begin(entry, nowMs)
+      this.#nextMs = nextMs
       await this.#wokenWithin(nextMs - nowMs)
     }
   }
@@ -177,7 +189,7 @@ export class IsolationProver implements Component, Isolation {
     const timer = new AbortController()
     const elapsed = this.#options.clock.sleep(ms, timer.signal).catch(() => undefined)
     await Promise.race([this.#wake.promise, elapsed])
-    timer.abort()
+    timer.abort(this.name)
   }
 
   #begin(entry: Entry, nowMs: number): void {
@@ -205,6 +217,7 @@ export class IsolationProver implements Component, Isolation {
     }
     if (this.#stopping.signal.aborted || this.#entries.get(subject.organizationId) !== entry) return
     const before = canonicalJson([entry.finding, entry.proof])
+    const wasOpen = entry.finding.state === 'open'
     const nowMs = clock.monotonicMs()
     const verdict = verdictOf(seen)
     tried(verdict.state)
@@ -217,7 +230,9 @@ export class IsolationProver implements Component, Isolation {
     const facts = { organizationId: subject.organizationId, finding: entry.finding }
     if (entry.finding.state === 'open') log.warn(facts, 'packets get through where they must not')
     else log.debug(facts, 'isolation tried')
-    onChange(subject.key)
+    const isOpen = wasOpen || entry.finding.state === 'open'
+    const isWaitedFor = isOpen || subject.request !== null || !subject.wasReady
+    onChange(subject.key, isWaitedFor ? 'edit' : 'resync')
   }
 
   /** @returns whether it is what is said; else it is looked at again first */
@@ -227,7 +242,8 @@ export class IsolationProver implements Component, Isolation {
       entry.failures += 1
       entry.untriedSinceMs ??= nowMs
       const mostMs = Math.max(retryMs.most, this.#entries.size * pacedMs)
-      entry.dueMs = nowMs + Math.min(mostMs, retryMs.first * 2 ** (entry.failures - 1))
+      const growingMs = Math.min(mostMs, retryMs.first * 2 ** (entry.failures - 1))
+      entry.dueMs = nowMs + (entry.isVouched ? mostMs : growingMs)
       const isLasting = nowMs - entry.untriedSinceMs >= lastingMs
       const isKnown = entry.finding.state === 'isolated' || entry.finding.state === 'open'
       if (isLasting || !isKnown) entry.finding = { ...verdict, isLasting }

@@ -61,6 +61,35 @@ test('what somebody edited while no operator looked goes before what only has to
   await watches.stop()
 })
 
+test('what may be a write of our own is compared again, and what cannot be is waited for', async () => {
+  const kube = new MemoryKube()
+  const owner = await kube.create(organization)
+  const made = await kube.create({
+    ...pod(owner.metadata.uid!, 'storage-node'),
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+  })
+  const told: string[] = []
+  const watches = new Watches({
+    client: kube,
+    clock: new FakeClock(),
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: [],
+  })
+  await watches.start((key, priority) => told.push(`${priority} ${key}`))
+  told.length = 0
+  const written = kube.replace({ ...made, spec: { replicas: 1 } })
+  watches.caches.statefulSets.observe(await written)
+  await rest()
+  expect(told).toEqual(['resync team/acme'])
+  told.length = 0
+  await kube.replace({ ...(await written), spec: { replicas: 2 } })
+  await rest()
+  expect(told).toEqual(['edit team/acme'])
+  await watches.stop()
+})
+
 test.each([['by watch'], ['between two lists']])('deleted and made again, seen %s', async (how) => {
   const kube = new MemoryKube()
   const clock = new FakeClock()

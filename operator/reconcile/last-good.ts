@@ -90,7 +90,7 @@ async function recall(pass: Pass, organizationId: string): Promise<GoodForms> {
   pass.memory.keepGoodForms(organizationId, {
     forms,
     text: textOf(forms),
-    secret: secret && { ...secret, data: {} },
+    secret: secret && shapeOf(secret),
   })
   return forms
 }
@@ -115,7 +115,7 @@ export async function rememberGoodForms(
   const wanted = lastGoodSecret(organizationId, packed)
   pass.memory.forgetGoodForms(organizationId)
   const secret = await written(pass, known?.secret ?? null, wanted)
-  pass.memory.keepGoodForms(organizationId, { forms, text, secret: { ...secret, data: {} } })
+  pass.memory.keepGoodForms(organizationId, { forms, text, secret: shapeOf(secret) })
   return null
 }
 
@@ -129,6 +129,12 @@ export async function forgetHoldings(
   const holdings = forms.holdings.filter(({ id }) => !dropped.has(id))
   if (holdings.length < forms.holdings.length)
     await rememberGoodForms(pass, organizationId, { ...forms, holdings })
+}
+
+/** What of the stored Secret is remembered of each organization: all that its next write has to say again. */
+function shapeOf({ metadata, ...rest }: KubeObject): KubeObject {
+  const { managedFields: _managers, ...named } = metadata
+  return { ...rest, metadata: named, data: {} }
 }
 
 async function written(pass: Pass, live: KubeObject | null, wanted: KubeObject): Promise<KubeObject> {
@@ -154,7 +160,7 @@ export async function keepStored(pass: Pass, organizationId: string): Promise<vo
   const isWhole = found?.problem === null && textOf(found) === known.text
   if (isWhole && differs(live, shape) === null) return
   const secret = await putSecret(pass, live, wanted)
-  pass.memory.keepGoodForms(organizationId, { ...known, secret: { ...secret, data: {} } })
+  pass.memory.keepGoodForms(organizationId, { ...known, secret: shapeOf(secret) })
   pass.log.warn({ organizationId }, 'remembered specs were edited or deleted by somebody else: put back')
 }
 

@@ -37,9 +37,10 @@ function orphansOf(pass: Pass, { key, organization }: Observed): readonly Orphan
   const { operatorKey } = pass.authority
   return pass.caches.namespaces.list().flatMap((namespace) => {
     const { name, annotations } = namespace.metadata
+    // Nearly all are of others: each pass sees all of them, so what is costly comes last.
+    if (annotations?.[annotationKeys.ownerName] !== key.name) return []
     const named = namedOwner(annotations)
-    // Nearly all are of others: what is costly comes last.
-    if (named?.name !== key.name || named.namespace !== key.namespace) return []
+    if (named?.namespace !== key.namespace) return []
     const organizationId = runtimePattern.exec(name)?.[1]
     if (organizationId === undefined || named.uid === organization?.object.metadata.uid) return []
     const owner = provenOwner(operatorKey, organizationId, annotations)

@@ -98,9 +98,14 @@ export async function settleBounds(
 /** Applies one object if the cache does not show it as wanted. */
 export async function applyChild(pass: Pass, desired: KubeObject): Promise<void> {
   const store = storeOf(pass, desired.kind)
-  const live = store.get(desired.metadata.namespace, desired.metadata.name)
-  const applied = await applyObject(pass.client, live, desired, pass.log)
-  if (applied.outcome !== 'unchanged') store.observe(applied.object)
+  const { namespace, name } = desired.metadata
+  const ended = store.writing(namespace, name)
+  try {
+    const applied = await applyObject(pass.client, store.get(namespace, name), desired, pass.log)
+    if (applied.outcome !== 'unchanged') store.observe(applied.object)
+  } finally {
+    ended()
+  }
 }
 
 function ownershipConflict(pass: Pass, input: DesiredInput, found: KubeObject): Standing | null {

@@ -87,13 +87,17 @@ export async function writeStatus(
  * Without what may be stored or not for the same meaning: nulls are dropped by the API server, and a list that loses
  * its last element by server-side apply goes away whole.
  */
-function compact(value: unknown): Readonly<Record<string, unknown>> {
-  return JSON.parse(
-    JSON.stringify(value, (_key, part: unknown) =>
-      part === null || (Array.isArray(part) && part.length === 0) ? undefined : part,
-    ),
-  ) as Readonly<Record<string, unknown>>
+function compact(value: object): Readonly<Record<string, unknown>> {
+  const said = Object.entries(value).filter(([, part]) => part !== undefined && !isNothing(part))
+  return Object.fromEntries(said.map(([name, part]) => [name, compacted(part)]))
 }
+
+function compacted(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(compacted)
+  return typeof part === 'object' && part !== null ? compact(part) : part
+}
+
+const isNothing = (part: unknown): boolean => part === null || (Array.isArray(part) && part.length === 0)
 
 function recordChange(pass: Pass, object: KubeObject, conditions: readonly Condition[]): void {
   const before = conditionsOfRaw(object)

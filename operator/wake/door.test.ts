@@ -47,6 +47,7 @@ const storeOf = (objects: readonly KubeObject[]): Store => ({
     objects.find((object) => object.metadata.namespace === namespace && object.metadata.name === name),
   list: () => objects,
   observe: () => undefined,
+  writing: () => () => undefined,
 })
 
 function doorOf(object: KubeObject, isOpen = false, allBurst = 1_000) {

@@ -297,6 +297,7 @@ export class TenantWorld {
           (object) => (within === undefined || object.metadata.namespace === within) && !this.hidden(object),
         ),
       observe: () => undefined,
+      writing: () => () => undefined,
     })
     const caches = Object.fromEntries(
       Object.entries(resources).map(([name, resource]) => [name, store(resource)]),
