@@ -25,6 +25,9 @@ export type Fault =
   | 'reset before'
   /** No answer comes until the client gives up. */
   | 'hang'
+  /** Somebody else does something before it is worked on, or between that and its answer. */
+  | { readonly first: (cluster: Cluster) => Promise<void> }
+  | { readonly then: (cluster: Cluster) => Promise<void> }
   | 409
   | 410
   | 429
@@ -68,6 +71,8 @@ export class Line {
     if (fault === 'hang') await this.cluster.clock.sleep(hangMs, signal)
     if (fault === 'hang' || fault === 'reset before') throw lost()
     if (typeof fault === 'number') throw answerError(fault, { reason: 'Injected', code: fault }, asked)
+    const race = typeof fault === 'object' && fault
+    if (race && 'first' in race) await race.first(this.cluster)
     const { world } = this.cluster.kube
     const before = { version: world.version, size: world.objects.size }
     const answer = await act()
@@ -75,6 +80,7 @@ export class Line {
       const made = world.objects.size > before.size ? 'create' : verb
       this.effects.push(`${verb === 'apply' ? made : verb} ${what}`)
     }
+    if (race && 'then' in race) await race.then(this.cluster)
     if (fault === 'crash') this.isDead = true
     this.requireLife()
     if (fault === 'reset after') throw lost()

@@ -1,0 +1,117 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { KubeObject } from '../../operator/kube/object.ts'
+import { resourceOf } from '../../operator/kube/resource.ts'
+import type { Cluster } from './cluster.ts'
+import { foreignMark } from './end-state.ts'
+import type { Call } from './faulty-client.ts'
+import { excess, play, playQuietly } from './play.ts'
+import { pointTable } from './points.ts'
+import { scenarioNames, scenarios, type Scenario } from './scenarios.ts'
+
+// Promise: whoever writes to an object, or deletes it, just before the operator writes to it, or before the operator has its
+// answer, keeps it from nothing: it ends where it ends without them, and creates, deletes and says nothing more often.
+
+let all: readonly Scenario[]
+beforeAll(async () => {
+  all = await scenarios()
+})
+
+const check = pointTable('Somebody else writes just before or after the operator')
+
+/** What the request is about, as it is in the cluster now. */
+function objectOf(cluster: Cluster, { what }: Call): KubeObject | undefined {
+  return [...cluster.kube.world.objects.values()].find((object) => {
+    const { namespace = '', name } = object.metadata
+    return `${resourceOf(object).plural} ${namespace}/${name}` === what
+  })
+}
+
+async function mark(cluster: Cluster, call: Call): Promise<void> {
+  const live = objectOf(cluster, call)
+  if (!live || live.metadata.deletionTimestamp !== undefined) return
+  const labels = { ...live.metadata.labels, [foreignMark]: call.what.replaceAll(/[^a-z0-9]/g, '-') }
+  await cluster.kube.replace({ ...live, metadata: { ...live.metadata, labels } })
+}
+
+/** Without those that hold data, or stand for all of it. */
+const disposable: ReadonlySet<string> = new Set([
+  'networkpolicies',
+  'resourcequotas',
+  'limitranges',
+  'serviceaccounts',
+  'services',
+  'rolebindings',
+  'poddisruptionbudgets',
+])
+
+async function remove(cluster: Cluster, call: Call): Promise<void> {
+  const live = objectOf(cluster, call)
+  if (live && live.metadata.deletionTimestamp === undefined) await cluster.kube.delete(live)
+}
+
+/** What it keeps closed or bounded, or gives, it does not any more. */
+async function undo(cluster: Cluster, call: Call): Promise<void> {
+  const live = objectOf(cluster, call)
+  if (!live || live.metadata.deletionTimestamp !== undefined) return
+  const fields =
+    live.kind === 'RoleBinding'
+      ? { subjects: [] }
+      : live.kind === 'ServiceAccount'
+        ? { automountServiceAccountToken: true }
+        : { spec: {} }
+  await cluster.kube.replace({ ...live, ...fields })
+}
+
+interface Race {
+  readonly what: string
+  readonly when: 'first' | 'then'
+  readonly isHit: (call: Call) => boolean
+  readonly act: (cluster: Cluster, call: Call) => Promise<void>
+}
+
+const isWrite = ({ isWrite: is, verb }: Call): boolean => is && verb !== 'node'
+const isDisposable = (call: Call): boolean => isWrite(call) && disposable.has(call.what.split(' ')[0]!)
+const isApply = (call: Call): boolean => call.verb === 'apply' && isDisposable(call)
+const races: readonly Race[] = [
+  { what: 'label before', when: 'first', isHit: isWrite, act: mark },
+  { what: 'label after', when: 'then', isHit: isWrite, act: mark },
+  { what: 'deletion before', when: 'first', isHit: isDisposable, act: remove },
+  { what: 'deletion after', when: 'then', isHit: isApply, act: remove },
+  { what: 'edit after', when: 'then', isHit: isApply, act: undo },
+]
+
+describe.each(races)('$what', ({ what, when, isHit, act }) => {
+  test.for(scenarioNames)('%s', async (name) => {
+    const scenario = all.find((found) => found.name === name)!
+    const reference = await playQuietly(scenario)
+    const points = reference.calls.flatMap((call, at) =>
+      isHit(call)
+        ? [
+            {
+              name: `${call.verb} ${call.what} (request ${at + 1})`,
+              play: async () => {
+                const outcome = await play(scenario, reference, {
+                  at: (asked, index) => {
+                    const race = (cluster: Cluster): Promise<void> => act(cluster, asked)
+                    if (index !== at || !isHit(asked)) return null
+                    return when === 'first' ? { first: race } : { then: race }
+                  },
+                })
+                const made = `create ${call.what}`
+                const again = act === remove ? 1 : 0
+                const effects = new Map(reference.effects).set(
+                  made,
+                  (reference.effects.get(made) ?? 0) + again,
+                )
+                // That a right of the operator's own is gone is said once.
+                const over = excess(outcome, { ...reference, effects }, again)
+                if (over !== '') throw new Error(over)
+                return outcome.tookMs
+              },
+            },
+          ]
+        : [],
+    )
+    expect(await check(`${what}, ${name}`, points)).toEqual([])
+  })
+})
