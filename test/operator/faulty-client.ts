@@ -25,13 +25,16 @@ export type Fault =
   | 'reset before'
   /** No answer comes until the client gives up. */
   | 'hang'
-  /** Somebody else does something before it is worked on, or between that and its answer. */
-  | { readonly first: (cluster: Cluster) => Promise<void> }
-  | { readonly then: (cluster: Cluster) => Promise<void> }
   | 409
   | 410
   | 429
   | 500
+
+/** Somebody else does something before a request is worked on, or between that and its answer. */
+export interface Race {
+  readonly when: 'before' | 'after'
+  readonly act: (cluster: Cluster) => Promise<void>
+}
 
 export interface Call {
   readonly verb: string
@@ -49,10 +52,10 @@ export class Line {
   readonly calls: Call[] = []
   /** What requests changed: `create tokens team/writer`. */
   readonly effects: string[] = []
-  readonly #faultAt: (call: Call, index: number) => Fault | null
+  readonly #faultAt: (call: Call, index: number) => Fault | Race | null
   isDead = false
 
-  constructor(cluster: Cluster, faultAt: (call: Call, index: number) => Fault | null) {
+  constructor(cluster: Cluster, faultAt: (call: Call, index: number) => Fault | Race | null) {
     this.cluster = cluster
     this.#faultAt = faultAt
   }
@@ -71,8 +74,8 @@ export class Line {
     if (fault === 'hang') await this.cluster.clock.sleep(hangMs, signal)
     if (fault === 'hang' || fault === 'reset before') throw lost()
     if (typeof fault === 'number') throw answerError(fault, { reason: 'Injected', code: fault }, asked)
-    const race = typeof fault === 'object' && fault
-    if (race && 'first' in race) await race.first(this.cluster)
+    const race = typeof fault === 'object' ? fault : null
+    if (race?.when === 'before') await race.act(this.cluster)
     const { world } = this.cluster.kube
     const before = { version: world.version, size: world.objects.size }
     const answer = await act()
@@ -80,7 +83,7 @@ export class Line {
       const made = world.objects.size > before.size ? 'create' : verb
       this.effects.push(`${verb === 'apply' ? made : verb} ${what}`)
     }
-    if (race && 'then' in race) await race.then(this.cluster)
+    if (race?.when === 'after') await race.act(this.cluster)
     if (fault === 'crash') this.isDead = true
     this.requireLife()
     if (fault === 'reset after') throw lost()

@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.ts'
 import { endState } from './end-state.ts'
-import { Line, type Call, type Fault } from './faulty-client.ts'
+import { Line, type Call, type Fault, type Race } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -58,7 +58,7 @@ export async function play(
   scenario: Scenario,
   reference: Reference,
   fault: {
-    readonly at?: (call: Call, index: number) => Fault | null
+    readonly at?: (call: Call, index: number) => Fault | Race | null
     /** Faults of watches, set before the operator starts. */
     readonly prepare?: (cluster: Cluster) => void
     readonly limitMs?: number | undefined

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../operator/kube/object.ts'
 import { resourceOf } from '../../operator/kube/resource.ts'
 import type { Cluster } from './cluster.ts'
 import { foreignMark } from './end-state.ts'
-import type { Call } from './faulty-client.ts'
+import type { Call, Race } from './faulty-client.ts'
 import { excess, play, playQuietly } from './play.ts'
 import { pointTable } from './points.ts'
 import { scenarioNames, scenarios, type Scenario } from './scenarios.ts'
@@ -62,9 +62,9 @@ async function undo(cluster: Cluster, call: Call): Promise<void> {
   await cluster.kube.replace({ ...live, ...fields })
 }
 
-interface Race {
+interface Kind {
   readonly what: string
-  readonly when: 'first' | 'then'
+  readonly when: Race['when']
   readonly isHit: (call: Call) => boolean
   readonly act: (cluster: Cluster, call: Call) => Promise<void>
 }
@@ -72,12 +72,12 @@ interface Race {
 const isWrite = ({ isWrite: is, verb }: Call): boolean => is && verb !== 'node'
 const isDisposable = (call: Call): boolean => isWrite(call) && disposable.has(call.what.split(' ')[0]!)
 const isApply = (call: Call): boolean => call.verb === 'apply' && isDisposable(call)
-const races: readonly Race[] = [
-  { what: 'label before', when: 'first', isHit: isWrite, act: mark },
-  { what: 'label after', when: 'then', isHit: isWrite, act: mark },
-  { what: 'deletion before', when: 'first', isHit: isDisposable, act: remove },
-  { what: 'deletion after', when: 'then', isHit: isApply, act: remove },
-  { what: 'edit after', when: 'then', isHit: isApply, act: undo },
+const races: readonly Kind[] = [
+  { what: 'label before', when: 'before', isHit: isWrite, act: mark },
+  { what: 'label after', when: 'after', isHit: isWrite, act: mark },
+  { what: 'deletion before', when: 'before', isHit: isDisposable, act: remove },
+  { what: 'deletion after', when: 'after', isHit: isApply, act: remove },
+  { what: 'edit after', when: 'after', isHit: isApply, act: undo },
 ]
 
 describe.each(races)('$what', ({ what, when, isHit, act }) => {
@@ -91,11 +91,8 @@ describe.each(races)('$what', ({ what, when, isHit, act }) => {
               name: `${call.verb} ${call.what} (request ${at + 1})`,
               play: async () => {
                 const outcome = await play(scenario, reference, {
-                  at: (asked, index) => {
-                    const race = (cluster: Cluster): Promise<void> => act(cluster, asked)
-                    if (index !== at || !isHit(asked)) return null
-                    return when === 'first' ? { first: race } : { then: race }
-                  },
+                  at: (asked, index) =>
+                    index === at && isHit(asked) ? { when, act: (cluster) => act(cluster, asked) } : null,
                 })
                 const made = `create ${call.what}`
                 const again = act === remove ? 1 : 0
