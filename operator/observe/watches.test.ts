@@ -25,6 +25,19 @@ const pod = (uid: string, name: string): KubeObject => ({
   metadata: { name, namespace: runtimeNamespace(idOfUid(uid)), labels: managedLabels },
 })
 
+const watchesOf = (
+  client: KubeClient,
+  more: { readonly clock?: FakeClock; readonly namespaces?: readonly string[] } = {},
+): Watches =>
+  new Watches({
+    client,
+    clock: new FakeClock(),
+    log: silentLogger,
+    registry: new Registry(),
+    namespaces: [],
+    ...more,
+  })
+
 test('what somebody edited while no operator looked goes before what only has to be compared again', async () => {
   const kube = new MemoryKube()
   const object = (kind: string, name: string, observedGeneration: number): KubeObject => ({
@@ -39,13 +52,7 @@ test('what somebody edited while no operator looked goes before what only has to
   await kube.create(object('Token', 'token', 1))
   await kube.create(object('Database', 'database', 2))
   const told: string[] = []
-  const watches = new Watches({
-    client: kube,
-    clock: new FakeClock(),
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces: [],
-  })
+  const watches = watchesOf(kube)
   await watches.start((key, priority) => told.push(`${priority} ${key}`))
   expect(told.toSorted()).toEqual([
     'edit team/edited',
@@ -70,13 +77,7 @@ test('what may be a write of our own is compared again, and what cannot be is wa
     kind: 'StatefulSet',
   })
   const told: string[] = []
-  const watches = new Watches({
-    client: kube,
-    clock: new FakeClock(),
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces: [],
-  })
+  const watches = watchesOf(kube)
   await watches.start((key, priority) => told.push(`${priority} ${key}`))
   told.length = 0
   const written = kube.replace({ ...made, spec: { replicas: 1 } })
@@ -95,13 +96,7 @@ test.each([['by watch'], ['between two lists']])('deleted and made again, seen %
   const clock = new FakeClock()
   const first = await kube.create(organization)
   const keys: string[] = []
-  const watches = new Watches({
-    client: kube,
-    clock,
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces: [],
-  })
+  const watches = watchesOf(kube, { clock })
   await watches.start((key) => keys.push(key))
   await rest()
   if (how === 'between two lists') {
@@ -137,13 +132,7 @@ test('of two that name one id, what runs wakes the one that has it, and its name
   }
   const [owner, other] = [await made('owner'), await made('other')]
   const keys: string[] = []
-  const watches = new Watches({
-    client: kube,
-    clock: new FakeClock(),
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces: [],
-  })
+  const watches = watchesOf(kube)
   await watches.start((key) => keys.push(key))
   const woken = async (act: () => Promise<unknown>): Promise<readonly string[]> => {
     keys.length = 0
@@ -196,13 +185,7 @@ test.each<readonly [string, readonly string[], Readonly<Record<string, string>>,
   const waits = { ...organization, metadata: { name: 'waits', namespace: 'other' } }
   await kube.create({ ...waits, spec: { restoreFrom: { organizationId } } })
   const told: string[] = []
-  const watches = new Watches({
-    client: kube,
-    clock: new FakeClock(),
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces,
-  })
+  const watches = watchesOf(kube, { namespaces })
   await watches.start((key, priority) => told.push(`${priority} ${key}`))
   expect([...new Set(told)].filter((line) => !line.endsWith('other/waits'))).toEqual(wanted)
   await watches.stop()
@@ -228,13 +211,7 @@ test('a namespace that takes the operator’s rights away holds up nobody else, 
     },
   })
   const keys: string[] = []
-  const watches = new Watches({
-    client,
-    clock,
-    log: silentLogger,
-    registry: new Registry(),
-    namespaces: ['hostile', 'team'],
-  })
+  const watches = watchesOf(client, { clock, namespaces: ['hostile', 'team'] })
   const started = watches.start((key) => keys.push(key))
   await rest()
   expect(keys).toEqual(['team/acme'])

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Call, Fault } from './faulty-client.ts'
 import { excess, play, playQuietly } from './play.ts'
-import { pointTable } from './points.ts'
+import { pointsAt, pointTable } from './points.ts'
 import { scenarioNames, scenarios, type Scenario } from './scenarios.ts'
 
 // Promise: whatever the API server answers to any one request, or if it does not answer, the operator ends where it
@@ -50,23 +50,12 @@ describe.each(faults)('%s', (fault, isHit) => {
   test.for(scenarioNames)('%s', async (name) => {
     const scenario = all.find((found) => found.name === name)!
     const reference = await playQuietly(scenario)
-    const points = reference.calls.flatMap((call, at) =>
-      isHit(call)
-        ? [
-            {
-              name: `${call.verb} ${call.what} (request ${at + 1})`,
-              play: async () => {
-                const outcome = await play(scenario, reference, {
-                  at: (asked, index) => (index === at && isHit(asked) ? fault : null),
-                })
-                const over = excess(outcome, reference, statusesMore.get(name))
-                if (over !== '') throw new Error(over)
-                return outcome.tookMs
-              },
-            },
-          ]
-        : [],
-    )
+    const points = pointsAt(reference.calls, isHit, async (_call, at) => {
+      const outcome = await play(scenario, reference, {
+        at: (asked, index) => (index === at && isHit(asked) ? fault : null),
+      })
+      return { outcome, over: excess(outcome, reference, statusesMore.get(name)) }
+    })
     expect(await check(`${fault}, ${name}`, points)).toEqual([])
   })
 })

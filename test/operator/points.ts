@@ -1,10 +1,34 @@
 import { afterAll } from 'vitest'
+import type { Call } from './faulty-client.ts'
+import type { Outcome } from './play.ts'
 
 /** One way in which a scenario can be disturbed, and how to play it. */
 export interface Point {
   readonly name: string
   /** @throws Error when it did not end as it must; the milliseconds of fake time that it took otherwise */
   readonly play: () => Promise<number>
+}
+
+/** A point at each request that is hit. @param disturb plays it; `over` says what it came to too often, "" for nothing */
+export function pointsAt(
+  calls: readonly Call[],
+  isHit: (call: Call) => boolean,
+  disturb: (call: Call, at: number) => Promise<{ readonly outcome: Outcome; readonly over: string }>,
+): readonly Point[] {
+  return calls.flatMap((call, at) =>
+    isHit(call)
+      ? [
+          {
+            name: `${call.verb} ${call.what} (request ${at + 1})`,
+            play: async () => {
+              const { outcome, over } = await disturb(call, at)
+              if (over !== '') throw new Error(over)
+              return outcome.tookMs
+            },
+          },
+        ]
+      : [],
+  )
 }
 
 interface Row {

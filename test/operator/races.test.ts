@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.ts'
 import { foreignMark } from './end-state.ts'
 import type { Call, Race } from './faulty-client.ts'
 import { excess, play, playQuietly } from './play.ts'
-import { pointTable } from './points.ts'
+import { pointsAt, pointTable } from './points.ts'
 import { scenarioNames, scenarios, type Scenario } from './scenarios.ts'
 
 // Promise: whoever writes to an object, or deletes it, just before the operator writes to it, or before the operator has its
@@ -84,31 +84,17 @@ describe.each(races)('$what', ({ what, when, isHit, act }) => {
   test.for(scenarioNames)('%s', async (name) => {
     const scenario = all.find((found) => found.name === name)!
     const reference = await playQuietly(scenario)
-    const points = reference.calls.flatMap((call, at) =>
-      isHit(call)
-        ? [
-            {
-              name: `${call.verb} ${call.what} (request ${at + 1})`,
-              play: async () => {
-                const outcome = await play(scenario, reference, {
-                  at: (asked, index) =>
-                    index === at && isHit(asked) ? { when, act: (cluster) => act(cluster, asked) } : null,
-                })
-                const made = `create ${call.what}`
-                const again = act === remove ? 1 : 0
-                const effects = new Map(reference.effects).set(
-                  made,
-                  (reference.effects.get(made) ?? 0) + again,
-                )
-                // That a right of the operator's own is gone is said once.
-                const over = excess(outcome, { ...reference, effects }, again)
-                if (over !== '') throw new Error(over)
-                return outcome.tookMs
-              },
-            },
-          ]
-        : [],
-    )
+    const points = pointsAt(reference.calls, isHit, async (call, at) => {
+      const outcome = await play(scenario, reference, {
+        at: (asked, index) =>
+          index === at && isHit(asked) ? { when, act: (cluster) => act(cluster, asked) } : null,
+      })
+      const made = `create ${call.what}`
+      const again = act === remove ? 1 : 0
+      const effects = new Map(reference.effects).set(made, (reference.effects.get(made) ?? 0) + again)
+      // That a right of the operator's own is gone is said once.
+      return { outcome, over: excess(outcome, { ...reference, effects }, again) }
+    })
     expect(await check(`${what}, ${name}`, points)).toEqual([])
   })
 })
