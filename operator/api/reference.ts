@@ -30,7 +30,7 @@ const patternWords: ReadonlyMap<string | undefined, string> = new Map([
   ['^[-._a-zA-Z0-9]+$', 'letters, digits, `-`, `.` and `_`'],
   ['^[A-Za-z]+$', 'letters'],
   ['^[0-9a-f]{64}$', '64 lower-case hex digits'],
-  ['^https:\\/\\/[^\\s]+$', 'an https address'],
+  ['^https:\\/\\/[!-~]+$', 'an https address'],
 ])
 
 interface Row {

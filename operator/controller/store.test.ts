@@ -8,6 +8,11 @@ const object = (name: string, resourceVersion: number, uid = 'u1'): KubeObject =
   kind: 'ConfigMap',
   metadata: { name, namespace: 'ns', uid, resourceVersion: String(resourceVersion) },
 })
+/** With a spec that somebody has changed. */
+const edited = (resourceVersion: number): KubeObject => {
+  const plain = object('a', resourceVersion)
+  return { ...plain, metadata: { ...plain.metadata, generation: 2 } }
+}
 const text = (known: KubeObject | undefined): string =>
   known ? `${known.metadata.name}@${known.metadata.resourceVersion}` : '-'
 
@@ -81,14 +86,32 @@ describe('the answers to our own writes', () => {
     const mayBeOurs = (version: number) =>
       made.accept('MODIFIED', object('a', version)).map((change) => change.mayBeOurs ?? false)
     expect(mayBeOurs(11)).toEqual([false])
-    const ended = made.writing(undefined, 'a')
-    expect(mayBeOurs(12)).toEqual([true])
-    ended()
+    const ends = [made.writing('ns', 'a'), made.writing('ns', 'a')]
+    ends[0]!()
+    expect(mayBeOurs(12), 'one of two writes goes on').toEqual([true])
+    ends[1]!()
     expect(mayBeOurs(13)).toEqual([false])
-    const edited = object('a', 14)
-    made.observe({ ...edited, metadata: { ...edited.metadata, generation: 2 } })
+    made.observe(edited(14))
     expect(mayBeOurs(14)).toEqual([true])
     expect(mayBeOurs(15)).toEqual([false])
+  })
+
+  test('say so of nothing that was only read, nor of a removal, nor where the watch has passed what is not ours', () => {
+    const mayBeOurs = (changes: ReturnType<ObjectStore['accept']>) =>
+      changes.map((change) => change.mayBeOurs ?? false)
+    const read = store(object('a', 5)).store
+    read.observe(edited(12), false)
+    expect(mayBeOurs(read.accept('MODIFIED', edited(12)))).toEqual([false])
+    const passed = store(object('a', 5)).store
+    passed.observe(edited(12))
+    passed.accept('MODIFIED', object('a', 11))
+    expect(mayBeOurs(passed.accept('MODIFIED', edited(12)))).toEqual([false])
+    const listed = store(object('a', 5)).store
+    listed.observe(edited(11))
+    expect(mayBeOurs(listed.replace([edited(20)], '20'))).not.toContain(true)
+    const removed = store(object('a', 5)).store
+    removed.writing('ns', 'a')
+    expect(mayBeOurs(removed.accept('DELETED', object('a', 12)))).toEqual([false])
   })
 
   test('hide nothing that somebody else changed just before', () => {

@@ -39,8 +39,8 @@ interface Ahead {
   readonly told: KubeObject | undefined
   /** Versions that answered our own writes. */
   readonly ours: Set<string>
-  /** Not all that is new since then is ours, or nobody knows. */
-  hasOthers: boolean
+  /** What is new since then: ours alone, perhaps not ours alone, or certainly not. */
+  others: 'none' | 'perhaps' | 'some'
 }
 
 /** Of one object, until the watch has come to the newest. What is over it counts as somebody else's. */
@@ -51,7 +51,8 @@ export class ObjectStore implements Store {
   readonly #byNamespace = new Map<string, Map<string, KubeObject>>()
   readonly #transform: (object: KubeObject) => KubeObject
   readonly #ahead = new Map<string, Ahead>()
-  readonly #writing = new Set<string>()
+  /** How many writes are under way. */
+  readonly #writing = new Map<string, number>()
   #resourceVersion = '0'
   #size = 0
 
@@ -82,20 +83,25 @@ export class ObjectStore implements Store {
     // Without a known object, what the stream has passed already may be an addition whose removal came since.
     const seen = known ? versionOf(known) : this.#resourceVersion
     if (!isNewer(versionOf(object), seen)) return
-    const ahead = this.#ahead.get(keyOf(object)) ?? { told: known, ours: new Set(), hasOthers: false }
+    const ahead = this.#ahead.get(keyOf(object)) ?? { told: known, ours: new Set(), others: 'none' }
     this.#ahead.set(keyOf(object), ahead)
     if (ahead.ours.size < oursLimit) ahead.ours.add(versionOf(object))
-    else ahead.hasOthers = true
+    else ahead.others = 'some'
     // A write that changed nothing is answered with the version that somebody else made.
     const kept = this.#transform(object)
-    if (!isOurs || (known && mayHoldOthers(known, kept))) ahead.hasOthers = true
+    if (!isOurs) ahead.others = 'some'
+    else if (ahead.others === 'none' && known && mayHoldOthers(known, kept)) ahead.others = 'perhaps'
     this.#set(kept)
   }
 
   writing(namespace: string | undefined, name: string): () => void {
     const key = `${namespace ?? ''}/${name}`
-    this.#writing.add(key)
-    return () => this.#writing.delete(key)
+    this.#writing.set(key, (this.#writing.get(key) ?? 0) + 1)
+    return () => {
+      const left = (this.#writing.get(key) ?? 1) - 1
+      if (left > 0) this.#writing.set(key, left)
+      else this.#writing.delete(key)
+    }
   }
 
   /** Takes one event of a watch in. What repeats or precedes what was seen already changes nothing. */
@@ -136,7 +142,7 @@ export class ObjectStore implements Store {
       const known = this.get(item.metadata.namespace, item.metadata.name)
       const ahead = this.#ahead.get(keyOf(item))
       // The list stands for lines of the watch that do not come any more, and one of them may not have been ours.
-      if (ahead && !(ahead.told && versionOf(ahead.told) === versionOf(item))) ahead.hasOthers = true
+      if (ahead && !(ahead.told && versionOf(ahead.told) === versionOf(item))) ahead.others = 'some'
       if (known && isNewer(versionOf(known), versionOf(item))) continue
       if (!ahead && known && versionOf(item) === versionOf(known)) continue
       changes.push(...this.#take(item))
@@ -167,7 +173,7 @@ export class ObjectStore implements Store {
   /** The watch has come to something that the answer to a later write of ours held already. */
   #passBy(object: KubeObject): readonly Change[] {
     const ahead = this.#ahead.get(keyOf(object))
-    if (ahead && !ahead.ours.has(versionOf(object))) ahead.hasOthers = true
+    if (ahead && !ahead.ours.has(versionOf(object))) ahead.others = 'some'
     return []
   }
 
@@ -177,14 +183,14 @@ export class ObjectStore implements Store {
     const ahead = this.#ahead.get(keyOf(after))
     this.#ahead.delete(keyOf(after))
     this.#set(after)
-    if (!ahead?.hasOthers) return changesBetween(known, after)
+    if (!ahead || ahead.others === 'none') return changesBetween(known, after)
     // What passes went by meanwhile may be an edit that was taken back: that is news even if all is again as it was told.
     const isBetween = ahead.told && known && (ahead.ours.size > 1 || versionOf(known) !== versionOf(after))
     const changes = [
       ...changesBetween(ahead.told, after),
       ...(isBetween ? [{ before: undefined, after }] : []),
     ]
-    return changes.map(maybeOurs)
+    return ahead.others === 'perhaps' && ahead.ours.has(versionOf(after)) ? changes.map(maybeOurs) : changes
   }
 
   #leave(known: KubeObject): readonly Change[] {
@@ -216,7 +222,8 @@ function mayHoldOthers({ metadata: before }: KubeObject, { metadata: after }: Ku
   return intent(before) !== intent(after)
 }
 
-const maybeOurs = (change: Change): Change => ({ ...change, mayBeOurs: true })
+/** No write of ours that has an answer takes anything away. */
+const maybeOurs = (change: Change): Change => (change.after ? { ...change, mayBeOurs: true } : change)
 
 const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`
 

@@ -143,6 +143,27 @@ describe('when it looks', () => {
     expect(world.priorities).toEqual([priority])
   })
 
+  test.each([
+    ['open', [open, silent, open], 15],
+    ['isolated', [open, open, silent, closed], 45],
+  ] as const)(
+    'once it has found something, it says %s as soon after a start as ever',
+    async (said, looks, withinS) => {
+      const left: Look[] = [...looks]
+      const { prover, clock, world } = await started()
+      const others = Array.from({ length: 1_000 }, (_none, index) => index.toString(16).padStart(16, '0'))
+      world.look = () => (left.length > 1 ? left.shift()! : left[0]!)
+      prover.report(subject({ wasReady: true }))
+      await rest()
+      for (const organizationId of others)
+        prover.report(subject({ organizationId, wasReady: true, key: 'other' }))
+      const { look } = world
+      world.look = () => (world.looks.at(-1)?.id === subject().organizationId ? look() : closed)
+      await clock.advance(withinS * 1_000)
+      expect(prover.report(subject({ wasReady: true })).finding.state).toBe(said)
+    },
+  )
+
   test('ten times a second after a start, in vain too', async () => {
     const { world, prover, clock } = await started(() => silent)
     const id = (index: number) => index.toString(16).padStart(16, '0')

@@ -36,7 +36,7 @@ interface Entry {
   lookedAt: string
   asked: string | null
   dueMs: number
-  /** Another process has looked at it as it is: nobody waits for what comes of it. */
+  /** It was Ready as it is before this process has looked for the first time: nobody waits for what comes of that. */
   isVouched: boolean
   begunMs: number
   isRunning: boolean
@@ -89,6 +89,8 @@ export class IsolationProver implements Component, Isolation {
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<void>>()
   #startedMs = 0
+  /** When the first organization was known: filling the caches takes a while. */
+  #pacedFromMs = 0
   #wake = Promise.withResolvers<void>()
   /** When it looks for what is due the next time. */
   #nextMs = 0
@@ -127,11 +129,12 @@ export class IsolationProver implements Component, Isolation {
   #open(subject: Subject, nowMs: number): Entry {
     // Of what serves already another process has looked at the paths: all of them at once would hold up the passes of a start.
     const isVouched = subject.wasReady && nowMs - this.#startedMs < lastingMs
+    if (this.#entries.size === 0) this.#pacedFromMs = nowMs
     const entry: Entry = {
       subject,
       lookedAt: isVouched ? fingerprint(subject) : '',
       asked: null,
-      dueMs: isVouched ? Math.max(nowMs, this.#startedMs + this.#entries.size * pacedMs) : nowMs,
+      dueMs: isVouched ? Math.max(nowMs, this.#pacedFromMs + this.#entries.size * pacedMs) : nowMs,
       isVouched,
       begunMs: Number.NEGATIVE_INFINITY,
       isRunning: false,
@@ -189,6 +192,7 @@ export class IsolationProver implements Component, Isolation {
     const timer = new AbortController()
     const elapsed = this.#options.clock.sleep(ms, timer.signal).catch(() => undefined)
     await Promise.race([this.#wake.promise, elapsed])
+    // With a reason: one by default is an error with its stack each time.
     timer.abort(this.name)
   }
 
@@ -231,7 +235,8 @@ export class IsolationProver implements Component, Isolation {
     if (entry.finding.state === 'open') log.warn(facts, 'packets get through where they must not')
     else log.debug(facts, 'isolation tried')
     const isOpen = wasOpen || entry.finding.state === 'open'
-    const isWaitedFor = isOpen || subject.request !== null || !subject.wasReady
+    const { request, wasReady } = entry.subject
+    const isWaitedFor = isOpen || request !== null || !wasReady
     onChange(subject.key, isWaitedFor ? 'edit' : 'resync')
   }
 
@@ -241,7 +246,7 @@ export class IsolationProver implements Component, Isolation {
     if (verdict.state === 'untried') {
       entry.failures += 1
       entry.untriedSinceMs ??= nowMs
-      const mostMs = Math.max(retryMs.most, this.#entries.size * pacedMs)
+      const mostMs = Math.min(lastingMs / 3, Math.max(retryMs.most, this.#entries.size * pacedMs))
       const growingMs = Math.min(mostMs, retryMs.first * 2 ** (entry.failures - 1))
       entry.dueMs = nowMs + (entry.isVouched ? mostMs : growingMs)
       const isLasting = nowMs - entry.untriedSinceMs >= lastingMs
@@ -249,6 +254,7 @@ export class IsolationProver implements Component, Isolation {
       if (isLasting || !isKnown) entry.finding = { ...verdict, isLasting }
       return true
     }
+    entry.isVouched = false
     entry.failures = 0
     entry.untriedSinceMs = null
     if (verdict.state === 'open' && entry.opens < 2 && entry.finding.state !== 'open') {

@@ -56,6 +56,13 @@ describe('of a tenant’s object', () => {
     expect(kept).toEqual(token({ ...life, annotations: { 'holdfast.dev/retry': 'again' } }))
   })
 
+  test('of people no more than that there are some', () => {
+    const members = Array.from({ length: 1_000 }, () => ({ user: '\u{1F600}'.repeat(256), role: 'Viewer' }))
+    const kept = keepTenantObject({ ...token({}), kind: 'Organization', spec: { members } })
+    expect(kept['spec']).toEqual({ members: members.slice(0, 1) })
+    expect(sizeOf(kept)).toBeLessThan(2_000)
+  })
+
   test('annotations are kept as far as they can mean something', () => {
     const annotations = { 'holdfast.dev/paused': 'true', 'holdfast.dev/retry': 'x'.repeat(200_000) }
     const kept = keepTenantObject(token({ annotations })).metadata.annotations

@@ -22,8 +22,12 @@ const tenantAnnotations: readonly string[] = [
   annotationKeys.prove,
 ]
 
-/** An Organization, Database or Token. What of it is not metadata has limits in the schemas. */
-export function keepTenantObject({ metadata, ...object }: KubeObject): KubeObject {
+/**
+ * An Organization, Database or Token. What of it is not metadata has limits in the schemas; of a thousand members, on which this
+ * release does not act, that there are some is all that is read.
+ */
+export function keepTenantObject({ metadata, ...whole }: KubeObject): KubeObject {
+  const object = withFewMembers(whole)
   const { creationTimestamp, finalizers } = metadata
   const annotations = tenantAnnotations.flatMap((key) => {
     const value = metadata.annotations?.[key]
@@ -39,6 +43,15 @@ export function keepTenantObject({ metadata, ...object }: KubeObject): KubeObjec
       ...(annotations.length > 0 && { annotations: Object.fromEntries(annotations) }),
     },
   }
+}
+
+function withFewMembers<Rest extends object>(object: Rest & { readonly spec?: unknown }): Rest {
+  const { spec } = object
+  if (typeof spec !== 'object' || spec === null || !('members' in spec)) return object
+  const { members } = spec
+  return Array.isArray(members) && members.length > 1
+    ? { ...object, spec: { ...spec, members: members.slice(0, 1) } }
+    : object
 }
 
 /**

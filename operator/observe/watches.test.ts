@@ -91,6 +91,29 @@ test('what may be a write of our own is compared again, and what cannot be is wa
   await watches.stop()
 })
 
+test('a place that is left is offered to the oldest that wait, as routine', async () => {
+  const kube = new MemoryKube()
+  const made = (name: string, seconds: number, status: object = {}) =>
+    kube.create({
+      ...organization,
+      metadata: { name, namespace: 'team', creationTimestamp: new Date(1_000 * seconds).toISOString() },
+      status,
+    })
+  const first = await made('first', 0, { runtimeNamespace: 'holdfast-0123456789abcdef' })
+  await made('served', 1, { runtimeNamespace: 'holdfast-fedcba9876543210' })
+  for (let age = 2; age < 30; age += 1) await made(`waits-${age}`, 60 - age)
+  const told: string[] = []
+  const watches = watchesOf(kube)
+  await watches.start((key, priority) => told.push(`${priority} ${key}`))
+  await rest()
+  told.length = 0
+  await kube.delete(first)
+  await rest()
+  const oldest = [29, 28, 27, 26, 25, 24, 23, 22].map((age) => `resync team/waits-${age}`)
+  expect(told).toEqual(['edit team/first', ...oldest])
+  await watches.stop()
+})
+
 test.each([['by watch'], ['between two lists']])('deleted and made again, seen %s', async (how) => {
   const kube = new MemoryKube()
   const clock = new FakeClock()

@@ -14,7 +14,7 @@ import { organizationIdOf } from '../naming/organization-id.ts'
 import { namedOwner } from '../naming/owner.ts'
 import { keepChild, keepTenantObject } from './keep.ts'
 import { meaningOf } from './meaning.ts'
-import { organizationNameOf } from './observe.ts'
+import { byAge, organizationNameOf } from './observe.ts'
 import { keyText, parseKey } from './observed.ts'
 
 const tenantKinds = ['organizations', 'databases', 'tokens'] as const
@@ -46,6 +46,9 @@ export interface WatchOptions {
   /** Namespaces of tenants; empty for all. */
   readonly namespaces: readonly string[]
 }
+
+/** Of those that wait for a place, how many are looked at when one has gone: several may go before the first has its place. */
+const nextInLine = 8
 
 const managed = `${labelKeys.managedBy}=${managedBy}`
 /** Claims are made by the StatefulSet controller, which gives them the selector's labels and no others. */
@@ -189,12 +192,18 @@ export class Watches {
     if (!after) this.#onPlace(object.metadata.namespace ?? '')
   }
 
-  /** One that is gone may have left its place, where the platform limits them, to one that nothing was made for. */
+  /**
+   * One that is gone may have left its place, where the platform limits them, to one that nothing was made for: the oldest
+   * is next. Who makes and deletes many must not have all of them looked at each time, nor before what others wait for.
+   */
   #onPlace(namespace: string): void {
-    for (const { metadata, status } of this.caches.organizations.list(namespace)) {
-      const isMade = typeof status === 'object' && status !== null && 'runtimeNamespace' in status
-      if (!isMade) this.#look(keyText({ namespace, name: metadata.name }), 'edit')
-    }
+    const waiting = this.caches.organizations
+      .list(namespace)
+      .filter(
+        ({ status }) => typeof status !== 'object' || status === null || !('runtimeNamespace' in status),
+      )
+    for (const { metadata } of waiting.toSorted(byAge).slice(0, nextInLine))
+      this.#look(keyText({ namespace, name: metadata.name }), 'resync')
   }
 
   #know(organization: KubeObject, key: string): void {

@@ -41,7 +41,7 @@ const endings = [
 const roundsPerRestart = 3
 
 /**
- * Faults without an end, the same for the same seed: round after round of all kinds, each round in an order of its own,
+ * Faults without an end, the same for the same seed: round after round of all kinds, restarts in some of them, each round in an order of its own,
  * so that a short run meets every kind, and after pauses that leave some of them to meet a system that is not well yet.
  */
 export function* faults(seed: number, kinds: readonly FaultKind[], tenants: number): Generator<Fault> {
@@ -61,6 +61,7 @@ function killedFirst(kinds: readonly FaultKind[]): readonly FaultKind[] {
     const [killed, deleted] = endings.find((pair) => pair.some((one) => one === kind)) ?? []
     if (!killed || !deleted) return kind
     const other = kinds.indexOf(kind === killed ? deleted : killed)
+    if (other < 0) return kind
     return index < other ? killed : deleted
   })
 }

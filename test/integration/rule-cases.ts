@@ -73,6 +73,18 @@ const organizations: readonly RuleCase[] = [
   organization('a class with a capital', { class: 'Gold' }, 'spec.class'),
   organization('a display name', { displayName: 'Marketing & Söhne' }, null),
   organization('an endless display name', { displayName: 'x'.repeat(129) }, 'spec.displayName'),
+  // Each is two UTF-16 units, and one character to the API server.
+  organization('a display name of 128 pictures', { displayName: '\u{1F600}'.repeat(128) }, null),
+  organization(
+    'a display name of 129 pictures',
+    { displayName: '\u{1F600}'.repeat(129) },
+    'spec.displayName',
+  ),
+  organization(
+    'members whose names are pictures',
+    { members: [{ user: '\u{1F600}'.repeat(256), role: 'Viewer' }] },
+    null,
+  ),
   organization('access from pods', from({ namespace: 'grafana', podLabels: { app: 'grafana' } }), null),
   organization('access from addresses', from({ cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }), null),
   organization(
@@ -147,6 +159,21 @@ const organizations: readonly RuleCase[] = [
   organization('a duration without a unit', { limits: { queryTimeout: '60' } }, 'spec.limits.queryTimeout'),
   organization('no databases', { limits: { databases: 0 } }, 'spec.limits.databases'),
   organization('an issuer in clear', issuer('http://id.example.com'), 'spec.authentication.oidc.issuerURL'),
+  organization(
+    'an issuer with a space that is no space to all',
+    issuer('https://id.example.com/\u00a0'),
+    'spec.authentication.oidc.issuerURL',
+  ),
+  organization(
+    'access from pods with the longest label',
+    from({ namespace: 'a', podLabels: { [`${'a.'.repeat(126)}b/${'c'.repeat(63)}`]: 'd' } }),
+    null,
+  ),
+  organization(
+    'access from pods with a label that is too long',
+    from({ namespace: 'a', podLabels: { [`${'a.'.repeat(127)}b/${'c'.repeat(63)}`]: 'd' } }),
+    'spec.access.from',
+  ),
   organization('an issuer', issuer('https://id.example.com'), null),
   organization('hibernation when idle, never said when', { hibernation: 'WhenIdle' }, null),
   organization('hibernation when idle', { hibernation: 'WhenIdle', idleAfter: '60s' }, null),

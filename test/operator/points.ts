@@ -5,15 +5,18 @@ import type { Outcome } from './play.ts'
 /** One way in which a scenario can be disturbed, and how to play it. */
 export interface Point {
   readonly name: string
-  /** @throws Error when it did not end as it must; the milliseconds of fake time that it took otherwise */
-  readonly play: () => Promise<number>
+  /** @throws Error when it did not end as it must; else the milliseconds of fake time that it took, null where nothing was disturbed */
+  readonly play: () => Promise<number | null>
 }
 
 /** A point at each request that is hit. @param disturb plays it; `over` says what it came to too often, "" for nothing */
 export function pointsAt(
   calls: readonly Call[],
   isHit: (call: Call) => boolean,
-  disturb: (call: Call, at: number) => Promise<{ readonly outcome: Outcome; readonly over: string }>,
+  disturb: (
+    call: Call,
+    at: number,
+  ) => Promise<{ readonly outcome: Outcome; readonly over: string; readonly isIdle?: boolean }>,
 ): readonly Point[] {
   return calls.flatMap((call, at) =>
     isHit(call)
@@ -21,9 +24,9 @@ export function pointsAt(
           {
             name: `${call.verb} ${call.what} (request ${at + 1})`,
             play: async () => {
-              const { outcome, over } = await disturb(call, at)
+              const { outcome, over, isIdle = false } = await disturb(call, at)
               if (over !== '') throw new Error(over)
-              return outcome.tookMs
+              return isIdle ? null : outcome.tookMs
             },
           },
         ]
@@ -57,14 +60,17 @@ export function pointTable(
   return async (what, points) => {
     const failures: string[] = []
     let longestMs = 0
+    let idle = 0
     for (const { name, play } of points) {
       try {
-        longestMs = Math.max(longestMs, await play())
+        const tookMs = await play()
+        if (tookMs === null) idle += 1
+        else longestMs = Math.max(longestMs, tookMs)
       } catch (error) {
         failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
-    if (points.length > 0) rows.push({ what, points: points.length, longestMs })
+    if (points.length > idle) rows.push({ what, points: points.length - idle, longestMs })
     return failures
   }
 }

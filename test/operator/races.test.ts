@@ -26,11 +26,13 @@ function objectOf(cluster: Cluster, { what }: Call): KubeObject | undefined {
   })
 }
 
-async function mark(cluster: Cluster, call: Call): Promise<void> {
+/** @returns whether there was anything to do it to */
+async function mark(cluster: Cluster, call: Call): Promise<boolean> {
   const live = objectOf(cluster, call)
-  if (!live || live.metadata.deletionTimestamp !== undefined) return
+  if (!live || live.metadata.deletionTimestamp !== undefined) return false
   const labels = { ...live.metadata.labels, [foreignMark]: call.what.replaceAll(/[^a-z0-9]/g, '-') }
   await cluster.kube.replace({ ...live, metadata: { ...live.metadata, labels } })
+  return true
 }
 
 /** Without those that hold data, or stand for all of it. */
@@ -44,15 +46,17 @@ const disposable: ReadonlySet<string> = new Set([
   'poddisruptionbudgets',
 ])
 
-async function remove(cluster: Cluster, call: Call): Promise<void> {
+async function remove(cluster: Cluster, call: Call): Promise<boolean> {
   const live = objectOf(cluster, call)
-  if (live && live.metadata.deletionTimestamp === undefined) await cluster.kube.delete(live)
+  if (!live || live.metadata.deletionTimestamp !== undefined) return false
+  await cluster.kube.delete(live)
+  return true
 }
 
 /** What it keeps closed or bounded, or gives, it does not any more. */
-async function undo(cluster: Cluster, call: Call): Promise<void> {
+async function undo(cluster: Cluster, call: Call): Promise<boolean> {
   const live = objectOf(cluster, call)
-  if (!live || live.metadata.deletionTimestamp !== undefined) return
+  if (!live || live.metadata.deletionTimestamp !== undefined) return false
   const fields =
     live.kind === 'RoleBinding'
       ? { subjects: [] }
@@ -60,13 +64,14 @@ async function undo(cluster: Cluster, call: Call): Promise<void> {
         ? { automountServiceAccountToken: true }
         : { spec: {} }
   await cluster.kube.replace({ ...live, ...fields })
+  return true
 }
 
 interface Kind {
   readonly what: string
   readonly when: Race['when']
   readonly isHit: (call: Call) => boolean
-  readonly act: (cluster: Cluster, call: Call) => Promise<void>
+  readonly act: (cluster: Cluster, call: Call) => Promise<boolean>
 }
 
 const isWrite = ({ isWrite: is, verb }: Call): boolean => is && verb !== 'node'
@@ -85,15 +90,19 @@ describe.each(races)('$what', ({ what, when, isHit, act }) => {
     const scenario = all.find((found) => found.name === name)!
     const reference = await playQuietly(scenario)
     const points = pointsAt(reference.calls, isHit, async (call, at) => {
+      let isIdle = true
+      const race = async (cluster: Cluster): Promise<void> => {
+        isIdle = !(await act(cluster, call))
+      }
       const outcome = await play(scenario, reference, {
-        at: (asked, index) =>
-          index === at && isHit(asked) ? { when, act: (cluster) => act(cluster, asked) } : null,
+        at: (asked, index) => (index === at && isHit(asked) ? { when, act: race } : null),
       })
       const made = `create ${call.what}`
       const again = act === remove ? 1 : 0
       const effects = new Map(reference.effects).set(made, (reference.effects.get(made) ?? 0) + again)
       // That a right of the operator's own is gone is said once.
-      return { outcome, over: excess(outcome, { ...reference, effects }, again) }
+      const statuses = call.what.startsWith('rolebindings ') ? again : 0
+      return { outcome, over: excess(outcome, { ...reference, effects }, statuses), isIdle }
     })
     expect(await check(`${what}, ${name}`, points)).toEqual([])
   })
