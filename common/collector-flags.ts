@@ -13,7 +13,7 @@ function markLate(): void {
 }
 
 /**
- * V8 looks for garbage when a quarter has been added to what was alive: it costs time, and a heap
+ * Where memory is short: has V8 look for garbage when a quarter has been added to what was alive. It costs time, and a heap
  * that grows by what is free would leave none to other processes. Its young generation stays as small as it begins: of
  * buffers outside the heap, which bodies and answers are made of, tens of megabytes would wait until it was full.
  */
