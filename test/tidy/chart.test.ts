@@ -83,7 +83,7 @@ describe('what Helm lets through, the programs start with', () => {
     expect(platform.operatorNamespace).toBe('holdfast-system')
     expect(platform.storageNode.images).toEqual({ '0.1.0': 'registry.example.com/node:1' })
     expect(platform.classes['standard']!.resources.limits).toEqual({ memory: '512Mi' })
-    expect(operator.workers).toBe(4)
+    expect(operator.workers).toBe(8)
     expect([gateway.maxConnections, gateway.connectionsPerSource]).toEqual([2_000, 500])
     expect(gateway.pools.responseTimeoutMs).toBe(600_000)
   })
