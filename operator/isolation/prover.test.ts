@@ -23,6 +23,7 @@ const subject = (more: Partial<Subject> = {}): Subject => ({
   policies: ['p 1'],
   request: null,
   wasReady: false,
+  isAsSaid: true,
   ...more,
 })
 
@@ -113,14 +114,15 @@ describe('when it looks', () => {
     prover.report(subject({ organizationId: id(1_000) }))
     known(500, { policies: ['p 2'] })
     known(600, { request: 'now' })
+    known(1_001, { isAsSaid: false })
     await rest()
-    expect(new Set(world.looks.slice(-3).map((look) => look.id))).toEqual(
-      new Set([id(500), id(600), id(1_000)]),
+    expect(new Set(world.looks.slice(-4).map((look) => look.id))).toEqual(
+      new Set([id(500), id(600), id(1_000), id(1_001)]),
     )
     await clock.advance(10_000)
     expect(world.looks.length).toBeLessThanOrEqual(110)
     await clock.advance(1.5 * minuteMs)
-    expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_001)
+    expect(new Set(world.looks.map((look) => look.id)).size).toBe(1_002)
   })
 
   test('at once at one that was Ready where this process began long ago and does not know it', async () => {
@@ -134,12 +136,13 @@ describe('when it looks', () => {
   })
 
   test.each([
-    ['nobody waits for what another process has seen', true, () => closed, 'resync'],
-    ['everybody waits for what was open unseen', true, () => open, 'edit'],
-    ['who made it waits', false, () => closed, 'edit'],
-  ] as const)('%s', async (_what, wasReady, look, priority) => {
+    ['nobody waits for what another process has seen', true, true, () => closed, 'resync'],
+    ['nor for what stays Ready when it is edited', true, false, () => closed, 'resync'],
+    ['everybody waits for what was open unseen', true, true, () => open, 'edit'],
+    ['who made it waits', false, true, () => closed, 'edit'],
+  ] as const)('%s', async (_what, wasReady, isAsSaid, look, priority) => {
     const { world, minutes } = await started(look)
-    await minutes(1, subject({ wasReady }))
+    await minutes(1, subject({ wasReady, isAsSaid }))
     expect(world.priorities).toEqual([priority])
   })
 

@@ -18,8 +18,10 @@ export interface Subject extends Tried {
   readonly policies: readonly string[]
   /** The request of `holdfast.dev/prove` that status does not answer yet, null for none. */
   readonly request: string | null
-  /** It was Ready as the pass began, with the spec that it has now: nobody waits for what comes of it. */
+  /** It was Ready as the pass began, whatever of its spec: it stays so unless a path is open, and nobody waits for a look. */
   readonly wasReady: boolean
+  /** Its status was said of the spec that it has now. */
+  readonly isAsSaid: boolean
 }
 
 /** What passes ask. */
@@ -128,7 +130,7 @@ export class IsolationProver implements Component, Isolation {
 
   #open(subject: Subject, nowMs: number): Entry {
     // Of what serves already another process has looked at the paths: all of them at once would hold up the passes of a start.
-    const isVouched = subject.wasReady && nowMs - this.#startedMs < lastingMs
+    const isVouched = subject.wasReady && subject.isAsSaid && nowMs - this.#startedMs < lastingMs
     if (this.#entries.size === 0) this.#pacedFromMs = nowMs
     const entry: Entry = {
       subject,

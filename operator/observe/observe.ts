@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { databaseSchema } from '../api/database.ts'
-import { organizationSchema } from '../api/organization.ts'
+import { organizationSchema, organizationSpecSchema, type Organization } from '../api/organization.ts'
 import { tokenSchema } from '../api/token.ts'
 import { compareText } from '../compare-text.ts'
 import type { Store } from '../controller/store.ts'
@@ -30,7 +30,7 @@ export function observeTenant(key: TenantKey, caches: Caches, before: Observed |
   const seenBefore = before?.organization ? [before.organization] : []
   return {
     key,
-    organization: organization ? reader(organizationSchema, seenBefore)(organization) : null,
+    organization: organization ? leniently(reader(organizationSchema, seenBefore)(organization)) : null,
     databases: membersOf(caches.databases, key).map(reader(databaseSchema, before?.databases ?? [])),
     tokens: membersOf(caches.tokens, key).map(reader(tokenSchema, before?.tokens ?? [])),
   }
@@ -78,6 +78,18 @@ function seen<Parsed>(schema: z.ZodType<Parsed>, object: KubeObject): Seen<Parse
   if (result.success) return { object, parsed: result.data, problem: null }
   const [issue] = result.error.issues
   return { object, parsed: null, problem: `${issue?.path.join('.')}: ${issue?.message}` }
+}
+
+/** What cannot be read of an Organization's spec is as if it were not there, but for whose data it takes over. */
+function leniently(found: Seen<Organization>): Seen<Organization> {
+  const spec = found.object['spec']
+  if (found.parsed || typeof spec !== 'object' || spec === null) return found
+  const fields: Readonly<Record<string, z.ZodType>> = organizationSpecSchema.shape
+  const understood = Object.entries(spec).filter(([name, value]) => fields[name]?.safeParse(value).success)
+  const isKnown = !('restoreFrom' in spec) || understood.some(([name]) => name === 'restoreFrom')
+  if (!isKnown) return found
+  const parsed = organizationSchema.safeParse({ ...found.object, spec: Object.fromEntries(understood) }).data
+  return { ...found, parsed: parsed ?? null }
 }
 
 interface Aged {

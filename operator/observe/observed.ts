@@ -12,7 +12,10 @@ export interface TenantKey {
 /** A user's object as it was read. */
 export interface Seen<Parsed> {
   readonly object: KubeObject
-  /** null when it is not what the schema says; `problem` then names the field. */
+  /**
+   * null when it is not what the schema says; `problem` then names the field. An Organization is here as far as it can be
+   * read, with a `problem`, as long as that says who it is: what it asks for is not acted on then.
+   */
   readonly parsed: Parsed | null
   readonly problem: string | null
 }

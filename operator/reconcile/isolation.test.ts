@@ -35,14 +35,18 @@ test('what is tried is the pods that run, with the ways that the spec opens and 
   expect(subject.operatorNamespace).toBe('holdfast-system')
 })
 
-test('only of one whose spec is the one that was acted on is it said that it was Ready', async () => {
+test('it is told whether one was Ready, and whether that was said of the spec that it has', async () => {
   await world.settle()
   await world.pass()
-  expect(world.subjects.at(-1)!.wasReady).toBe(true)
+  expect(world.subjects.at(-1)).toMatchObject({ wasReady: true, isAsSaid: true })
   world.restart()
   await world.edit(organizations, 'acme', { access: { from: [{ namespace: 'others' }] } })
   await world.pass()
-  expect(world.subjects.at(-1)).toMatchObject({ access: [{ namespace: 'others' }], wasReady: false })
+  expect(world.subjects.at(-1)).toMatchObject({
+    access: [{ namespace: 'others' }],
+    wasReady: true,
+    isAsSaid: false,
+  })
 })
 
 describe('not proved', () => {

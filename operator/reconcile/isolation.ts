@@ -34,8 +34,8 @@ export function isolationOf(
     access: organization.spec.access.from,
     policies: policies.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`).toSorted(),
     request: answered(organization) ? null : requestOf(organization),
-    wasReady:
-      saidReady(organization) && organization.status?.observedGeneration === organization.metadata.generation,
+    wasReady: saidReady(organization),
+    isAsSaid: organization.status?.observedGeneration === organization.metadata.generation,
   })
 }
 

@@ -38,13 +38,18 @@ export interface Made {
   readonly passing?: AppError
 }
 
-/** Makes what the organization runs in, or says why not. What runs is left running. */
+/**
+ * Makes what the organization runs in, or says why not. What runs is left running.
+ * @param unread what of the spec cannot be read, null where all can be
+ */
 export async function makeRuntime(
   pass: Pass,
   organization: Organization,
   organizationId: string,
+  unread: Standing | null,
 ): Promise<Made> {
-  const problem = organizationProblem(pass, organization) ?? sizeProblem(pass, organization, organizationId)
+  const problem =
+    unread ?? organizationProblem(pass, organization) ?? sizeProblem(pass, organization, organizationId)
   let made: Made = { hold: problem, served: null, forms: noForms }
   try {
     const tenantBinding = tenantRoleBinding(organization.metadata.namespace, pass.platform)

@@ -22,9 +22,14 @@ const attemptsLimit = 2
  * many that name one id one wins, and a process that ends before or after that write leaves nothing half done.
  *
  * Every attempt reads the same two namespaces, whether the first is there or not.
+ * @param unread what of the Organization cannot be read, null where all can be
  * @returns why it has not been taken over, null if there is nothing to take over or it is this Organization's already
  */
-export async function takeOver(pass: Pass, organization: Organization): Promise<Standing | null> {
+export async function takeOver(
+  pass: Pass,
+  organization: Organization,
+  unread: Standing | null,
+): Promise<Standing | null> {
   if (organization.spec.restoreFrom === null) return null
   const organizationId = organizationIdOf(organization)
   const name = runtimeNamespace(organizationId)
@@ -35,7 +40,7 @@ export async function takeOver(pass: Pass, organization: Organization): Promise<
       pass.client.get(resources.namespaces, { name: organization.metadata.namespace }),
     ])
     if (retained && isOwn(pass, organization, retained)) return null
-    const problem = organizationProblem(pass, organization)
+    const problem = unread ?? organizationProblem(pass, organization)
     if (problem) return problem
     const refusal = await refusalOf(pass, organizationId, retained, tenant)
     if (refusal !== null || !retained) {

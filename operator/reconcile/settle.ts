@@ -43,26 +43,35 @@ const troubledLookMs = 30_000
 /** A certificate that is due and cannot be renewed is tried again by then. */
 const soonestRenewalMs = 1_000
 
-/** A pass over an Organization that is there, can be read, and is not being deleted. */
+/**
+ * A pass over an Organization that is there and is not being deleted.
+ * @param unread what of it cannot be read, null where all can be: its last good spec goes on then, and all else of it
+ */
 export async function settleOrganization(
   pass: Pass,
   observed: Observed,
   organization: Organization,
+  unread: Standing | null,
 ): Promise<Result> {
   // Said before any slow work: a new object with no conditions would pass for a healthy one.
   await sayFirst(pass, observed)
   await holdOrganization(pass, observed)
-  const refusal = placeProblem(pass, organization) ?? (await takeOver(pass, organization))
-  return refusal ? stayWithout(pass, observed, refusal) : settle(pass, observed, organization)
+  const refusal = placeProblem(pass, organization) ?? (await takeOver(pass, organization, unread))
+  return refusal ? stayWithout(pass, observed, refusal) : settle(pass, observed, organization, unread)
 }
 
 /**
  * What status says of its members is brought into force first, so that nothing keeps a revocation waiting; then
  * everything that takes a request for each member has some time, and what that came to is brought into force too.
  */
-async function settle(pass: Pass, observed: Observed, organization: Organization): Promise<Result> {
+async function settle(
+  pass: Pass,
+  observed: Observed,
+  organization: Organization,
+  unread: Standing | null,
+): Promise<Result> {
   const organizationId = organizationIdOf(organization)
-  const made = await makeRuntime(pass, organization, organizationId)
+  const made = await makeRuntime(pass, organization, organizationId, unread)
   const { refused, passing, served, forms, mustLookAgain = false } = made
   if (passing && !served) throw passing
   const looked = new Map<string, TokenDecision>()

@@ -8,7 +8,7 @@ import { organizationIdOf } from '../naming/organization-id.ts'
 import { parseKey, type Observed, type Seen } from '../observe/observed.ts'
 import { observeTenant } from '../observe/observe.ts'
 import { organizationStatus, pausedStatus } from '../status/organization.ts'
-import { progressing } from '../status/standing.ts'
+import { progressing, stalled } from '../status/standing.ts'
 import { membersWait, releaseMembers } from './members.ts'
 import { retireOrphans } from './orphans.ts'
 import type { Pass, TenantContext } from './pass.ts'
@@ -44,8 +44,9 @@ export function reconcileTenant(context: TenantContext): Reconcile {
 function settle(pass: Pass, observed: Observed, seen: Seen<Organization>): Promise<Result> {
   if (!seen.parsed) return unreadable(pass, observed, seen.object, seen.problem ?? '')
   if (isPaused(seen.parsed.metadata)) return paused(pass, seen.object, seen.parsed)
-  if (isDeleting(seen.object)) return retire(pass, observed, seen.object, seen.parsed)
-  return settleOrganization(pass, observed, seen.parsed)
+  const isRead = seen.problem === null
+  if (isDeleting(seen.object)) return retire(pass, observed, seen.object, isRead ? seen.parsed : null)
+  return settleOrganization(pass, observed, seen.parsed, isRead ? null : stalled('InvalidSpec', seen.problem))
 }
 
 /**
@@ -77,7 +78,7 @@ async function withoutOrganization(pass: Pass, observed: Observed): Promise<Resu
   return said ? {} : { requeueAfterMs: 0 }
 }
 
-/** The schema refuses such objects, so this one is older or newer than this operator. */
+/** The schema refuses such objects, so this one is older or newer than this operator, and nothing says who it is. */
 async function unreadable(
   pass: Pass,
   observed: Observed,

@@ -114,11 +114,54 @@ test('an Organization that cannot be read says so and keeps all else that its st
   expect(Object.keys(facts)).toEqual(expect.arrayContaining(['organizationId', 'stateDigest', 'version']))
   expect(after).toMatchObject(facts)
   expect(after.conditions.map(({ type }) => type)).toEqual(conditions.map(({ type }) => type))
-  expect(after.conditions.slice(3)).toEqual(conditions.slice(3))
+  const others = conditions.slice(3).map((condition) => ({ ...condition, observedGeneration: 2 }))
+  expect(after.conditions.slice(3)).toEqual(others)
   await world.edit(resources.organizations, 'acme', { hibernation: 'Never' })
   await world.settle()
   expect(statusOf(world)).toMatchObject(facts)
   expect(ready(world, resources.organizations, 'acme')?.status).toBe('True')
+})
+
+describe.each([['the same process'], ['the next process']])('in %s', (process) => {
+  test('what an Organization that cannot be read was last goes on: its Tokens are made and revoked, what is changed by hand is put right', async () => {
+    const world = await tenant()
+    const limits = world.nodes.document!.limits
+    await world.edit(resources.organizations, 'acme', { limits: { databases: 'many', series: 5 } })
+    if (process === 'the next process') world.restart()
+    await world.settle()
+    await world.remove(resources.tokens, 'reader')
+    await world.create('Token', 'late', {
+      organization: 'acme',
+      permissions: [{ database: '*', access: ['read'] }],
+    })
+    const policies = world.all(resources.networkPolicies).map(({ metadata }) => metadata.name)
+    for (const policy of world.all(resources.networkPolicies)) await world.kube.delete(policy)
+    await world.settle()
+    expect(world.get(resources.tokens, 'reader')).toBeUndefined()
+    expect(accepted(world)).toEqual([hashOf(world, 'writer'), hashOf(world, 'late')].toSorted())
+    expect(world.nodes.document!.limits).toEqual(limits)
+    expect(policies.length).toBeGreaterThan(0)
+    expect(world.all(resources.networkPolicies).map(({ metadata }) => metadata.name)).toEqual(policies)
+    expect(ready(world, resources.organizations, 'acme')).toMatchObject({
+      status: 'False',
+      reason: 'InvalidSpec',
+      message: expect.stringContaining('spec.limits.databases'),
+    })
+  })
+
+  test('one that is deleted while it cannot be read keeps its data', async () => {
+    const world = await tenant()
+    await world.edit(resources.organizations, 'acme', { deletionPolicy: 'Delete', hibernation: 'Later' })
+    if (process === 'the next process') world.restart()
+    const { runtimeNamespace } = statusOf(world)
+    await world.remove(resources.organizations, 'acme')
+    await world.settle()
+    expect(world.get(resources.organizations, 'acme')).toBeUndefined()
+    expect(
+      world.get(resources.namespaces, String(runtimeNamespace))?.metadata.deletionTimestamp,
+    ).toBeUndefined()
+    expect(world.get(resources.secrets, 'data-key', String(runtimeNamespace))).toBeDefined()
+  })
 })
 
 test('one without an Organization is told so too', async () => {

@@ -31,10 +31,10 @@ describe('conditions are kept to the letter of kstatus', () => {
     }
   })
 
-  test('what is wanted besides takes nothing from Ready', () => {
+  test('what is wanted besides takes nothing from Ready, which says it too', () => {
     const refused = whileServing(stalled('VolumeGrowthRefused', 'no'), ready('1 of 1 storage nodes ready'))
     expect(statementsOf(refused)).toEqual([
-      { type: 'Ready', status: 'True', reason: 'Ready', message: '1 of 1 storage nodes ready' },
+      { type: 'Ready', status: 'True', reason: 'Ready', message: '1 of 1 storage nodes ready; no' },
       { type: 'Reconciling', status: 'False', reason: 'Settled', message: '' },
       { type: 'Stalled', status: 'True', reason: 'VolumeGrowthRefused', message: 'no' },
     ])

@@ -19,7 +19,7 @@ interface Settled {
 interface Unsettled {
   readonly reason: Reason
   readonly message: string
-  /** What is wanted besides takes nothing from those whom it serves: what Ready says then. */
+  /** What is wanted besides takes nothing from those whom it serves: what Ready says first then. */
   readonly serves?: Settled
 }
 
@@ -98,7 +98,7 @@ export function statementsOf(standing: Standing): readonly Statement[] {
 function readiness({ serves, reason, message }: Unsettled): Statement {
   return serves === undefined
     ? { type: 'Ready', status: 'False', reason, message }
-    : { type: 'Ready', status: 'True', reason: serves.reason, message: serves.message }
+    : { type: 'Ready', status: 'True', reason: serves.reason, message: `${serves.message}; ${message}` }
 }
 
 /**

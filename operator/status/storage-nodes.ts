@@ -31,13 +31,13 @@ export function storageNodesStanding(
     return progressing('NodeUnreachable', `${silent.pod.name} does not answer: ${silent.message}`)
   }
   const serving = servingPods(pods)
-  if (!statefulSet.rolledOut || serving.length < statefulSet.replicas) {
-    return progressing(notReady, `${serving.length} of ${statefulSet.replicas} storage nodes ready`)
-  }
+  const well = `${serving.length} of ${statefulSet.replicas} storage nodes ready`
+  if (serving.length < statefulSet.replicas) return progressing(notReady, well)
+  if (!statefulSet.rolledOut) return progressing(notReady, `${well}, not all as the StatefulSet has them yet`)
   if (!everyNodeConfirmed(pods, reports)) {
     return progressing('AwaitingConfirmation', 'the storage node has not confirmed its state document yet')
   }
-  return troubledStanding(reports, `${serving.length} of ${statefulSet.replicas} storage nodes ready`)
+  return troubledStanding(reports, well)
 }
 
 /** What fails while there is room for writes is said and no more; queries are answered all the while. */
