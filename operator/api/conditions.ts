@@ -51,7 +51,7 @@ export const reasons = {
   UpgradeRolledBack: {
     of: ['Ready', 'Stalled'],
     meaning:
-      'What served before is back, since what the spec asks for did not come up; the message says why and what to do. It is not tried again until the spec or the class asks for something else, the platform names another image for the version, or the annotation holdfast.dev/retry gets another value. Of an organization that hibernates only Stalled says it.',
+      'What served before is back, since what the spec asks for did not come up; the message says why and what to do. It is not tried again until the spec or the class asks for something else, the platform names another image for the version, or the annotation holdfast.dev/retry gets another value.',
   },
   VolumePending: {
     of: ['Ready', 'Reconciling'],

@@ -30,7 +30,7 @@ export function observeTenant(key: TenantKey, caches: Caches, before: Observed |
   const seenBefore = before?.organization ? [before.organization] : []
   return {
     key,
-    organization: organization ? leniently(reader(organizationSchema, seenBefore)(organization)) : null,
+    organization: organization ? readOrganization(organization, seenBefore) : null,
     databases: membersOf(caches.databases, key).map(reader(databaseSchema, before?.databases ?? [])),
     tokens: membersOf(caches.tokens, key).map(reader(tokenSchema, before?.tokens ?? [])),
   }
@@ -78,6 +78,17 @@ function seen<Parsed>(schema: z.ZodType<Parsed>, object: KubeObject): Seen<Parse
   if (result.success) return { object, parsed: result.data, problem: null }
   const [issue] = result.error.issues
   return { object, parsed: null, problem: `${issue?.path.join('.')}: ${issue?.message}` }
+}
+
+/**
+ * An Organization as far as it can be read.
+ * @param before as in `observeTenant`
+ */
+export function readOrganization(
+  object: KubeObject,
+  before: readonly Seen<Organization>[] = [],
+): Seen<Organization> {
+  return leniently(reader(organizationSchema, before)(object))
 }
 
 /** What cannot be read of an Organization's spec is as if it were not there, but for whose data it takes over. */

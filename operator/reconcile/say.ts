@@ -6,10 +6,9 @@ import type { IssuedToken } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { databaseIdIn } from '../desired/holdings.ts'
 import { versionOf } from '../desired/template.ts'
-import type { KubeObject } from '../kube/object.ts'
 import { isPaused } from '../naming/labels.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
-import type { Observed } from '../observe/observed.ts'
+import type { Observed, Seen } from '../observe/observed.ts'
 import { databaseStatus } from '../status/database.ts'
 import type { Integrity } from '../status/integrity.ts'
 import type { IsolationReport } from '../status/isolation.ts'
@@ -31,7 +30,7 @@ import type { Pass } from './pass.ts'
 import { proofToSay } from './isolation.ts'
 import type { Settled } from './settled.ts'
 import type { TokenDecision } from './tokens.ts'
-import { sayUnreadable } from './unreadable.ts'
+import { sayOfOrganization, sayUnreadable } from './unreadable.ts'
 import { saysMore, writeStatus } from './write.ts'
 
 const begun = progressing('Progressing', 'the operator has begun')
@@ -39,20 +38,20 @@ const begun = progressing('Progressing', 'the operator has begun')
 /** Gives an Organization that has no conditions its first ones. */
 export async function sayFirst(pass: Pass, observed: Observed): Promise<void> {
   const seen = observed.organization
-  if (seen?.parsed && isNew(seen.parsed)) await sayNothingMade(pass, seen.object, seen.parsed, begun)
+  if (seen?.parsed && isNew(seen.parsed)) await sayNothingMade(pass, seen, seen.parsed, begun)
 }
 
 /** Why an Organization has not got what it is to take over. */
 export async function sayWithout(pass: Pass, observed: Observed, standing: Standing): Promise<void> {
   const seen = observed.organization
   if (!seen?.parsed) return
-  await sayNothingMade(pass, seen.object, seen.parsed, standing)
+  await sayNothingMade(pass, seen, seen.parsed, standing)
   pass.metrics.tenantIs(pass.key, 'stalled')
 }
 
 async function sayNothingMade(
   pass: Pass,
-  object: KubeObject,
+  seen: Seen<Organization>,
   organization: Organization,
   standing: Standing,
 ): Promise<void> {
@@ -71,8 +70,7 @@ async function sayNothingMade(
     hibernation: null,
     standing,
   }
-  const status = organizationStatus(organization, facts, pass.now)
-  await writeStatus(pass, pass.caches.organizations, object, status)
+  await sayOfOrganization(pass, seen, organizationStatus(organization, facts, pass.now))
 }
 
 /**
@@ -164,8 +162,7 @@ export async function sayOrganization(
     hibernation: settled.hibernation,
     standing,
   }
-  const status = organizationStatus(seen.parsed, facts, pass.now)
-  await writeStatus(pass, pass.caches.organizations, seen.object, status)
+  await sayOfOrganization(pass, seen, organizationStatus(seen.parsed, facts, pass.now))
   pass.metrics.tenantIs(pass.key, standing.state === 'progressing' ? 'reconciling' : standing.state)
 }
 

@@ -21,19 +21,19 @@ import { growVolumes } from './grow-volumes.ts'
 import { hibernate } from './hibernate.ts'
 import { bringIntoForce, leaveInForce, type InForce } from './in-force.ts'
 import { isolationOf, requireIsolation } from './isolation.ts'
-import { makeRuntime } from './make-runtime.ts'
+import { makeRuntime, type Made } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living, membersWait, releaseMembers } from './members.ts'
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
 import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
 import { takeOver } from './restore.ts'
 import { runtimeSecretsLookMs } from './runtime-secrets.ts'
-import { sayFirst, sayStatuses, sayWithout } from './say.ts'
+import { sayFirst, sayMembersFirst, sayStatuses, sayWithout } from './say.ts'
 import type { Settled } from './settled.ts'
 import { placeProblem } from './tenant-limits.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
 import type { TokenDecision } from './tokens.ts'
-import { unreadableStanding } from './unreadable.ts'
+import { sayCannotBeRead, unreadableStanding } from './unreadable.ts'
 import { held, holdOrganization, observedNow, welcome } from './welcome.ts'
 
 /** Everything is looked at again after this time, and up to a fifth longer, so that tenants do not come together. */
@@ -74,6 +74,7 @@ async function settle(
   const made = await makeRuntime(pass, organization, organizationId, unread)
   const { refused, passing, served, forms, mustLookAgain = false } = made
   if (passing && !served) throw passing
+  if (unread && !served) return leaveUnread(pass, observed, unread, made)
   const looked = new Map<string, TokenDecision>()
   const bring = (members: Observed, before: InForce | null): Promise<InForce | Standing> =>
     served
@@ -147,6 +148,24 @@ async function settle(
     Math.max(soonestRenewalMs, dueMs),
   ]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
+}
+
+/** Neither what is asked for nor what was can be read: all stays as it is, and new members are told. */
+async function leaveUnread(
+  pass: Pass,
+  observed: Observed,
+  { message }: Standing,
+  { refused, mustLookAgain }: Made,
+): Promise<Result> {
+  const { organization } = observedNow(pass, observed)
+  if (organization) {
+    const { object } = organization
+    await sayCannotBeRead(pass, pass.caches.organizations, { object, problem: message })
+  }
+  const said = await sayMembersFirst(pass, observed)
+  pass.metrics.tenantIs(pass.key, 'stalled')
+  if (refused) throw refused
+  return { requeueAfterMs: said ? nextLookMs(pass, !mustLookAgain, false, null) : 0 }
 }
 
 /**

@@ -14,7 +14,7 @@ import { retireOrphans } from './orphans.ts'
 import type { Pass, TenantContext } from './pass.ts'
 import { releaseTenantBinding, retireRuntime } from './retire.ts'
 import { settleOrganization } from './settle.ts'
-import { sayCannotBeRead } from './unreadable.ts'
+import { sayCannotBeRead, sayOfOrganization } from './unreadable.ts'
 import { hasFinalizer, isDeleting, releaseFinalizer, writeStatus } from './write.ts'
 
 /** While something is being taken down: the watch tells of most of it sooner. */
@@ -43,9 +43,12 @@ export function reconcileTenant(context: TenantContext): Reconcile {
 
 function settle(pass: Pass, observed: Observed, seen: Seen<Organization>): Promise<Result> {
   if (!seen.parsed) return unreadable(pass, observed, seen.object, seen.problem ?? '')
-  if (isPaused(seen.parsed.metadata)) return paused(pass, seen.object, seen.parsed)
+  if (isPaused(seen.parsed.metadata)) return paused(pass, seen, seen.parsed)
   const isRead = seen.problem === null
-  if (isDeleting(seen.object)) return retire(pass, observed, seen.object, isRead ? seen.parsed : null)
+  if (isDeleting(seen.object)) {
+    const version = seen.parsed.status?.version ?? null
+    return retire(pass, observed, seen.object, isRead ? seen.parsed : null, version)
+  }
   return settleOrganization(pass, observed, seen.parsed, isRead ? null : stalled('InvalidSpec', seen.problem))
 }
 
@@ -86,32 +89,34 @@ async function unreadable(
   problem: string,
 ): Promise<Result> {
   pass.metrics.tenantIs(pass.key, 'stalled')
-  if (isDeleting(object)) return retire(pass, observed, object, null)
+  if (isDeleting(object)) return retire(pass, observed, object, null, null)
   await sayCannotBeRead(pass, pass.caches.organizations, { object, problem })
   return {}
 }
 
-async function paused(pass: Pass, object: KubeObject, organization: Organization): Promise<Result> {
-  await writeStatus(pass, pass.caches.organizations, object, pausedStatus(organization.status, pass.now))
+async function paused(pass: Pass, seen: Seen<Organization>, { status }: Organization): Promise<Result> {
+  await sayOfOrganization(pass, seen, pausedStatus(status, pass.now))
   return {}
 }
 
 /**
  * Takes an organization down. Its Databases and Tokens are not waited for: with the nodes gone, nothing serves them.
  * @param organization null when it cannot be read: its data is kept then
+ * @param version of the storage node that served last, null where that is not known
  */
 async function retire(
   pass: Pass,
   observed: Observed,
   object: KubeObject,
   organization: Organization | null,
+  version: string | null,
 ): Promise<Result> {
   pass.metrics.tenantIs(pass.key, 'deleting')
   if (!hasFinalizer(object)) return {}
   const uid = object.metadata.uid ?? ''
   const organizationId = organizationIdOf(object)
   const namespace = runtimeNamespace(organizationId)
-  const leaving = { organizationId, uid, namespace, version: organization?.status?.version ?? null }
+  const leaving = { organizationId, uid, namespace, version }
   const retired = await retireRuntime(pass, leaving, organization?.spec.deletionPolicy ?? 'Retain')
   if (!retired.done) {
     if (organization) await sayDeleting(pass, object, organization, organizationId, retired.message)

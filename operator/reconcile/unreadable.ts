@@ -8,9 +8,10 @@ import {
   type Token,
 } from '../api/token.ts'
 import { apiVersion, id } from '../api/fields.ts'
+import { organizationStatusSchema, type Organization, type OrganizationStatus } from '../api/organization.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { organizationNameOf } from '../observe/observe.ts'
-import type { Observed } from '../observe/observed.ts'
+import type { Observed, Seen } from '../observe/observed.ts'
 import { conditionsOf, stalled, statementsOf, type Standing } from '../status/standing.ts'
 import type { Pass } from './pass.ts'
 import { conditionsOfRaw, isDeleting, writeStatus } from './write.ts'
@@ -53,15 +54,41 @@ export async function sayCannotBeRead(
   const before = conditionsOfRaw(object)
   const others = before.filter(({ type }) => statements.every((statement) => statement.type !== type))
   const conditions = [...conditionsOf(statements, before, generation, pass.now), ...others]
+  const status = { ...recordOf(object['status']), observedGeneration: generation, conditions }
+  await unlessRefused(pass, object, writeStatus(pass, store, object, status))
+}
+
+/** States the status of an Organization. What a newer release has said besides of one that cannot be read whole stays. */
+export async function sayOfOrganization(
+  pass: Pass,
+  { object, problem }: Seen<Organization>,
+  status: Partial<OrganizationStatus> & Pick<OrganizationStatus, 'conditions'>,
+): Promise<void> {
+  const { organizations } = pass.caches
+  if (problem === null) await writeStatus(pass, organizations, object, status)
+  else
+    await unlessRefused(pass, object, writeStatus(pass, organizations, object, besideNewer(object, status)))
+}
+
+const ownFields: ReadonlySet<string> = new Set(Object.keys(organizationStatusSchema.shape))
+
+function besideNewer(object: KubeObject, status: Pick<OrganizationStatus, 'conditions'>) {
+  const newer = Object.entries(recordOf(object['status'])).filter(([name]) => !ownFields.has(name))
+  const before = conditionsOfRaw(object)
+  // Whether there are backups follows from the spec.
+  const isSaid = (type: string): boolean => type !== 'BackedUp' || !before.some((said) => said.type === type)
+  const conditions = status.conditions.filter(({ type }) => isSaid(type))
+  const others = before.filter(({ type }) => conditions.every((said) => said.type !== type))
+  return { ...Object.fromEntries(newer), ...status, conditions: [...conditions, ...others] }
+}
+
+/** A status that the API server cannot take, as one beside a spec that no schema describes, holds up nothing. */
+async function unlessRefused(pass: Pass, { kind }: KubeObject, written: Promise<unknown>): Promise<void> {
   try {
-    await writeStatus(pass, store, object, {
-      ...recordOf(object['status']),
-      observedGeneration: generation,
-      conditions,
-    })
+    await written
   } catch (error) {
     if (!(error instanceof AppError && error.kind === 'invalid')) throw error
-    pass.log.warn({ objectKind: object.kind, reason: error.message }, 'status could not be said')
+    pass.log.warn({ objectKind: kind, reason: error.message }, 'status could not be said')
   }
 }
 

@@ -95,7 +95,10 @@ describe('what is told is the first thing that is not as it should be', () => {
   test('a roll-out that is not over is not ready', () => {
     const { statefulSet } = runtime([])
     const rolling = runtime([pod()], { statefulSet: { ...statefulSet!, rolledOut: false } })
-    expect(storageNodesStanding(rolling, [confirmed(pod())], true).state).toBe('progressing')
+    expect(storageNodesStanding(rolling, [confirmed(pod())], true)).toMatchObject({
+      state: 'progressing',
+      message: '1 of 1 storage nodes ready, not all as the StatefulSet has them yet',
+    })
   })
 })
 

@@ -99,6 +99,7 @@ const asleep = () => organization({}, 'Hibernated')
 
 test.each([
   ['sleeps', asleep(), false, 'waking', true],
+  ['sleeps and cannot be read whole', organization({ limits: 'none' }, 'Hibernated'), false, 'waking', true],
   ['is stopping', organization({}, 'Stopping'), false, 'waking', true],
   ['wakes already', organization({}, 'Waking'), false, 'waking', false],
   ['is awake, with the way to it still closed', organization({}, null), false, 'waking', false],

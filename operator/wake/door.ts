@@ -8,11 +8,11 @@ import type { RateLimit } from '../../common/rate-limit.ts'
 import { hashToken } from '../../common/token.ts'
 import { wakePath, type WakeState } from '../../common/wake-api.ts'
 import { isToSleep } from '../api/hibernation.ts'
-import { organizationSchema, type Organization } from '../api/organization.ts'
+import type { Organization } from '../api/organization.ts'
 import type { Store } from '../controller/store.ts'
 import { isPaused } from '../naming/labels.ts'
 import { networkPolicies } from '../naming/names.ts'
-import { organizationNameOf } from '../observe/observe.ts'
+import { organizationNameOf, readOrganization } from '../observe/observe.ts'
 import { parseKey } from '../observe/observed.ts'
 import { liveTokenId } from './live-token.ts'
 import type { Wakes } from './wakes.ts'
@@ -95,8 +95,8 @@ function organizationOf(
   const { namespace, name } = parseKey(key)
   const object = caches.organizations.get(namespace, name)
   if (!object || object.metadata.deletionTimestamp !== undefined) return null
-  const organization = organizationSchema.safeParse(object).data
-  return organization ? { key, organization } : null
+  const { parsed } = readOrganization(object)
+  return parsed ? { key, organization: parsed } : null
 }
 
 /** How it stands once it is wanted. Its nodes can be reached when the gateway's way to them is open. */
