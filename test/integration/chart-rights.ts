@@ -1,3 +1,4 @@
+import { systemClock } from '../../common/clock.ts'
 import { ensureTools } from '../../local-kubernetes/tools.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { renderChart, requiredValues } from '../support/chart.ts'
@@ -5,6 +6,9 @@ import type { ApiServer } from './api-server.ts'
 
 /** Names that a test takes for itself: all that is of no namespace and speaks of one installation alone. */
 const ours = /^holdfast-(operator|deletion)/
+
+/** An API server that has just been given a policy may refuse what it is about before it knows the policy's parameters. */
+const paramsLimitMs = 10_000
 
 export interface ChartRights {
   /** The namespace of the release, and the name of what is called after the operator's account. */
@@ -45,15 +49,19 @@ async function applyRight(server: ApiServer, object: KubeObject, release: string
   const path = `/apis/${object.apiVersion}/${inNamespace}${plural.toLowerCase()}/${name}`
   const roleRef = object['roleRef'] as { name: string } | undefined
   const spec = object['spec'] as { policyName?: string } | undefined
-  const answer = await server.send('PATCH', `${path}?fieldManager=test&force=true`, {
-    type: 'application/apply-patch+yaml',
-    body: {
-      ...object,
-      metadata: { ...object.metadata, name },
-      ...(roleRef && { roleRef: { ...roleRef, name: renamed(roleRef.name) } }),
-      ...(spec?.policyName && { spec: { ...spec, policyName: renamed(spec.policyName) } }),
-    },
-  })
-  if (answer.status >= 300) throw new Error(`${object.kind} ${name}: ${answer.body.message}`)
-  return isOurs ? path : null
+  const body = {
+    ...object,
+    metadata: { ...object.metadata, name },
+    ...(roleRef && { roleRef: { ...roleRef, name: renamed(roleRef.name) } }),
+    ...(spec?.policyName && { spec: { ...spec, policyName: renamed(spec.policyName) } }),
+  }
+  const request = { type: 'application/apply-patch+yaml', body }
+  const untilMs = performance.now() + paramsLimitMs
+  for (;;) {
+    const { status, body: said } = await server.send('PATCH', `${path}?fieldManager=test&force=true`, request)
+    if (status < 300) return isOurs ? path : null
+    const isEarly = status === 403 && String(said.message).includes('no params found for policy binding')
+    if (!isEarly || performance.now() > untilMs) throw new Error(`${object.kind} ${name}: ${said.message}`)
+    await systemClock.sleep(100)
+  }
 }

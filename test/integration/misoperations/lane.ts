@@ -67,6 +67,7 @@ export class Lane {
     await lane.becomesWell()
     const found = await lane.get('Organization', 'acme')
     lane.organizationId = statusOf(found).organizationId ?? ''
+    await eventually(`the volume of ${namespace} is bound`, readyLimitMs, () => lane.hasVolume())
     lane.well = await lane.state()
     return lane
   }
@@ -98,6 +99,19 @@ export class Lane {
         return true
       })
     }
+  }
+
+  /** An organization that serves does not wait for its claim to say so. */
+  async hasVolume(): Promise<boolean> {
+    const namespace = runtimeNamespace(this.organizationId)
+    const { body } = await this.bench.server.send(
+      'GET',
+      pathOf(resources.persistentVolumeClaims, { namespace }),
+    )
+    const claims = body['items'] as readonly KubeObject[]
+    return (
+      claims.length > 0 && claims.every(({ spec }) => Boolean((spec as { volumeName?: string }).volumeName))
+    )
   }
 
   /** The node's document, undefined while none runs. */
