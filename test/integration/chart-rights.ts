@@ -7,8 +7,8 @@ import type { ApiServer } from './api-server.ts'
 /** Names that a test takes for itself: all that is of no namespace and speaks of one installation alone. */
 const ours = /^holdfast-(operator|deletion)/
 
-/** An API server that has just been given a policy may refuse what it is about before it knows the policy's parameters. */
-const paramsLimitMs = 10_000
+/** The policies of a release before are asked for a moment after they were deleted, and know no tenant in this one's namespace. */
+const formerPoliciesMs = 10_000
 
 export interface ChartRights {
   /** The namespace of the release, and the name of what is called after the operator's account. */
@@ -56,12 +56,12 @@ async function applyRight(server: ApiServer, object: KubeObject, release: string
     ...(spec?.policyName && { spec: { ...spec, policyName: renamed(spec.policyName) } }),
   }
   const request = { type: 'application/apply-patch+yaml', body }
-  const untilMs = performance.now() + paramsLimitMs
+  const untilMs = performance.now() + formerPoliciesMs
   for (;;) {
     const { status, body: said } = await server.send('PATCH', `${path}?fieldManager=test&force=true`, request)
     if (status < 300) return isOurs ? path : null
-    const isEarly = status === 403 && String(said.message).includes('no params found for policy binding')
-    if (!isEarly || performance.now() > untilMs) throw new Error(`${object.kind} ${name}: ${said.message}`)
+    const isFormer = status === 403 && String(said.message).includes('no params found for policy binding')
+    if (!isFormer || performance.now() > untilMs) throw new Error(`${object.kind} ${name}: ${said.message}`)
     await systemClock.sleep(100)
   }
 }
