@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { timeWords } from '../buffer/time-order.ts'
 import { windowAt, WindowFinder } from './windows.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: a window that is remembered is the one that would be worked out, in whatever order times come. */
 
@@ -29,6 +30,7 @@ test('any times, in any order', () => {
         }
       },
     ),
+    tries(),
   )
 })
 

@@ -8,6 +8,7 @@ import { SortedRows } from './sorted-rows.ts'
 import { SparseCells } from './sparse-cells.ts'
 import { TableBuffer } from './table-buffer.ts'
 import { copyCell, newVector } from './vector.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: of two values for one time and field the newer counts, and nothing else changes place or value. */
 
@@ -58,6 +59,7 @@ describe('mergeRuns', () => {
         const merged = mergeRuns(['float', 'float'], runOf(older, 2), runOf(newer, 2))
         expect([...pointsOf(merged)]).toEqual([...expected])
       }),
+      tries(),
     )
   })
 

@@ -7,6 +7,7 @@ import { pickColumn } from './merge.ts'
 import { SparseCells } from './sparse-cells.ts'
 import { bytesOfTable, TableBuffer } from './table-buffer.ts'
 import { newVector, setCell, type Cell } from './vector.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: a buffer holds every value that was put into it, and takes memory for these, not for the places between them. */
 
@@ -130,7 +131,7 @@ test('columns of any density, that begin late or end early, give every value bac
           expect(valuesOf(copy.column(field), rows.length)).toEqual(expected(rows, type, field, has))
       },
     ),
-    { numRuns: 60 },
+    tries(60),
   )
 })
 

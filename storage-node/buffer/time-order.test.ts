@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compareTimes, firstNotBefore, inTimeOrder, splitTime, timeWords } from './time-order.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: rows come in the order of time, rows of one time in the order in which they stood; times are found among them. */
 
@@ -27,6 +28,7 @@ test('two times compare as numbers do', () => {
       const order = compareTimes(timeWords(BigInt64Array.of(a, b)), 0, 1)
       expect(Math.sign(order)).toBe(a < b ? -1 : a > b ? 1 : 0)
     }),
+    tries(),
   )
 })
 
@@ -41,7 +43,7 @@ test.each([20, 10_000])('%d rows of any times', (length) => {
       const rows = Array.from({ length }, (_, row) => length - 1 - row)
       expect(sorted(Int32Array.from(rows), times)).toEqual(expectedOrder(rows, times))
     }),
-    { numRuns: length > 1_000 ? 20 : 200 },
+    tries(length > 1_000 ? 20 : 200),
   )
 })
 
@@ -62,5 +64,6 @@ test('the first row that is not before a time is found', () => {
         expect(firstNotBefore(words, from, times.length, splitTime(timeNs), likely)).toBe(row)
       },
     ),
+    tries(),
   )
 })

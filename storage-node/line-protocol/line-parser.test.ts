@@ -4,6 +4,7 @@ import type { ParsedBatch } from './batch.ts'
 import { LineParser, type LineSource } from './line-parser.ts'
 import { parseLines } from './parse.ts'
 import { processorTime } from '../../test/support/processor-time.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /**
  * Promise: a body means the same however it is cut into pieces and sections, and whatever bodies the parser has seen
@@ -122,7 +123,7 @@ describe('cut anywhere, after other bodies', () => {
         for (const source of [whole, arriving])
           expect(meaningOf([...parser.parse(source(piecesOf(text, cuts)), options)])).toEqual(expected)
       }),
-      { numRuns: 1_000 },
+      tries(1_000),
     )
   })
 
@@ -136,7 +137,7 @@ describe('cut anywhere, after other bodies', () => {
         fc.pre(together.errors.every(({ message }) => message !== 'unbalanced quotes'))
         expect(together.points).toEqual(alone.points)
       }),
-      { numRuns: 1_000 },
+      tries(1_000),
     )
   })
 })
@@ -238,9 +239,9 @@ describe('what was parsed before takes no room from a body', () => {
         expect(after.length).toBeLessThanOrEqual(fresh.length)
         expect(meaningOf(after)).toEqual(meaningOf(fresh))
       }),
-      { numRuns: 12 },
+      tries(12),
     )
-  }, 20_000)
+  })
 })
 
 test('bad lines with many fields take no place from a good one after them', () => {

@@ -4,6 +4,7 @@ import type { BatchTable, ParsedBatch, Precision } from './batch.ts'
 import { parseLines } from './parse.ts'
 import { tagsOfKey } from './series-key.ts'
 import { processorTime } from '../../test/support/processor-time.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: what InfluxDB 1.8 takes is taken with the same meaning, what it refuses is refused with the same text. */
 
@@ -148,6 +149,7 @@ describe('timestamps', () => {
       fc.property(fc.bigInt({ min: -9223372036854775806n, max: 9223372036854775806n }), (timeNs) => {
         expect(onePoint(`m v=1 ${timeNs}`).timeNs).toBe(timeNs)
       }),
+      tries(),
     )
   })
 
@@ -160,6 +162,7 @@ describe('timestamps', () => {
       fc.property(cases, ([[precision, unit], count]) => {
         expect(onePoint(`m v=1 ${count}`, precision).timeNs).toBe(count * unit)
       }),
+      tries(),
     )
   })
 })
@@ -171,7 +174,7 @@ describe('numbers', () => {
         const text = Object.is(value, -0) ? '-0' : String(value)
         expect(onePoint(`m v=${text} 1`).fields['v']).toBe(value)
       }),
-      { numRuns: 500 },
+      tries(500),
     )
   })
 
@@ -184,6 +187,7 @@ describe('numbers', () => {
           expect(onePoint(`m v=${signed}i,w=${unsigned}u 1`).fields).toEqual({ v: signed, w: unsigned })
         },
       ),
+      tries(),
     )
   })
 })
@@ -355,6 +359,6 @@ test('whatever bytes come, every line is a point, an error or nothing, and nothi
       for (const table of batch.tables)
         for (const point of pointsOf(table)) expect(Object.keys(point.fields)).not.toEqual([])
     }),
-    { numRuns: 2_000 },
+    tries(2_000),
   )
 })

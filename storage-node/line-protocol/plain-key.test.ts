@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { scanKey, splitKey } from './key.ts'
 import { plainKey } from './plain-key.ts'
 import { seriesKey } from './series-key.ts'
+import { tries } from '../../test/support/tries.ts'
 
 /** Promise: the short way to a series key leads to the same key, or says that it does not know. */
 
@@ -53,7 +54,7 @@ describe('any key', () => {
         expect(ways.plain.key).toBe(seriesKey(ways.name.measurement, ways.name.tags))
         expect(ways.plain.measurement).toBe(ways.name.measurement)
       }),
-      { numRuns: 5_000 },
+      tries(5_000),
     )
     expect(plain).toBeGreaterThan(50)
   })

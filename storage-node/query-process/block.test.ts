@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pack, viewOf, type Block } from './block.ts'
+import { tries } from '../../test/support/tries.ts'
 
 // Attacks the promise that a block gives back what went into it, to the last bit, in however few bytes it is kept.
 
@@ -29,6 +30,7 @@ describe('floats', () => {
           })
         },
       ),
+      tries(),
     )
   })
 

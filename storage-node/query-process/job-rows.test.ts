@@ -8,6 +8,7 @@ import type { Blocks, WantedColumn } from './block-store.ts'
 import { directoryOf, type Directory, type RowRange } from './directory.ts'
 import { JobRows } from './job-rows.ts'
 import type { ReadJob, SourceFile } from './messages.ts'
+import { tries } from '../../test/support/tries.ts'
 
 // Attacks the promise that a job's rows are its points, each once with the newest value of each field, in order, however
 // files overlap, rows fall into blocks, and the memory for what is put together is small.
@@ -218,7 +219,7 @@ describe('rows of a job', () => {
           expect(await found(made, job, maxCells)).toEqual(expected(files, job))
         },
       ),
-      { numRuns: 1_500 },
+      tries(1_500),
     )
   })
 

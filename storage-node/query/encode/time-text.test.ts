@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { formatTime, maxTimeNs, minTimeNs } from '../time.ts'
 import { Zone } from '../zone.ts'
 import { TimeText } from './time-text.ts'
+import { tries } from '../../../test/support/tries.ts'
 
 // Attacks the promise that what is remembered of one time never shows in another.
 
@@ -25,5 +26,6 @@ test('times one after another are each what they are alone', () => {
         }
       },
     ),
+    tries(),
   )
 })

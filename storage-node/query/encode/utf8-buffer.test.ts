@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Utf8Buffer } from './utf8-buffer.ts'
+import { tries } from '../../../test/support/tries.ts'
 
 // Attacks the promise that a text is the same in pieces, whatever is written, taken and forgotten on the way.
 
@@ -37,6 +38,6 @@ test('what is written is what is taken', () => {
         expect(taken + Buffer.concat(buffer.take()).toString()).toBe(expected)
       },
     ),
-    { numRuns: 200 },
+    tries(200),
   )
 })

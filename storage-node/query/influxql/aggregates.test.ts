@@ -4,6 +4,7 @@ import type { Reader } from '../../engine/reader.ts'
 import { answer, contextOf } from '../testing/answer.ts'
 import { MemoryReader } from '../testing/memory-reader.ts'
 import { parseQuery, runQuery } from './query.ts'
+import { tries } from '../../../test/support/tries.ts'
 
 // Attacks the promise that functions which the reader works out series by series answer exactly as when every point is
 // looked at, and SELECTs that need only one end of their range as if all of it were read: with several blocks a series,
@@ -107,7 +108,7 @@ describe('functions worked out by the reader', () => {
             )
         },
       ),
-      { numRuns: 120 },
+      tries(120),
     )
   })
 

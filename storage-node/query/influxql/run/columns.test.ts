@@ -5,6 +5,7 @@ import { rowsOf, Table } from '../../table.ts'
 import { answer, contextOf } from '../../testing/answer.ts'
 import { MemoryReader } from '../../testing/memory-reader.ts'
 import { parseQuery, runQuery } from '../query.ts'
+import { tries } from '../../../../test/support/tries.ts'
 
 // Attacks the promise that a SELECT read column by column answers as when every row is made for itself: with fields and
 // tags missing, equal times in several series, several blocks, conditions of any kind, and answers in parts.
@@ -124,7 +125,7 @@ test('columns give what rows give', async () => {
         }
       },
     ),
-    { numRuns: 60 },
+    tries(60),
   )
 })
 

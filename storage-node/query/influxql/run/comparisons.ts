@@ -1,6 +1,7 @@
 import type { FieldComparison, FieldType, MeasurementSchema } from '../../../engine/reader.ts'
-import type { BinaryExpr, Expr } from '../ast.ts'
+import type { BinaryExpr, Expr, VarRef } from '../ast.ts'
 import { isField } from '../series-filter.ts'
+import { refsOf } from '../walk.ts'
 import { typeOfField } from './scan.ts'
 
 const mirrored = { '=': '=', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const
@@ -12,7 +13,7 @@ const isOperator = (operator: string): operator is FieldComparison['operator'] =
  * those that evaluation decides exactly as `FieldComparison` says, so a condition may ask for more than they do.
  */
 export function comparisonsIn(condition: Expr | null, schema: MeasurementSchema): readonly FieldComparison[] {
-  return comparisonsOf(condition, schema).filter((comparison) => comparison !== null)
+  return allIn(condition, schema).filter((comparison) => comparison !== null)
 }
 
 /** The same when it is all that the condition asks for; otherwise null. */
@@ -20,12 +21,29 @@ export function comparisonsOnly(
   condition: Expr | null,
   schema: MeasurementSchema,
 ): readonly FieldComparison[] | null {
-  const all = comparisonsOf(condition, schema)
+  const all = allIn(condition, schema)
   const known = all.filter((comparison) => comparison !== null)
   return known.length === all.length ? known : null
 }
 
 /** Null stands for what is no such comparison. */
+function allIn(condition: Expr | null, schema: MeasurementSchema): readonly (FieldComparison | null)[] {
+  // Evaluation reads a name in one way throughout a condition: what one mention casts, it casts everywhere.
+  const other = new Set(
+    refsOf(condition)
+      .filter((ref) => !isReadAsStored(ref, schema))
+      .map(({ name }) => name),
+  )
+  return comparisonsOf(condition, schema).map((comparison) =>
+    comparison === null || other.has(comparison.field) ? null : comparison,
+  )
+}
+
+/** And not as a tag or cast, which may round. */
+function isReadAsStored(ref: VarRef, schema: MeasurementSchema): boolean {
+  return isField(ref, schema) && typeOfField(schema, ref) === (schema.fields.get(ref.name) ?? null)
+}
+
 function comparisonsOf(
   condition: Expr | null,
   schema: MeasurementSchema,
@@ -44,9 +62,8 @@ function comparisonOf(
   if (!isOperator(operator)) return null
   const [ref, literal] = left.kind === 'ref' ? [left, right] : [right, left]
   if (ref.kind !== 'ref' || !isField(ref, schema)) return null
-  const type = typeOfField(schema, ref)
-  // A cast may round.
-  if (type === null || type !== schema.fields.get(ref.name)) return null
+  const type = schema.fields.get(ref.name)
+  if (type === undefined) return null
   const value = literalAs(type, literal)
   const isEquality = operator === '=' || operator === '!='
   if (value === null || (!isEquality && (type === 'string' || type === 'boolean'))) return null

@@ -6,6 +6,7 @@ import { answer, contextOf } from '../../testing/answer.ts'
 import { MemoryReader } from '../../testing/memory-reader.ts'
 import { parseQuery, runQuery } from '../query.ts'
 import { WindowTables } from './window-table.ts'
+import { tries } from '../../../../test/support/tries.ts'
 
 // Attacks the promise that functions over windows whose answer is made column by column say to the last bit what rows of
 // points say: several series a group with equal values and times, rounding sums, fields missing, every way to fill,
@@ -116,7 +117,7 @@ test('columns of windows give what rows of points give', async () => {
         }
       },
     ),
-    { numRuns: 100 },
+    tries(100),
   )
   expect(byColumns).toBeGreaterThan(100)
 })
