@@ -22,6 +22,16 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
+/**
+ * As `keepHeapSmall`, and has V8 move what is alive together wherever a fifth of a page is free, where it waits for 70 % by
+ * itself: where objects live long and are replaced one by one, pages stay that are half empty. When the operator had made
+ * 1,000 organizations, its old generation took 116 MiB for 75 that were used; so it takes 80 to 95.
+ */
+export function keepHeapCompact(): void {
+  keepHeapSmall()
+  setFlagsFromString('--optimize-for-size')
+}
+
 /** @param memoryLimitBytes of all processes of the pod */
 export function chooseCollectorFlags(memoryLimitBytes: number): void {
   if (isSmallPod(memoryLimitBytes)) keepHeapSmall()
