@@ -23,12 +23,11 @@ export function keepHeapSmall(): void {
 }
 
 /**
- * As `keepHeapSmall`, and has V8 move what is alive together wherever a fifth of a page is free, where it waits for 70 % by
- * itself: where objects live long and are replaced one by one, pages stay that are half empty. When the operator had made
- * 1,000 organizations, its old generation took 116 MiB for 75 that were used; so it takes 80 to 95.
+ * Has V8 move what is alive together wherever a fifth of a page is free, where it waits for 70 % by itself: where objects
+ * live long and are replaced one by one, pages stay that are half empty. When the operator had made 1,000 organizations, its
+ * old generation took 116 MiB for 75 that were used; so it takes 80 to 95. It costs time while a heap fills.
  */
 export function keepHeapCompact(): void {
-  keepHeapSmall()
   setFlagsFromString('--optimize-for-size')
 }
 
