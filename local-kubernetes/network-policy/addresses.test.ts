@@ -1,6 +1,7 @@
 import { array, assert, integer, property, tuple } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { contains, formatRange, parseAddress, parseBlock, union, without, type Range } from './addresses.ts'
+import { tries } from '../../test/support/tries.ts'
 
 const format = (ranges: readonly Range[]) => ranges.map(formatRange)
 const block = (text: string) => parseBlock(text)!
@@ -73,6 +74,7 @@ describe('sets of addresses lose and gain none', () => {
           expect(contains(without(whole, some), address)).toBe(inWhole && !inSome)
         }
       }),
+      tries(),
     )
   })
 })

@@ -4,7 +4,7 @@ import type { MeasurementSchema, Reader } from '../../../engine/reader.ts'
 import { answer } from '../../testing/answer.ts'
 import { MemoryReader } from '../../testing/memory-reader.ts'
 import { parseQuery } from '../query.ts'
-import { comparisonsIn } from './comparisons.ts'
+import { comparisonsIn, comparisonsOnly } from './comparisons.ts'
 import { tries } from '../../../../test/support/tries.ts'
 
 // Attacks the promise that an answer is the same whether the reader leaves points out early or not: where fields are
@@ -55,6 +55,16 @@ test.each([
   const [statement] = parseQuery(`SELECT f FROM m WHERE ${text}`, {})
   if (statement?.kind !== 'select') throw new Error('not a SELECT')
   expect(comparisonsIn(statement.condition, schema)).toEqual(comparisons)
+})
+
+test.each([
+  ['u < 5 AND i = 1', 2],
+  ['u < 5 AND (i = 1 OR i = 2)', null],
+  ['u < 5 AND u::integer = -1', null],
+])('%s asks for nothing but comparisons: %s', (text, count) => {
+  const [statement] = parseQuery(`SELECT f FROM m WHERE ${text}`, {})
+  if (statement?.kind !== 'select') throw new Error('not a SELECT')
+  expect(comparisonsOnly(statement.condition, schema)?.length ?? null).toBe(count)
 })
 
 const field = fc.oneof(
