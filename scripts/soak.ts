@@ -34,7 +34,7 @@ const run = (command: string, args: readonly string[], env: Readonly<Record<stri
 
 await script(async () => {
   process.env['CLUSTER'] = testClusterKind(process.env)
-  const seed = process.env['HOLDFAST_TRIES_SEED'] ?? String(randomInt(1_000_000_000))
+  const seed = process.env['HOLDFAST_TRIES_SEED'] ?? String(randomInt(1, 1_000_000_000))
   console.log(`properties: HOLDFAST_TRIES=50 HOLDFAST_TRIES_SEED=${seed}`)
   process.exitCode =
     (await run(

@@ -22,6 +22,12 @@ const schema: MeasurementSchema = {
   ]),
 }
 
+function conditionOf(text: string) {
+  const [statement] = parseQuery(`SELECT f FROM m WHERE ${text}`, {})
+  if (statement?.kind !== 'select') throw new Error('not a SELECT')
+  return statement.condition
+}
+
 test.each([
   ['f > 90', [{ field: 'f', operator: '>', value: 90 }]],
   ['90.5 > f', [{ field: 'f', operator: '<', value: 90.5 }]],
@@ -52,19 +58,15 @@ test.each([
   ['f > i', []],
   ['f + 1 > 2', []],
 ])('%s', (text, comparisons) => {
-  const [statement] = parseQuery(`SELECT f FROM m WHERE ${text}`, {})
-  if (statement?.kind !== 'select') throw new Error('not a SELECT')
-  expect(comparisonsIn(statement.condition, schema)).toEqual(comparisons)
+  expect(comparisonsIn(conditionOf(text), schema)).toEqual(comparisons)
 })
 
 test.each([
   ['u < 5 AND i = 1', 2],
   ['u < 5 AND (i = 1 OR i = 2)', null],
   ['u < 5 AND u::integer = -1', null],
-])('%s asks for nothing but comparisons: %s', (text, count) => {
-  const [statement] = parseQuery(`SELECT f FROM m WHERE ${text}`, {})
-  if (statement?.kind !== 'select') throw new Error('not a SELECT')
-  expect(comparisonsOnly(statement.condition, schema)?.length ?? null).toBe(count)
+])('%s asks for comparisons alone, null where for more: %s', (text, count) => {
+  expect(comparisonsOnly(conditionOf(text), schema)?.length ?? null).toBe(count)
 })
 
 const field = fc.oneof(

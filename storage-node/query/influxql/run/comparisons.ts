@@ -39,7 +39,7 @@ function allIn(condition: Expr | null, schema: MeasurementSchema): readonly (Fie
   )
 }
 
-/** And not as a tag or cast, which may round. */
+/** As a field of the type that it is stored with: a cast may round. */
 function isReadAsStored(ref: VarRef, schema: MeasurementSchema): boolean {
   return isField(ref, schema) && typeOfField(schema, ref) === (schema.fields.get(ref.name) ?? null)
 }
