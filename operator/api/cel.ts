@@ -312,5 +312,5 @@ export const tokenRules: readonly Rule<Token>[] = [
     holds: ({ spec }) => spec.hash === null || (spec.secretName === null && spec.rotation === null),
   },
   positive('.expiresAfter', ({ spec }) => spec.expiresAfter, '8760h'),
-  positive('.rotation.every', ({ spec }) => spec.rotation?.every ?? null, '720h'),
+  lasting('.rotation.every', '1m', ({ spec }) => spec.rotation?.every ?? '1m', '720h'),
 ]

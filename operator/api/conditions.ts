@@ -164,6 +164,10 @@ export const reasons = {
     of: ['Ready', 'Stalled'],
     meaning: 'An older Database of the organization has this databaseName.',
   },
+  RotationWaits: {
+    of: ['Reconciling'],
+    meaning: 'A new token string is due, and as many as there may be at a time are accepted.',
+  },
   TokenHashTaken: { of: ['Ready', 'Stalled'], meaning: 'An older Token of the organization has this hash.' },
   Expired: { of: ['Ready', 'Stalled'], meaning: 'The Token has reached the end of spec.expiresAfter.' },
   Revoked: { of: ['Ready', 'Stalled'], meaning: 'A node refuses this token for ever. Make another one.' },

@@ -42,10 +42,14 @@ export const tokenSpecSchema = z.object({
   ),
   rotation: optional(
     z.object({
-      every: duration().describe('How often a new token string is put in the Secret.'),
-      overlap: duration().default('24h').describe('How long the one before goes on being accepted.'),
+      every: duration().describe('How often a new token string is put in the Secret: at least 1m.'),
+      overlap: duration()
+        .default('24h')
+        .describe('How long the one before goes on being accepted, from when the Secret holds the new one.'),
     }),
-  ).describe('Change the token string by itself; none to keep it.'),
+  ).describe(
+    'Change the token string by itself; none to keep it until the annotation holdfast.dev/rotate asks for another.',
+  ),
   secretName: optional(objectName()).describe(
     'Name of the Secret that receives the token; metadata.name if none. Cannot be changed: another Secret is another token.',
   ),
@@ -72,7 +76,7 @@ export const tokenStatusSchema = z.object({
     .default([])
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] })
     .describe(
-      'The token strings, by hash. One that has ended is refused, and stays here as long as its Token.',
+      'The token strings, newest first, by hash. One that has ended is refused, and stays here for a while.',
     ),
   binding: z
     .object({ name: objectName().describe('Name of the Secret.') })

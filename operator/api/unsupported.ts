@@ -72,6 +72,5 @@ export function tokenChecks(spec: TokenSpec): readonly Check[] {
       spec.permissions.some(({ manage }) => manage !== null),
       'leave out manage permissions',
     ],
-    ['spec.rotation', spec.rotation !== null, leaveOut],
   ]
 }

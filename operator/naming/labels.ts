@@ -17,6 +17,8 @@ export const annotationKeys = {
   paused: 'holdfast.dev/paused',
   /** On an Organization: another value than before asks for one more try of what did not come up. */
   retry: 'holdfast.dev/retry',
+  /** On a Token: a string that was made before this time, RFC 3339, is replaced, once it has come. */
+  rotate: 'holdfast.dev/rotate',
   /** Any short text: the isolation is proved anew and the answer put into status, with this text. */
   prove: 'holdfast.dev/prove',
   ownerNamespace: 'holdfast.dev/owner-namespace',

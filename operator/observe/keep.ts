@@ -20,6 +20,7 @@ const tenantAnnotations: readonly string[] = [
   annotationKeys.paused,
   annotationKeys.retry,
   annotationKeys.prove,
+  annotationKeys.rotate,
 ]
 
 /**

@@ -7,6 +7,7 @@ const quickRetryMs = 300
 const quickRetries = 40
 const slowRetryMs = 5_000
 const rememberedLimit = 100_000
+const pendingLimit = 10_000
 
 export interface SecretLook {
   /** Monotonic milliseconds. */
@@ -15,6 +16,14 @@ export interface SecretLook {
   readonly hold: Standing | null
   /** It came to nothing: its turn is at once, after all others. */
   readonly isFailed?: true
+}
+
+/** A token string that its Secret does not hold yet. */
+export interface PendingString {
+  readonly tokenString: string
+  readonly hash: string
+  /** RFC 3339, whole seconds. */
+  readonly createdAt: string
 }
 
 /** What the last look at the Secrets that storage nodes mount has found. */
@@ -42,6 +51,7 @@ export class PassMemory {
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
   readonly #placed = new Map<string, true>()
+  readonly #pending = new Map<string, PendingString>()
 
   /** What is stored of an organization, undefined if this process has not read it yet. */
   goodForms(organizationId: string): StoredForms | undefined {
@@ -109,8 +119,22 @@ export class PassMemory {
     return this.#placed.has(uid)
   }
 
+  /** The string that waits for every node to accept it, by the uid of its Token. Lost with the process: another is made. */
+  pending(of: string): PendingString | undefined {
+    return this.#pending.get(of)
+  }
+
+  keepPending(of: string, pending: PendingString): void {
+    withRoom(this.#pending, pendingLimit).set(of, pending)
+  }
+
+  forgetPending(of: string): void {
+    this.#pending.delete(of)
+  }
+
   forget(uid: string): void {
     this.#looks.delete(uid)
+    this.#pending.delete(uid)
     this.#placed.delete(uid)
   }
 

@@ -15,7 +15,7 @@ import {
   wakingStanding,
 } from '../status/hibernation.ts'
 import { growingStanding, servingStanding } from '../status/storage.ts'
-import { isServed } from '../status/storage-nodes.ts'
+import { isServed, nowhereElse } from '../status/storage-nodes.ts'
 import { asleepUpgradeStanding, rolloutLimitMs, upgradeStanding } from '../status/upgrade.ts'
 import { growVolumes } from './grow-volumes.ts'
 import { hibernate } from './hibernate.ts'
@@ -26,6 +26,7 @@ import { finishDatabases, finishTokens, living, membersWait, releaseMembers } fr
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
 import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
+import { nextRotationMs } from './rotation.ts'
 import { takeOver } from './restore.ts'
 import { runtimeSecretsLookMs } from './runtime-secrets.ts'
 import { sayFirst, sayMembersFirst, sayStatuses, sayWithout } from './say.ts'
@@ -86,7 +87,14 @@ async function settle(
   const members = held(pass, observed)
   const inTime =
     served && 'document' in first
-      ? await lookAtSecrets(pass, served, organizationId, living(members.tokens).map(parsedOf), looked)
+      ? await lookAtSecrets(
+          pass,
+          served,
+          organizationId,
+          living(members.tokens).map(parsedOf),
+          looked,
+          acceptedBy(first),
+        )
       : true
   const settled = 'document' in first ? await bring(members, first) : first
   if (!('document' in settled)) {
@@ -146,6 +154,7 @@ async function settle(
     underWay.lookAgainMs ?? lookMs,
     isTroubled ? troubledLookMs : lookMs,
     Math.max(soonestRenewalMs, dueMs),
+    nextRotationMs(tokens, pass.now.getTime()) - pass.now.getTime(),
   ]
   return { requeueAfterMs: Math.min(lookMs, ...sooner) }
 }
@@ -227,6 +236,14 @@ function standingOf(
   const moment = { now: pass.now, limitMs: rolloutLimitMs(pass.platform) }
   const standing = rollout ? upgradeStanding(rollout, organization, runtime, nodes, moment) : nodes
   return wakingStanding(organization, hibernation, standing)
+}
+
+/** Whether every node accepts the string of a hash: those that run said so, and no other is to run. */
+function acceptedBy({ document, runtime, reports }: InForce): (hash: string) => boolean {
+  const { pods, statefulSet } = runtime
+  const isEverywhere = pods.length >= (statefulSet?.replicas ?? 0) && nowhereElse(pods, reports)
+  const isAll = isEverywhere && pods.every(({ running }) => running)
+  return (hash) => isAll && document.tokens.some((token) => token.hash === hash)
 }
 
 function isOpen(report: PodReport): report is PodReport & { readonly message: string } {

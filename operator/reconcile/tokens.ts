@@ -5,9 +5,10 @@ import { tokenSecretName, type IssuedToken, type Token } from '../api/token.ts'
 import { unsupportedInToken } from '../api/unsupported.ts'
 import { isPaused } from '../naming/labels.ts'
 import type { Seen } from '../observe/observed.ts'
-import { progressing, stalled, type Standing } from '../status/standing.ts'
+import { progressing, ready, stalled, whileServing, type Standing } from '../status/standing.ts'
 import { planEnd, planForeignHash, type IssuePlan } from './issue.ts'
 import type { Pass } from './pass.ts'
+import { rotationProblem } from './rotation.ts'
 import { lenientToken } from './unreadable.ts'
 import { isDeleting } from './write.ts'
 
@@ -81,6 +82,19 @@ export function fromPlan(token: Token, plan: IssuePlan): TokenDecision {
         secretName: name,
         hold: stalled('Expired', `spec.expiresAfter: ended at ${plan.endedAt}; make another Token`),
       }
+    case 'full': {
+      const until = plan.until === null ? '' : ` until ${plan.until}`
+      const message = `its rotation waits${until}: ${plan.tokens.length} token strings are in force; spec.rotation.overlap may be shorter`
+      return {
+        token,
+        tokens: plan.tokens,
+        secretName: name,
+        hold: whileServing(progressing('RotationWaits', message), ready('accepted by every storage node')),
+      }
+    }
+    case 'switch':
+    case 'rotate':
+      return { token, tokens: plan.tokens, secretName: name, hold: null }
     case 'refuse':
     case 'mint':
       return {
@@ -144,6 +158,8 @@ function withoutTwins(decisions: readonly TokenDecision[]): readonly TokenDecisi
 export function tokenProblem(token: Token): Standing | null {
   const [violation] = violations(tokenRules, token)
   if (violation) return stalled('InvalidSpec', violation.message)
+  const rotation = rotationProblem(token)
+  if (rotation !== null) return stalled('InvalidSpec', rotation)
   const bound = token.status?.binding?.name
   if (bound !== undefined && bound !== tokenSecretName(token)) {
     const message = `spec.secretName: cannot be changed after creation; set it back to "${bound}" or make another Token`

@@ -368,6 +368,8 @@ const tokens: readonly RuleCase[] = [
   tokenCase('an end', { expiresAfter: '8760h' }, null),
   tokenCase('rotation', { rotation: { every: '720h', overlap: '24h' } }, null),
   tokenCase('rotation without a pause', { rotation: { every: '0s' } }, 'spec.rotation.every'),
+  tokenCase('rotation each second', { rotation: { every: '59s' } }, 'spec.rotation.every'),
+  tokenCase('rotation each minute, and no overlap', { rotation: { every: '1m', overlap: '0' } }, null),
   tokenCase('another Secret', { secretName: 'b' }, 'spec.secretName', {
     before: { ...token, secretName: 'a' },
   }),

@@ -3,7 +3,8 @@ import type { OrganizationStatus } from '../../operator/api/organization.ts'
 import { resources } from '../../operator/kube/resource.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import { editObject, hibernatedTenant, settledTenant, team } from './scenarios.ts'
+import { editObject, team } from './objects.ts'
+import { hibernatedTenant, settledTenant } from './scenarios.ts'
 import type { Cluster } from './cluster.ts'
 
 // Promise: who sleeps still tells what of its spec is not in force, and is ready all the same: nobody waits for what can

@@ -7,7 +7,8 @@ import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
 import { limitMs } from './play.ts'
 import { pointTable } from './points.ts'
-import { removeObject, settledTenant, team } from './scenarios.ts'
+import { removeObject, team } from './objects.ts'
+import { settledTenant } from './scenarios.ts'
 
 // Promise: in whatever order a tenant's objects and namespaces are deleted, all at once or one after the other, nothing
 // is stuck: within a minute all of them are gone, and with them whatever they ran. An operator that ends on the way, before or

@@ -1,6 +1,6 @@
 import { dataKeyId } from '../../common/data-key.ts'
 import { idOfUid } from '../../common/ids.ts'
-import { canonicalJson } from '../../common/state-document.ts'
+import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
 import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
@@ -32,11 +32,17 @@ export function endState(cluster: Cluster): readonly string[] {
   const { document } = cluster.nodes
   return [
     ...objects.toSorted(),
-    `node ${document ? mask(canonicalJson(document)) : 'without a document'}`,
+    `node ${document ? served(document, mask) : 'without a document'}`,
     `node keys fit: ${keysFit(cluster)}`,
     `tokens fit: ${tokensFit(cluster)}`,
     `dropped: ${[...new Set(cluster.nodes.dropped)].toSorted().join(' ')}`,
   ]
+}
+
+/** Tokens stand in the order of their ids, which are drawn at random. */
+function served({ tokens, ...document }: StateDocument, mask: (text: string) => string): string {
+  const all = tokens.map((token) => mask(canonicalJson(token))).toSorted()
+  return `${mask(canonicalJson(document))} ${all.join(' ')}`
 }
 
 /** What is stored never changes, and most of it is the same in all ways that are played. */

@@ -12,7 +12,8 @@ import type { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
 import { platform } from '../support/tenant-world.ts'
-import { editObject, removeObject, settledTenant, team } from './scenarios.ts'
+import { editObject, removeObject, team } from './objects.ts'
+import { settledTenant } from './scenarios.ts'
 
 // Promise: a volume that grows, cannot grow, or is to grow no more takes nothing from its tenant: the pod stays the same
 // pod, Ready stays True while it serves, what it holds is dropped when it should be and not before.

@@ -9,16 +9,8 @@ import { platform } from '../support/tenant-world.ts'
 import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import {
-  createObject,
-  editObject,
-  hibernatedTenant,
-  removeObject,
-  revokeAndWake,
-  settledTenant,
-  stoppedTenant,
-  team,
-} from './scenarios.ts'
+import { createObject, editObject, removeObject, team } from './objects.ts'
+import { hibernatedTenant, revokeAndWake, settledTenant, stoppedTenant } from './scenarios.ts'
 
 // Promise: an organization that hibernates keeps all but its pods and holds up nobody who waits for it to be ready; what
 // was made or revoked while it slept is in force before a client can reach a node of it.

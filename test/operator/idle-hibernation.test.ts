@@ -8,17 +8,8 @@ import { networkPolicies } from '../../operator/naming/names.ts'
 import type { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import {
-  askFor,
-  beIdle,
-  createObject,
-  editObject,
-  idleTenant,
-  removeObject,
-  settledTenant,
-  team,
-  usedTenant,
-} from './scenarios.ts'
+import { createObject, editObject, removeObject, team } from './objects.ts'
+import { askFor, beIdle, idleTenant, settledTenant, usedTenant } from './scenarios.ts'
 
 // Promise: what hibernates when idle sleeps once nobody was served for the time, and not before; it wakes when it is
 // asked for, lets nobody in before what changed meanwhile is in force, and costs no write while it sleeps or is used.

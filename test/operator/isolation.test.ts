@@ -4,7 +4,8 @@ import { resources } from '../../operator/kube/resource.ts'
 import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import { createObject, settledTenant, team } from './scenarios.ts'
+import { createObject, team } from './objects.ts'
+import { settledTenant } from './scenarios.ts'
 
 // Promise: a network that lets packets through is told on the organization and ends its readiness, also under an operator that
 // has just started, and a network that closes is readiness again; a probe that is away holds up new organizations alone; and

@@ -4,7 +4,8 @@ import { resources, type Resource } from '../../operator/kube/resource.ts'
 import type { Cluster } from './cluster.ts'
 import { excess, limitMs, play, playQuietly } from './play.ts'
 import { pointTable } from './points.ts'
-import { editObject, removeObject, settledTenant, team, type Scenario } from './scenarios.ts'
+import { editObject, removeObject, team } from './objects.ts'
+import { settledTenant, type Scenario } from './scenarios.ts'
 
 // Promise: where something was deleted and made again under the same name while a watch told of neither, the operator ends
 // where it ends when it is told, with the next full list at the latest, whatever users do next; and it creates and deletes

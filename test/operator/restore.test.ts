@@ -12,17 +12,8 @@ import { platform } from '../support/tenant-world.ts'
 import type { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
 import { OperatorProcess } from './operator-process.ts'
-import {
-  createObject,
-  editObject,
-  removeObject,
-  restoredTenant,
-  retainedTenant,
-  settledTenant,
-  team,
-  withOperator,
-  type Retained,
-} from './scenarios.ts'
+import { createObject, editObject, removeObject, team } from './objects.ts'
+import { restoredTenant, retainedTenant, settledTenant, withOperator, type Retained } from './scenarios.ts'
 
 // Promise: the data of a deleted Organization comes back whole to whom it belongs, once; to everybody else there is one
 // answer, the same as for data that never was. What was revoked before stays so.

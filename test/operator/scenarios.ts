@@ -1,10 +1,11 @@
 import { idOfUid } from '../../common/ids.ts'
-import type { KubeObject } from '../../operator/kube/object.ts'
-import { resources, type Resource } from '../../operator/kube/resource.ts'
+import { resources } from '../../operator/kube/resource.ts'
+import { annotationKeys } from '../../operator/naming/labels.ts'
 import { rolloutLimitMs } from '../../operator/status/upgrade.ts'
 import { platform } from '../support/tenant-world.ts'
 import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
+import { annotateObject, createObject, editObject, removeObject, team } from './objects.ts'
 import { OperatorProcess } from './operator-process.ts'
 
 /** What a user does, from a cluster that has come to rest. */
@@ -16,47 +17,12 @@ export interface Scenario {
   readonly waitsMs?: number
 }
 
-export const team = 'acme-team'
 const twoHoursMs = 7_200_000
 
 const specs = {
   Organization: (deletionPolicy: string, more: object) => ({ deletionPolicy, ...more }),
   Database: () => ({ organization: 'acme', retention: '720h', deletionPolicy: 'Delete' }),
   Token: () => ({ organization: 'acme', permissions: [{ database: 'metrics', access: ['read', 'write'] }] }),
-}
-
-export function createObject(
-  cluster: Cluster,
-  kind: string,
-  name: string,
-  spec: object,
-): Promise<KubeObject> {
-  const metadata = { name, namespace: team, generation: 1 }
-  return cluster.kube.create({ apiVersion: 'holdfast.dev/v1alpha1', kind, metadata, spec })
-}
-
-export async function editObject(
-  cluster: Cluster,
-  resource: Resource,
-  name: string,
-  spec: object,
-): Promise<void> {
-  const live = cluster.get(resource, name, team)!
-  const { resourceVersion: _version, ...metadata } = live.metadata
-  const generation = (metadata.generation ?? 0) + 1
-  const merged = { ...(live['spec'] as object), ...spec }
-  await cluster.kube.apply({ ...live, metadata: { ...metadata, generation }, spec: merged })
-}
-
-/** As a user would: what is gone already is as good. */
-export async function removeObject(
-  cluster: Cluster,
-  resource: Resource,
-  name: string,
-  within?: string,
-): Promise<void> {
-  const live = cluster.get(resource, name, within)
-  if (live) await cluster.kube.delete(live)
 }
 
 async function createAll(cluster: Cluster, deletionPolicy: string, more: object = {}): Promise<void> {
@@ -226,7 +192,8 @@ export const scenarioNames = [
   'create',
   'limits of the organization',
   'retention of the database',
-  'token rotation',
+  'new string for a deleted Secret',
+  'rotate a token',
   'data key rotation',
   'certificate renewal',
   'upgrade',
@@ -287,9 +254,17 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       act: (cluster) => editObject(cluster, databases, 'metrics', { retention: '48h' }),
     },
     {
-      name: 'token rotation',
+      name: 'new string for a deleted Secret',
       from: settled,
       act: (cluster) => removeObject(cluster, secrets, 'writer', team),
+    },
+    {
+      name: 'rotate a token',
+      from: settled,
+      act: (cluster) =>
+        annotateObject(cluster, tokens, 'writer', {
+          [annotationKeys.rotate]: new Date(cluster.clock.nowMs()).toISOString(),
+        }),
     },
     {
       name: 'data key rotation',

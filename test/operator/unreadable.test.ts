@@ -5,7 +5,8 @@ import type { OrganizationStatus } from '../../operator/api/organization.ts'
 import { resources } from '../../operator/kube/resource.ts'
 import { annotationKeys } from '../../operator/naming/labels.ts'
 import type { Cluster } from './cluster.ts'
-import { createObject, editObject, retainedTenant, team, withOperator } from './scenarios.ts'
+import { createObject, editObject, team } from './objects.ts'
+import { retainedTenant, withOperator } from './scenarios.ts'
 
 // Promise: retained data is not taken over by an Organization that cannot be read, and it is once it can be.
 
