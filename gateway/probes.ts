@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { unreachable } from '../common/errors.ts'
 import { healthBody, pingBody, readyBody } from '../common/probes.ts'
+import { allows, routeOf, type RouteName } from '../common/routes.ts'
 
 export interface ProbeTimes {
   readonly startedMs: number
@@ -17,9 +19,9 @@ export function answerProbe(
   target: { readonly path: string; readonly query: URLSearchParams },
   times: ProbeTimes,
 ): boolean {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return false
-  const body = bodyOf(target.path, target.query, times)
-  if (body === null) return false
+  const route = routeOf(target.path)
+  if (route?.by !== 'probe' || !allows(route, request.method)) return false
+  const body = bodyOf(route.name, target.query, times)
   if (body === '') {
     response.writeHead(204).end()
     return true
@@ -32,15 +34,15 @@ export function answerProbe(
   return true
 }
 
-function bodyOf(path: string, query: URLSearchParams, times: ProbeTimes): string | null {
-  switch (path) {
-    case '/ping':
+function bodyOf(probe: RouteName<'probe'>, query: URLSearchParams, times: ProbeTimes): string {
+  switch (probe) {
+    case 'ping':
       return ['', 'false', '0'].includes(query.get('verbose') ?? '') ? '' : pingBody()
-    case '/health':
+    case 'health':
       return healthBody('pass', 'ready for queries and writes')
-    case '/ready':
+    case 'ready':
       return readyBody(times.startedMs, times.nowMs)
     default:
-      return null
+      return unreachable(probe)
   }
 }

@@ -1,6 +1,6 @@
 import { credentialsOf } from '../../common/credentials.ts'
 import { AppError } from '../../common/errors.ts'
-import { loggedPath } from '../../common/request-log.ts'
+import { loggedPath } from '../../common/routes.ts'
 import { claimOf, type DenialReason } from '../auth/authenticate.ts'
 import { everybody, mayAccess, refusalOf, type Principal } from '../auth/principal.ts'
 import type { StatementNeeds } from '../query/influxql/context.ts'

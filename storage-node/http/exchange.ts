@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { compatibleVersion, dialectOf, type Dialect } from '../../common/dialect.ts'
-import { requestIdOf } from '../../common/request-log.ts'
+import { requestIdOf } from '../../common/request-id.ts'
 import { version } from '../../common/version.ts'
 import type { Principal } from '../auth/principal.ts'
 

@@ -1,4 +1,4 @@
-import type { ClientPath } from '../../common/request-log.ts'
+import type { RouteName } from '../../common/routes.ts'
 import type { AuthenticatedExchange, Exchange } from './exchange.ts'
 import type { NodeParts } from './parts.ts'
 import { health, ping, ready } from './probes.ts'
@@ -7,29 +7,14 @@ import { writeV1 } from './v1/write.ts'
 import { deleteV2 } from './v2/delete.ts'
 import { writeV2 } from './v2/write.ts'
 
-export type Method = 'GET' | 'HEAD' | 'POST'
+type Endpoint<Of extends Exchange> = (parts: NodeParts, exchange: Of) => Promise<void>
 
-/** open: says nothing of the organization, so it needs no credentials and no gateway. */
-export type Endpoint =
-  | {
-      readonly access: 'open'
-      readonly methods: readonly Method[]
-      readonly serve: (parts: NodeParts, exchange: Exchange) => Promise<void>
-    }
-  | {
-      readonly access: 'authenticated'
-      readonly methods: readonly Method[]
-      readonly serve: (parts: NodeParts, exchange: AuthenticatedExchange) => Promise<void>
-    }
+/** They say nothing of the organization, so they need no credentials and no gateway. */
+export const probes: Readonly<Record<RouteName<'probe'>, Endpoint<Exchange>>> = { ping, health, ready }
 
-const served: Readonly<Record<ClientPath, Endpoint>> = {
-  '/ping': { access: 'open', methods: ['GET', 'HEAD'], serve: ping },
-  '/health': { access: 'open', methods: ['GET', 'HEAD'], serve: health },
-  '/ready': { access: 'open', methods: ['GET', 'HEAD'], serve: ready },
-  '/write': { access: 'authenticated', methods: ['POST'], serve: writeV1 },
-  '/query': { access: 'authenticated', methods: ['GET', 'POST'], serve: queryV1 },
-  '/api/v2/write': { access: 'authenticated', methods: ['POST'], serve: writeV2 },
-  '/api/v2/delete': { access: 'authenticated', methods: ['POST'], serve: deleteV2 },
+export const endpoints: Readonly<Record<RouteName<'node'>, Endpoint<AuthenticatedExchange>>> = {
+  'v1.write': writeV1,
+  'v1.query': queryV1,
+  'v2.write': writeV2,
+  'v2.delete': deleteV2,
 }
-
-export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>(Object.entries(served))

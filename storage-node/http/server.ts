@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { letInHeader } from '../../common/door.ts'
 import type { RequestHandler } from '../../common/http-server.ts'
-import { loggedPath } from '../../common/request-log.ts'
+import { allows, loggedPath, routeOf } from '../../common/routes.ts'
 import type { PeerStanding } from '../../common/tls.ts'
 import type { Principal } from '../auth/principal.ts'
 import { authenticate, requireDirectAccess } from './access.ts'
@@ -10,7 +10,7 @@ import { answerOf, methodNotAllowed, notFound, type ErrorAnswer } from './errors
 import { openExchange, type Exchange } from './exchange.ts'
 import type { NodeParts } from './parts.ts'
 import { respond } from './respond.ts'
-import { endpoints, type Method } from './router.ts'
+import { endpoints, probes } from './router.ts'
 import { answerForm } from './v1/form.ts'
 
 /** Who is at the other end of a connection; `local` where there is no TLS, which is on loopback only. */
@@ -67,20 +67,20 @@ async function serve(
   standing: Standing,
   served: Served,
 ): Promise<void> {
-  const endpoint = endpoints.get(exchange.path)
-  if (endpoint) served.endpoint = exchange.path
-  const callable = endpoint?.methods.includes(exchange.request.method as Method) === true
-  if (callable && endpoint.access === 'open') return endpoint.serve(parts, exchange)
+  const route = routeOf(exchange.path)
+  if (route) served.endpoint = route.path
+  const callable = route !== null && allows(route, exchange.request.method)
+  if (callable && route.by === 'probe') return probes[route.name](parts, exchange)
   // Which paths there are is told to those alone who are let in: any other answer would say that the node is there.
   if (standing === 'anonymous' || standing === 'refused') requireDirectAccess(parts, exchange)
   served.principal = authenticate(parts, exchange)
   parts.activity.begin()
   if (standing === 'expected') exchange.response.setHeader(letInHeader, '1')
-  if (!endpoint) return send(exchange, notFound(exchange.dialect))
-  if (!callable || endpoint.access === 'open') {
-    return send(exchange, methodNotAllowed(exchange.dialect, endpoint.methods))
+  if (!route) return send(exchange, notFound(exchange.dialect))
+  if (!callable || route.by === 'probe') {
+    return send(exchange, methodNotAllowed(exchange.dialect, route.methods))
   }
-  return endpoint.serve(parts, { ...exchange, principal: served.principal })
+  return endpoints[route.name](parts, { ...exchange, principal: served.principal })
 }
 
 function fail(parts: NodeParts, exchange: Exchange, served: Served, error: unknown): void {
