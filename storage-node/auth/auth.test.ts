@@ -3,7 +3,8 @@ import { tokenId } from '../../common/ids.ts'
 import type { Permission, TokenState } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import { claimOf, TokenTable } from './authenticate.ts'
-import { everybody, mayAccess, mayManageDatabases, refusalOf, type Principal } from './principal.ts'
+import type { Managed } from '../query/influxql/ast.ts'
+import { everybody, mayAccess, refusalOf, type Principal } from './principal.ts'
 
 const own = 'aaaaaaaaaaaaaaaa'
 const nowMs = Date.parse('2026-01-01T00:00:00Z')
@@ -95,19 +96,31 @@ describe('permissions are per database, read and write apart, and nothing more',
     expect(mayAccess(who, access, database)).toBe(expected)
   })
 
-  test('databases are managed by those who may manage databases', () => {
-    expect([manager, users, all, everybody].map(mayManageDatabases)).toEqual([true, false, false, true])
-  })
-
   test('a refusal says what was missing, as InfluxDB 1.8 does', () => {
-    const needs = (kind: 'read' | 'write' | 'admin' | 'none', database: string | null = 'other') =>
+    const needs = (kind: 'read' | 'write', database: string | null = 'other') =>
       refusalOf(reader, { kind, database, text: 'X' })
     const start = "0123456789abcdef not authorized to execute statement 'X', requires"
-    expect(needs('none')).toBeNull()
+    expect(refusalOf(reader, { kind: 'none', text: 'X' })).toBeNull()
     expect(needs('read', 'metrics')).toBeNull()
     expect(needs('read')).toBe(`${start} READ on other`)
     expect(needs('write')).toBe(`${start} WRITE on other`)
-    expect(needs('admin')).toBe(`${start} admin privilege`)
-    expect(refusalOf(manager, { kind: 'admin', database: null, text: 'X' })).toBeNull()
+  })
+
+  test('an admin of InfluxDB 1.8 is here who may manage what the statement is about, and not the other', () => {
+    const refused = (who: Principal, manages: Managed) =>
+      refusalOf(who, { kind: 'admin', manages, text: 'X' })
+    const text = "0123456789abcdef not authorized to execute statement 'X', requires admin privilege"
+    expect([manager, users, all, everybody].map((who) => refused(who, 'databases'))).toEqual([
+      null,
+      text,
+      text,
+      null,
+    ])
+    expect([manager, users, all, everybody].map((who) => refused(who, 'users'))).toEqual([
+      text,
+      null,
+      text,
+      null,
+    ])
   })
 })

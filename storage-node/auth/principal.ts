@@ -1,5 +1,6 @@
 import { unreachable } from '../../common/errors.ts'
 import type { Permission } from '../../common/state-document.ts'
+import type { Managed } from '../query/influxql/ast.ts'
 import type { StatementNeeds } from '../query/influxql/context.ts'
 
 /** Who is asking. With authentication off, everybody is somebody who may do everything. */
@@ -24,11 +25,11 @@ export function mayAccess(principal: Principal, access: Access, database: string
   )
 }
 
-/** May the caller create, change and drop databases? */
-export function mayManageDatabases(principal: Principal): boolean {
+/** May the caller create, change and drop these? */
+function mayManage(principal: Principal, what: Managed): boolean {
   if (principal.permissions === 'all') return true
   return principal.permissions.some(
-    (permission) => 'manage' in permission && permission.manage.includes('databases'),
+    (permission) => 'manage' in permission && permission.manage.includes(what),
   )
 }
 
@@ -47,10 +48,10 @@ export function refusalOf(principal: Principal, needs: StatementNeeds): string |
         ? null
         : `${user} not authorized to execute statement '${needs.text}', requires ${needs.kind.toUpperCase()} on ${needs.database ?? ''}`
     case 'admin':
-      return mayManageDatabases(principal)
+      return mayManage(principal, needs.manages)
         ? null
         : `${user} not authorized to execute statement '${needs.text}', requires admin privilege`
     default:
-      return unreachable(needs.kind)
+      return unreachable(needs)
   }
 }

@@ -184,11 +184,16 @@ export type DeleteStatement =
     }
   | { readonly kind: 'drop measurement'; readonly name: string }
 
-/** A statement that parses but that Holdfast does not run, with what it would need. `text` holds no password. */
+/** What InfluxDB 1.x lets its admins alone do; here each is a right of its own. */
+export type Managed = 'databases' | 'users'
+
+/** A statement that parses but that Holdfast does not run. */
 export interface UnsupportedStatement {
   readonly kind: 'unsupported'
   readonly name: string
-  readonly needs: 'admin' | 'read' | 'write'
+  /** Whom it would be allowed: who may read the request's database, or manage these. */
+  readonly needs: 'read' | Managed
+  /** Without passwords. */
   readonly text: string
 }
 

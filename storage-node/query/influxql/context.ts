@@ -2,6 +2,7 @@ import type { DatabaseState } from '../../../common/state-document.ts'
 import type { DeleteRequest } from '../../engine/delete.ts'
 import type { Reader } from '../../engine/reader.ts'
 import type { HeldBytes } from '../held-bytes.ts'
+import type { Managed } from './ast.ts'
 
 /** A database as queries see it. */
 export type QueryDatabase = Pick<
@@ -53,12 +54,16 @@ export interface Deletions {
   delete(request: DeleteRequest): Promise<void>
 }
 
-/** What a statement needs to be allowed to do. `text` is the statement in its normal form, without passwords. */
-export interface StatementNeeds {
-  readonly kind: 'read' | 'write' | 'admin' | 'none'
-  readonly database: string | null
+/** What a statement needs to be allowed to do. */
+export type StatementNeeds = {
+  /** The statement in its normal form, without passwords. */
   readonly text: string
-}
+} & (
+  | { readonly kind: 'none' }
+  /** null is a database that neither the request nor the statement names. */
+  | { readonly kind: 'read' | 'write'; readonly database: string | null }
+  | { readonly kind: 'admin'; readonly manages: Managed }
+)
 
 /** Limits of one statement; passing one is an error of the statement. */
 export interface QueryLimits {

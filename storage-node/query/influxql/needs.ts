@@ -1,4 +1,4 @@
-import type { Source, Statement } from './ast.ts'
+import type { Managed, Source, Statement } from './ast.ts'
 import type { StatementNeeds } from './context.ts'
 import { formatStatement } from './format-statement.ts'
 
@@ -12,39 +12,40 @@ export function needsOf(
 
 export function needsOfStatement(statement: Statement, database: string | null): readonly StatementNeeds[] {
   const text = formatStatement(statement)
-  const needs = (kind: StatementNeeds['kind'], name: string | null): StatementNeeds => ({
+  const access = (kind: 'read' | 'write', name: string): StatementNeeds => ({
     kind,
-    database: kind === 'admin' ? null : name === '' ? database : name,
+    database: name === '' ? database : name,
     text,
   })
+  const admin = (manages: Managed): StatementNeeds => ({ kind: 'admin', manages, text })
   switch (statement.kind) {
     case 'select':
     case 'explain': {
       const select = statement.kind === 'select' ? statement : statement.select
-      const read = [...new Set(databasesOf(select.sources))].map((name) => needs('read', name))
-      return select.target === null ? read : [...read, needs('write', select.target.database)]
+      const read = [...new Set(databasesOf(select.sources))].map((name) => access('read', name))
+      return select.target === null ? read : [...read, access('write', select.target.database)]
     }
     case 'show databases':
-      return [needs('none', null)]
+      return [{ kind: 'none', text }]
     case 'unsupported':
-      return [needs(statement.needs, '')]
+      return [statement.needs === 'read' ? access('read', '') : admin(statement.needs)]
     case 'create database':
     case 'drop database':
     case 'create retention policy':
     case 'alter retention policy':
     case 'drop retention policy':
-      return [needs('admin', null)]
+      return [admin('databases')]
     case 'delete':
     case 'drop series':
     case 'drop measurement':
-      return [needs('write', '')]
+      return [access('write', '')]
     case 'show retention policies':
     case 'show measurements':
-      return [needs('read', statement.database)]
+      return [access('read', statement.database)]
     default:
       return [
         ...new Set([statement.database, ...databasesOf(statement.sources).filter((name) => name !== '')]),
-      ].map((name) => needs('read', name))
+      ].map((name) => access('read', name))
   }
 }
 

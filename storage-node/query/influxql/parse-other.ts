@@ -28,8 +28,8 @@ export const parseNamed =
 export const parseShowModule =
   (name: string) =>
   (tokens: TokenBuffer): UnsupportedStatement => {
-    if (!tokens.accept('FOR')) return unsupported(name, 'admin')
-    return unsupported(name, 'admin', `${name} FOR '${parseString(tokens)}'`)
+    if (!tokens.accept('FOR')) return unsupported(name, 'databases')
+    return unsupported(name, 'databases', `${name} FOR '${parseString(tokens)}'`)
   }
 
 function parseString(tokens: TokenBuffer): string {
@@ -55,13 +55,13 @@ export function parseExplain(tokens: TokenBuffer): Statement {
 }
 
 export function parseDropShard(tokens: TokenBuffer): UnsupportedStatement {
-  return unsupported('DROP SHARD', 'admin', `DROP SHARD ${parseUnsigned(tokens)}`)
+  return unsupported('DROP SHARD', 'databases', `DROP SHARD ${parseUnsigned(tokens)}`)
 }
 
 export function parseKillQuery(tokens: TokenBuffer): UnsupportedStatement {
   const id = parseUnsigned(tokens)
   const host = tokens.accept('ON') ? ` ON ${formatIdentifier(tokens.identifier())}` : ''
-  return unsupported('KILL QUERY', 'admin', `KILL QUERY ${id}${host}`)
+  return unsupported('KILL QUERY', 'databases', `KILL QUERY ${id}${host}`)
 }
 
 export function parseCreateUser(tokens: TokenBuffer): UnsupportedStatement {
@@ -72,7 +72,7 @@ export function parseCreateUser(tokens: TokenBuffer): UnsupportedStatement {
   if (admin) tokens.expect('ALL', 'PRIVILEGES')
   return unsupported(
     'CREATE USER',
-    'admin',
+    'users',
     `CREATE USER ${name} WITH PASSWORD [REDACTED]${admin ? ' WITH ALL PRIVILEGES' : ''}`,
   )
 }
@@ -81,7 +81,7 @@ export function parseSetPassword(tokens: TokenBuffer): UnsupportedStatement {
   const name = formatIdentifier(tokens.identifier())
   tokens.expect('=')
   parseString(tokens)
-  return unsupported('SET PASSWORD', 'admin', `SET PASSWORD FOR ${name} = [REDACTED]`)
+  return unsupported('SET PASSWORD', 'users', `SET PASSWORD FOR ${name} = [REDACTED]`)
 }
 
 export const parseGrant = (tokens: TokenBuffer): UnsupportedStatement =>
@@ -106,11 +106,11 @@ function parsePrivileges(
     tokens.expect(toward)
     const user = tokens.identifier()
     const text = `${verb} ${what} ON ${formatIdentifier(database)} ${toward} ${formatIdentifier(user)}`
-    return unsupported(verb, 'admin', text)
+    return unsupported(verb, 'users', text)
   }
   if (next.kind !== toward || !all)
     throw unexpected(next, ...(all && next.kind !== toward ? ['ON', toward] : ['ON']))
-  return unsupported(verb, 'admin', `${verb} ${what} ${toward} ${formatIdentifier(tokens.identifier())}`)
+  return unsupported(verb, 'users', `${verb} ${what} ${toward} ${formatIdentifier(tokens.identifier())}`)
 }
 
 export function parseCreateSubscription(tokens: TokenBuffer): UnsupportedStatement {
@@ -122,14 +122,14 @@ export function parseCreateSubscription(tokens: TokenBuffer): UnsupportedStateme
   const destinations = [parseString(tokens)]
   while (tokens.accept(',')) destinations.push(parseString(tokens))
   const text = `CREATE SUBSCRIPTION ${formatIdentifier(name)} ON ${target} DESTINATIONS ${mode.kind}`
-  return unsupported('CREATE SUBSCRIPTION', 'admin', text)
+  return unsupported('CREATE SUBSCRIPTION', 'databases', text)
 }
 
 export function parseDropSubscription(tokens: TokenBuffer): UnsupportedStatement {
   const name = tokens.identifier()
   return unsupported(
     'DROP SUBSCRIPTION',
-    'admin',
+    'databases',
     `DROP SUBSCRIPTION ${formatIdentifier(name)} ON ${parsePolicyOf(tokens)}`,
   )
 }
@@ -147,7 +147,7 @@ export function parseDropContinuousQuery(tokens: TokenBuffer): UnsupportedStatem
   const name = tokens.identifier()
   tokens.expect('ON')
   const text = `DROP CONTINUOUS QUERY ${formatIdentifier(name)} ON ${formatIdentifier(tokens.identifier())}`
-  return unsupported('DROP CONTINUOUS QUERY', 'admin', text)
+  return unsupported('DROP CONTINUOUS QUERY', 'databases', text)
 }
 
 export function parseCreateContinuousQuery(tokens: TokenBuffer): UnsupportedStatement {
@@ -165,7 +165,7 @@ export function parseCreateContinuousQuery(tokens: TokenBuffer): UnsupportedStat
   const select = parseSelect(tokens, 'required')
   tokens.expect('END')
   const head = `CREATE CONTINUOUS QUERY ${formatIdentifier(name)} ON ${formatIdentifier(database)}`
-  return unsupported('CREATE CONTINUOUS QUERY', 'admin', `${head} BEGIN ${formatSelect(select)} END`)
+  return unsupported('CREATE CONTINUOUS QUERY', 'databases', `${head} BEGIN ${formatSelect(select)} END`)
 }
 
 function parsePlainDuration(tokens: TokenBuffer): void {

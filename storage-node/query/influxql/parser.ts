@@ -24,7 +24,7 @@ const statements: Words = {
     DATABASES: () => ({ kind: 'show databases' }),
     DIAGNOSTICS: other.parseShowModule('SHOW DIAGNOSTICS'),
     FIELD: { KEY: show.parseFieldKeyCardinality, KEYS: show.parseFieldKeys },
-    GRANTS: { FOR: other.parseNamed('SHOW GRANTS FOR', 'admin') },
+    GRANTS: { FOR: other.parseNamed('SHOW GRANTS FOR', 'users') },
     MEASUREMENT: {
       EXACT: show.parseMeasurementCardinality(true),
       CARDINALITY: show.parseMeasurementCardinality(false),
@@ -33,12 +33,12 @@ const statements: Words = {
     QUERIES: other.plain('SHOW QUERIES', 'read'),
     RETENTION: { POLICIES: show.parseRetentionPolicies },
     SERIES: show.parseSeries,
-    SHARD: { GROUPS: other.plain('SHOW SHARD GROUPS', 'admin') },
-    SHARDS: other.plain('SHOW SHARDS', 'admin'),
+    SHARD: { GROUPS: other.plain('SHOW SHARD GROUPS', 'databases') },
+    SHARDS: other.plain('SHOW SHARDS', 'databases'),
     STATS: other.parseShowModule('SHOW STATS'),
-    SUBSCRIPTIONS: other.plain('SHOW SUBSCRIPTIONS', 'admin'),
+    SUBSCRIPTIONS: other.plain('SHOW SUBSCRIPTIONS', 'databases'),
     TAG: { KEY: show.parseTagKeyCardinality, KEYS: show.parseTagKeys, VALUES: show.parseTagValues },
-    USERS: other.plain('SHOW USERS', 'admin'),
+    USERS: other.plain('SHOW USERS', 'users'),
   },
   CREATE: {
     CONTINUOUS: { QUERY: other.parseCreateContinuousQuery },
@@ -55,7 +55,7 @@ const statements: Words = {
     SERIES: parseDeletion('drop series'),
     SHARD: other.parseDropShard,
     SUBSCRIPTION: other.parseDropSubscription,
-    USER: other.parseNamed('DROP USER', 'admin'),
+    USER: other.parseNamed('DROP USER', 'users'),
   },
   EXPLAIN: other.parseExplain,
   GRANT: other.parseGrant,
@@ -63,6 +63,15 @@ const statements: Words = {
   ALTER: { RETENTION: { POLICY: catalog.parseAlterRetentionPolicy } },
   SET: { PASSWORD: { FOR: other.parseSetPassword } },
   KILL: { QUERY: other.parseKillQuery },
+}
+
+/** The first words of every statement that is known: what stands behind them is another form of the same. */
+export const statementNames: readonly string[] = namesOf(statements)
+
+function namesOf(words: Words): readonly string[] {
+  return Object.entries(words).flatMap(([word, next]) =>
+    typeof next === 'function' ? [word] : namesOf(next).map((rest) => `${word} ${rest}`),
+  )
 }
 
 /**

@@ -290,15 +290,26 @@ describe('permission', () => {
         ['read', 'y'],
       ],
     ],
-    ['SHOW DATABASES', [['none', null]]],
+    ['SHOW DATABASES', [['none']]],
     ['SHOW MEASUREMENTS', [['read', 'd']]],
-    ['DROP DATABASE x', [['admin', null]]],
+    ['DROP DATABASE x', [['admin', 'databases']]],
     ['DELETE FROM cpu', [['write', 'd']]],
     ['DROP SERIES FROM cpu', [['write', 'd']]],
     ['DROP MEASUREMENT cpu', [['write', 'd']]],
-    ['CREATE RETENTION POLICY p ON x DURATION 1d REPLICATION 1', [['admin', null]]],
+    ['CREATE RETENTION POLICY p ON x DURATION 1d REPLICATION 1', [['admin', 'databases']]],
+    ['SHOW SHARDS', [['admin', 'databases']]],
+    ['SHOW QUERIES', [['read', 'd']]],
+    ["CREATE USER u WITH PASSWORD 'p'", [['admin', 'users']]],
+    ['DROP USER u', [['admin', 'users']]],
+    ["SET PASSWORD FOR u = 'p'", [['admin', 'users']]],
+    ['GRANT READ ON d TO u', [['admin', 'users']]],
+    ['GRANT ALL TO u', [['admin', 'users']]],
+    ['REVOKE ALL PRIVILEGES FROM u', [['admin', 'users']]],
+    ['SHOW USERS', [['admin', 'users']]],
+    ['SHOW GRANTS FOR u', [['admin', 'users']]],
   ])('%s', (text, needs) => {
-    expect(needsOf(parseQuery(text, {}), 'd').map(({ kind, database }) => [kind, database])).toEqual(needs)
+    const found = needsOf(parseQuery(text, {}), 'd').map(({ text: _text, ...rest }) => Object.values(rest))
+    expect(found).toEqual(needs)
   })
 
   test('no password stands in what a statement is called', () => {
