@@ -14,7 +14,7 @@ export default defineConfig({
       layer(
         'unit',
         [
-          '{common,operator,gateway,storage-node,plugin,local-kubernetes,scripts,test/bench,test/chaos}/**/*.test.ts',
+          '{common,operator,gateway,storage-node,plugin,local-kubernetes,scripts,test/bench,test/chaos,test/support}/**/*.test.ts',
         ],
         { testTimeout: 60_000, hookTimeout: 60_000 },
       ),
@@ -28,7 +28,7 @@ export default defineConfig({
       layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       layer('control-plane', ['test/integration/**/*.test.ts'], {
         globalSetup: ['test/integration/control-plane.ts'],
-        testTimeout: 120_000,
+        testTimeout: 300_000,
         hookTimeout: 900_000,
         fileParallelism: false,
       }),

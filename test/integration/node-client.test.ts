@@ -10,6 +10,7 @@ import {
 } from '../../operator/authority/certificates.ts'
 import { NodeClient, type NodeAddress } from '../../operator/node-client/node-client.ts'
 import type { ClientIdentity } from '../../operator/node-client/peer.ts'
+import { runningMs } from '../support/stalls.ts'
 import { AdminServer } from './admin-server.ts'
 
 const installationId = 'aaaaaaaaaaaaaaaa'
@@ -180,9 +181,9 @@ describe('a bad node costs little', () => {
   test('a node that never answers ends in time', async () => {
     const { server, client } = await serve(right)
     server.intercept = () => true
-    const startMs = performance.now()
+    const startMs = runningMs()
     await expect(client.getState(node)).rejects.toMatchObject({ kind: 'unavailable' })
-    expect(performance.now() - startMs).toBeLessThan(4_500)
+    expect(runningMs() - startMs).toBeLessThan(4_500)
   })
 
   test('an endless answer is cut', async () => {

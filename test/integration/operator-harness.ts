@@ -8,7 +8,9 @@ import { systemClock } from '../../common/clock.ts'
 import { idOfUid } from '../../common/ids.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { pathOf, resources, type Resource } from '../../operator/kube/resource.ts'
+import { freePort } from '../support/free-port.ts'
 import type { Form } from '../support/image-form.ts'
+import { runningMs } from '../support/stalls.ts'
 import { writeAccountKubeconfig } from './account.ts'
 import { ApiServer } from './api-server.ts'
 import { applyChartRights } from './chart-rights.ts'
@@ -40,7 +42,8 @@ export class OperatorHarness {
   readonly #server: ApiServer
   readonly #folder: string
   readonly #morePlatform: object
-  #metricsPort: number
+  #metricsPort = 0
+  #wakePort = 0
   readonly #offered: Pick<OperatorOptions, 'classes' | 'images'>
   readonly #watchNamespaces: string
   readonly #release: Release | null
@@ -64,7 +67,6 @@ export class OperatorHarness {
     this.#offered = options
     this.#adminKubeconfig = kubeconfig
     this.#folder = folder
-    this.#metricsPort = 20_000 + (process.pid % 10_000)
     this.#watchNamespaces = watchNamespaces.join(',')
   }
 
@@ -96,7 +98,7 @@ export class OperatorHarness {
 
   /** Where the operator that leads is asked for organizations that hibernate. */
   get wakePort(): number {
-    return this.#metricsPort - 10_000
+    return this.#wakePort
   }
 
   log(): Promise<string> {
@@ -151,8 +153,8 @@ export class OperatorHarness {
   async replaceFrozen(): Promise<() => Promise<unknown>> {
     const [frozen, exited] = [this.#process, this.#exited]
     frozen?.kill('SIGSTOP')
-    this.#metricsPort += 1
     try {
+      await this.#choosePorts()
       await this.start()
     } catch (error) {
       frozen?.kill('SIGKILL')
@@ -188,7 +190,14 @@ export class OperatorHarness {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
+  /** Other ones than those of an operator that still has them. */
+  async #choosePorts(): Promise<void> {
+    this.#metricsPort = await freePort(20_000 + (process.pid % 10_000))
+    this.#wakePort = await freePort(10_000 + (process.pid % 10_000))
+  }
+
   async #prepare(): Promise<void> {
+    await this.#choosePorts()
     const made = await this.#server.apply({
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -214,7 +223,7 @@ export class OperatorHarness {
   async #grantRights(): Promise<void> {
     for (const plural of ['organizations', 'databases', 'tokens']) {
       const yaml = await readFile(join(root, `crds/holdfast.dev_${plural}.yaml`), 'utf8')
-      await eventually(`${plural} are served`, 20_000, async () => {
+      await eventually(`${plural} are served`, 60_000, async () => {
         await this.#server.install(yaml)
         return true
       })
@@ -297,16 +306,16 @@ export const soonMs = 20_000
 
 /**
  * Calls `attempt` until it returns something that is neither undefined, null nor false.
- * @throws Error with `what` and the last failure once `timeoutMs` have passed
+ * @throws Error with `what` and the last failure once `timeoutMs` have passed in which the machine did not stand still
  */
 export async function eventually<Value>(
   what: string,
   timeoutMs: number,
   attempt: () => Promise<Value | undefined | null | false>,
 ): Promise<Value> {
-  const untilMs = performance.now() + timeoutMs
+  const untilMs = runningMs() + timeoutMs
   let last: unknown = 'it did not happen'
-  while (performance.now() < untilMs) {
+  while (runningMs() < untilMs) {
     try {
       const value = await attempt()
       if (value !== undefined && value !== null && value !== false) return value

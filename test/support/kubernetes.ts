@@ -3,6 +3,7 @@ import type { Cluster } from '../../local-kubernetes/cluster.ts'
 import { openCluster } from '../../local-kubernetes/open-cluster.ts'
 import { gatewayUrl } from '../../scripts/install.ts'
 import { run } from '../../scripts/run.ts'
+import { runningMs } from './stalls.ts'
 
 /** The cluster that `make up` left running, as the tests use it: through kubectl, like anybody. */
 export interface TestCluster {
@@ -61,7 +62,7 @@ export async function testCluster(): Promise<TestCluster> {
 
 /**
  * Calls `attempt` until it returns something other than undefined or false.
- * @throws Error with `what` and the last failure once `timeoutMs` have passed
+ * @throws Error with `what` and the last failure once `timeoutMs` have passed in which the machine did not stand still
  */
 export async function eventually<T>(
   what: string,
@@ -69,7 +70,7 @@ export async function eventually<T>(
   attempt: () => Promise<T | undefined | false>,
   everyMs = 200,
 ): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs
+  const deadlineMs = runningMs() + timeoutMs
   let last: unknown = 'no answer yet'
   for (;;) {
     try {
@@ -78,8 +79,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error
     }
-    if (performance.now() > deadlineMs)
-      throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last })
+    if (runningMs() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last })
     await sleep(everyMs)
   }
 }
