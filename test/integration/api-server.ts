@@ -11,8 +11,22 @@ export interface Answer {
   readonly body: Json
 }
 
-/** What is looked at of a CustomResourceDefinition, or of the Status that says that there is none. */
+interface ParsedDefinition {
+  readonly metadata: { readonly name: string }
+  readonly spec: {
+    readonly group: string
+    readonly names: { readonly plural: string }
+    readonly versions: readonly [{ readonly name: string }]
+  }
+}
+
+/** Of the objects of a kind. */
+const servedPath = ({ spec: { group, names, versions } }: ParsedDefinition): string =>
+  `/apis/${group}/${versions[0].name}/${names.plural}?limit=1`
+
+/** What is looked at of a CustomResourceDefinition, of its objects, or of the Status that says that there is none. */
 interface Definition {
+  readonly items?: unknown
   readonly metadata?: { readonly deletionTimestamp?: string }
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null
@@ -114,7 +128,7 @@ export class ApiServer {
    * @returns a way to take it, and all of its objects, away again: nothing is done where it was there before
    */
   async install(yaml: string): Promise<() => Promise<void>> {
-    const definition = parse(yaml) as { metadata: { name: string } }
+    const definition = parse(yaml) as ParsedDefinition
     const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`
     await this.#eventually(`${path} is gone`, path, ({ metadata }) => !metadata?.deletionTimestamp)
     const answer = await this.send('PATCH', `${path}?fieldManager=test&force=true`, {
@@ -128,17 +142,21 @@ export class ApiServer {
       ({ status }) =>
         status?.conditions?.some((found) => found.type === 'Established' && found.status === 'True') ?? false,
     )
+    // Established is what is stored; who answers hears of it a moment later.
+    await this.#eventually(`${path} is answered for`, servedPath(definition), ({ items }) =>
+      Array.isArray(items),
+    )
     return async () => {
       if (answer.status === 201) await this.send('DELETE', path)
     }
   }
 
   async #eventually(what: string, path: string, holds: (definition: Definition) => boolean): Promise<void> {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < 600; attempt++) {
       const { body } = await this.send('GET', path)
       if (holds(body as Definition)) return
       await systemClock.sleep(100)
     }
-    throw new Error(`not within 10 s: ${what}`)
+    throw new Error(`not within a minute: ${what}`)
   }
 }

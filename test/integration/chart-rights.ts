@@ -8,7 +8,7 @@ import type { ApiServer } from './api-server.ts'
 const ours = /^holdfast-(operator|deletion)/
 
 /** The policies of a release before are asked for a moment after they were deleted, and know no tenant in this one's namespace. */
-const formerPoliciesMs = 10_000
+const formerPoliciesMs = 60_000
 
 export interface ChartRights {
   /** The namespace of the release, and the name of what is called after the operator's account. */

@@ -4,6 +4,7 @@ import type { KubeClient, KubeObject } from '../../operator/kube/client.ts'
 import { resources, type Resource } from '../../operator/kube/resource.ts'
 import { kstatusOf, type KStatus } from '../support/kstatus.ts'
 import { OperatorBench, condition, database, organization, token } from './operator-bench.ts'
+import { eventually, soonMs } from './operator-harness.ts'
 
 // Nobody who goes by kstatus takes an object of ours for healthy before it is: not between its creation and the operator's
 // first word, not while no operator runs, not for an instant. Every state is looked at that the API server ever tells of.
@@ -24,14 +25,18 @@ describe.skipIf(kubeconfig === undefined)('health (KUBECONFIG names the cluster)
     await bench.close()
   })
 
-  const watched = [resources.organizations, resources.databases, resources.tokens]
+  const named = [
+    [resources.organizations, 'acme'],
+    [resources.databases, 'metrics'],
+    [resources.tokens, 'writer'],
+  ] as const
 
   /** Every state that objects of a namespace are in from now on. */
   async function follow(namespace: string) {
     const ending = new AbortController()
     const states: KubeObject[] = []
     const watching: Promise<void>[] = []
-    for (const resource of watched) {
+    for (const [resource] of named) {
       const { resourceVersion } = await client.list(resource, { namespace })
       const opened = Promise.withResolvers<void>()
       watching.push(watch(resource, resourceVersion, opened.resolve))
@@ -54,6 +59,14 @@ describe.skipIf(kubeconfig === undefined)('health (KUBECONFIG names the cluster)
       }
     }
     return {
+      /** Waits until it has told of an object as this one is: what is read may come before what is watched. */
+      saw: (object: KubeObject) =>
+        eventually('the watch has told of it', soonMs, async () =>
+          states.some(
+            ({ kind, metadata }) =>
+              kind === object.kind && metadata.resourceVersion === object.metadata.resourceVersion,
+          ),
+        ),
       /** Of the object of this kind, in order. */
       of: (kind: string): readonly KubeObject[] => states.filter((state) => state.kind === kind),
       async end(): Promise<void> {
@@ -75,16 +88,13 @@ describe.skipIf(kubeconfig === undefined)('health (KUBECONFIG names the cluster)
       token(namespace),
     ])
       await bench.apply(object)
-    for (const [resource, name] of [
-      [resources.organizations, 'acme'],
-      [resources.databases, 'metrics'],
-      [resources.tokens, 'writer'],
-    ] as const)
+    for (const [resource, name] of named)
       expect(kstatusOf((await bench.get(resource, namespace, name))!)).toBe('InProgress')
 
     await bench.operator.start()
-    await bench.hasReason(resources.organizations, namespace, 'acme', 'ClassNotFound')
-    await bench.hasReason(resources.tokens, namespace, 'writer', 'OrganizationNotReady')
+    await seen.saw(await bench.hasReason(resources.organizations, namespace, 'acme', 'ClassNotFound'))
+    await seen.saw(await bench.hasReason(resources.databases, namespace, 'metrics', 'OrganizationNotReady'))
+    await seen.saw(await bench.hasReason(resources.tokens, namespace, 'writer', 'OrganizationNotReady'))
     for (const kind of ['Organization', 'Database', 'Token']) {
       const states = seen.of(kind)
       expect(states.length, kind).toBeGreaterThanOrEqual(2)
@@ -99,6 +109,7 @@ describe.skipIf(kubeconfig === undefined)('health (KUBECONFIG names the cluster)
     await bench.becomesReady(resources.databases, namespace, 'metrics')
     await bench.becomesReady(resources.tokens, namespace, 'writer')
     await bench.writesAtRest()
+    for (const [resource, name] of named) await seen.saw((await bench.get(resource, namespace, name))!)
     await seen.end()
     for (const kind of ['Organization', 'Database', 'Token']) {
       const states = seen.of(kind)
@@ -113,7 +124,7 @@ describe.skipIf(kubeconfig === undefined)('health (KUBECONFIG names the cluster)
     await bench.writesAtRest()
     const seen = await follow(namespace)
     await bench.apply(organization(namespace, { class: 'golden' }))
-    await bench.hasReason(resources.organizations, namespace, 'acme', 'ClassNotFound')
+    await seen.saw(await bench.hasReason(resources.organizations, namespace, 'acme', 'ClassNotFound'))
     await seen.end()
     const states = said(seen.of('Organization'))
     expect(states[0]).toBe('InProgress')

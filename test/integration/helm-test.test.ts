@@ -131,7 +131,7 @@ describe.skipIf(kubeconfig === undefined)('helm test (KUBECONFIG names the clust
 
   test('waits for what is seconds old', async () => {
     const late = join(folder, 'late.crt')
-    const running = runWith({ HOLDFAST_GATEWAY_AUTHORITY_FILE: late, HOLDFAST_TIMEOUT_MS: '30000' })
+    const running = runWith({ HOLDFAST_GATEWAY_AUTHORITY_FILE: late, HOLDFAST_TIMEOUT_MS: '60000' })
     await systemClock.sleep(2_000)
     await writeFile(late, await readFile(environment['HOLDFAST_GATEWAY_AUTHORITY_FILE']!))
     expect((await running).code).toBe(0)

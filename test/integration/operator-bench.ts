@@ -92,7 +92,7 @@ export class OperatorBench<Node extends StandInNode = AdminServer> {
     const kinds = [resources.tokens, resources.databases, resources.organizations]
     for (const namespace of this.namespaces)
       for (const kind of kinds) await this.server.send('DELETE', pathOf(kind, { namespace }))
-    await eventually('nothing is left that waits for an operator', 60_000, async () => {
+    await eventually('nothing is left that waits for an operator', 120_000, async () => {
       const lists = await Promise.all(kinds.map((kind) => this.server.send('GET', pathOf(kind, {}))))
       const left = lists.flatMap(({ body }) => body['items'] as readonly KubeObject[])
       return left.every(({ metadata }) => !this.namespaces.includes(metadata.namespace ?? ''))
@@ -128,7 +128,7 @@ export class OperatorBench<Node extends StandInNode = AdminServer> {
     if (answer.status >= 300) throw new Error(`${resource.kind} ${name}: ${answer.body.message}`)
   }
 
-  async becomesReady(resource: Resource, namespace: string, name: string, timeoutMs = 20_000) {
+  async becomesReady(resource: Resource, namespace: string, name: string, timeoutMs = 40_000) {
     return eventually(`${resource.kind} ${namespace}/${name} is ready`, timeoutMs, async () => {
       const object = await this.get(resource, namespace, name)
       if (!isReady(object)) throw new Error(JSON.stringify(object?.['status']))
@@ -136,7 +136,7 @@ export class OperatorBench<Node extends StandInNode = AdminServer> {
     })
   }
 
-  async hasReason(resource: Resource, namespace: string, name: string, reason: string, timeoutMs = 15_000) {
+  async hasReason(resource: Resource, namespace: string, name: string, reason: string, timeoutMs = 40_000) {
     return eventually(`${resource.kind} ${namespace}/${name} says ${reason}`, timeoutMs, async () => {
       const object = await this.get(resource, namespace, name)
       if (condition(object, 'Ready')?.reason !== reason) throw new Error(JSON.stringify(object?.['status']))
@@ -144,7 +144,7 @@ export class OperatorBench<Node extends StandInNode = AdminServer> {
     })
   }
 
-  async isGone(resource: Resource, namespace: string | undefined, name: string, timeoutMs = 60_000) {
+  async isGone(resource: Resource, namespace: string | undefined, name: string, timeoutMs = 120_000) {
     await eventually(`${resource.kind} ${name} is gone`, timeoutMs, async () => {
       const object = await this.get(resource, namespace, name)
       if (object) throw new Error(JSON.stringify([object.metadata, object['status']]))
@@ -180,7 +180,7 @@ export class OperatorBench<Node extends StandInNode = AdminServer> {
 
   /** How many writes the operator has made when it has made none for three seconds. */
   async writesAtRest(): Promise<number> {
-    return eventually('the operator is at rest', 30_000, async () => {
+    return eventually('the operator is at rest', 60_000, async () => {
       const before = await this.operator.writes()
       await systemClock.sleep(3_000)
       return (await this.operator.writes()) === before && before

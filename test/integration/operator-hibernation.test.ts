@@ -7,7 +7,7 @@ import { WakeDoor } from '../../gateway/wake-door.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
 import { OperatorBench, condition, token } from './operator-bench.ts'
-import { eventually } from './operator-harness.ts'
+import { eventually, soonMs } from './operator-harness.ts'
 
 // What hibernates when idle sleeps by what its node says, and wakes by what the gateway is handed: with the identities
 // that the operator issues, the rights that the chart gives, and whatever operator leads. Nobody else wakes anybody.
@@ -59,7 +59,7 @@ describe.skipIf(kubeconfig === undefined)('hibernation when idle (KUBECONFIG nam
     await bench.touch(resources.organizations, tenant.namespace, 'acme')
     await eventually(
       'it hibernates',
-      30_000,
+      60_000,
       async () => stepOf(await acme(tenant.namespace)) === 'Hibernated',
     )
     return { ...tenant, strings }
@@ -87,16 +87,19 @@ describe.skipIf(kubeconfig === undefined)('hibernation when idle (KUBECONFIG nam
     expect(await ask(organizationId, strings.writer)).toBe('waking')
     await eventually(
       'it is awake',
-      30_000,
+      60_000,
       async () => (await ask(organizationId, strings.writer)) === 'awake',
     )
     expect(await bench.get(resources.networkPolicies, runtime, 'allow-gateway')).not.toBeNull()
     await bench.becomesReady(resources.organizations, namespace, 'acme')
     expect(stepOf(await acme(namespace))).toBeUndefined()
     expect(bench.hashesOn(organizationId)).toHaveLength(1)
-    const events = await bench.server.send('GET', `/api/v1/namespaces/${namespace}/events`)
-    const reasons = (events.body['items'] as readonly { reason: string }[]).map(({ reason }) => reason)
-    expect(reasons).toEqual(expect.arrayContaining(['Hibernating', 'Waking']))
+    // Nobody waits for an event to be written.
+    await eventually('both steps have their events', soonMs, async () => {
+      const events = await bench.server.send('GET', `/api/v1/namespaces/${namespace}/events`)
+      const reasons = (events.body['items'] as readonly { reason: string }[]).map(({ reason }) => reason)
+      return ['Hibernating', 'Waking'].every((reason) => reasons.includes(reason))
+    })
     const log = await bench.operator.log()
     for (const text of [strings.writer, leaver]) expect(log).not.toContain(text)
   })

@@ -84,7 +84,8 @@ describe.skipIf(kubeconfig === undefined)('isolation (KUBECONFIG names the clust
 
     bench.nodes.of(organizationId)!.outcome = 'silent'
     await ask(namespace, null)
-    await becomes(namespace, 'True', 45_000)
+    // Half a minute after the look that found it open.
+    await becomes(namespace, 'True', 120_000)
     const healed = await bench.becomesReady(resources.organizations, namespace, 'acme')
     expect(statusOf(healed).isolationProof).toBeUndefined()
   })

@@ -71,7 +71,7 @@ describe.skipIf(kubeconfig === undefined)('restoreFrom (KUBECONFIG names the clu
     await bench.apply(organization(namespace, { restoreFrom }, { name: 'again' }))
     await bench.apply(database(namespace, { organization: 'again', databaseName: 'metrics' }, 'anew'))
     await bench.apply(token(namespace, { organization: 'again' }))
-    const ready = await bench.becomesReady(organizations, namespace, 'again', 40_000)
+    const ready = await bench.becomesReady(organizations, namespace, 'again')
     expect(statusOf(ready)).toMatchObject({ organizationId, runtimeNamespace: runtime })
     const again = await bench.becomesReady(databases, namespace, 'anew')
     expect(again['status']).toMatchObject({
@@ -118,7 +118,7 @@ describe.skipIf(kubeconfig === undefined)('restoreFrom (KUBECONFIG names the clu
     )
     expect(masked(refused!)).toEqual(masked(none!))
     await transfer(runtime, elsewhere)
-    const ready = await bench.becomesReady(organizations, elsewhere, 'acme', 40_000)
+    const ready = await bench.becomesReady(organizations, elsewhere, 'acme')
     expect(statusOf(ready)).toMatchObject({ organizationId })
     expect((await bench.get(namespaces, undefined, runtime))?.metadata.annotations).not.toHaveProperty([
       'holdfast.dev/transfer-to',
@@ -154,7 +154,7 @@ describe.skipIf(kubeconfig === undefined)('restoreFrom (KUBECONFIG names the clu
     await bench.apply(database(namespace))
     await bench.hasReason(organizations, namespace, 'acme', 'RestoreRefused')
     await transfer(runtime, namespace)
-    const ready = await bench.becomesReady(organizations, namespace, 'acme', 40_000)
+    const ready = await bench.becomesReady(organizations, namespace, 'acme')
     expect(statusOf(ready)).toMatchObject({ organizationId })
     await bench.becomesReady(databases, namespace, 'metrics')
   })

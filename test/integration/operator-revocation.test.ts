@@ -160,7 +160,7 @@ describe.skipIf(process.env['HOLDFAST_REVOCATION'] === undefined)(
       await bench.remove(tokens, namespace, 'writer')
       await bench.isGone(tokens, namespace, 'writer')
       await bench.apply(organization(namespace, { restoreFrom: { organizationId } }))
-      await bench.becomesReady(organizations, namespace, 'acme', 40_000)
+      await bench.becomesReady(organizations, namespace, 'acme')
       await answers(organizationId, reader, 200)
       expect(await answerTo(organizationId, writer)).toBe(401)
     })

@@ -68,7 +68,7 @@ describe.skipIf(kubeconfig === undefined)('another version (KUBECONFIG names the
     await choose(namespace, '0.2.0')
     await stands(runtime, 'localhost/storage-node:next')
     bench.nodes.holdBack = false
-    const found = await bench.becomesReady(resources.organizations, namespace, 'acme', 40_000)
+    const found = await bench.becomesReady(resources.organizations, namespace, 'acme')
     expect(statusOf(found)).toMatchObject({ version: '0.2.0' })
     expect(statusOf(found)?.upgrade).toBeUndefined()
     expect(Object.keys((await setIn(runtime))?.metadata.annotations ?? {})).not.toContain(

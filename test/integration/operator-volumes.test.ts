@@ -3,7 +3,7 @@ import { systemClock } from '../../common/clock.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
 import { OperatorBench, condition, organization, token } from './operator-bench.ts'
-import { eventually } from './operator-harness.ts'
+import { eventually, soonMs } from './operator-harness.ts'
 import { VolumeStandIn } from './volume-stand-in.ts'
 
 // Volumes grow by what the API server itself allows and refuses, with the chart's rights and the real controllers of
@@ -11,6 +11,11 @@ import { VolumeStandIn } from './volume-stand-in.ts'
 // pod template is kept to the letter.
 
 const kubeconfig = process.env['KUBECONFIG']
+
+interface Storage {
+  readonly size: string
+  readonly growth?: { readonly step: string }
+}
 
 describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster)', () => {
   let bench: OperatorBench
@@ -32,7 +37,7 @@ describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster
     (object?.['status'] as { storage?: unknown } | undefined)?.storage
   const acme = (namespace: string) => bench.get(resources.organizations, namespace, 'acme')
   const boundClaim = (runtime: string) =>
-    eventually('the claim is bound', 20_000, async () => {
+    eventually('the claim is bound', 60_000, async () => {
       const claim = await bench.get(resources.persistentVolumeClaims, runtime, 'data-storage-node-0')
       return (claim?.['status'] as { phase?: string } | undefined)?.phase === 'Bound' && claim
     })
@@ -44,18 +49,22 @@ describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster
       bench.get(resources.pods, runtime, 'storage-node-0'),
       bench.get(resources.statefulSets, runtime, 'storage-node'),
     ])
+    const notReady: unknown[] = []
+    const stands = (what: string, is: (storage: Storage) => boolean) =>
+      eventually(what, 60_000, async () => {
+        const object = await acme(namespace)
+        const ready = condition(object, 'Ready')
+        if (ready?.status !== 'True') notReady.push(ready)
+        if (!is(storageOf(object) as Storage)) throw new Error(JSON.stringify(object?.['status']))
+        return object!
+      })
+    volumes.holdBack = true
     await bench.apply(organization(namespace, size('2Gi')))
-    const seen = new Set<string>()
-    const grown = await eventually('the volume has grown', 60_000, async () => {
-      const object = await acme(namespace)
-      expect(condition(object, 'Ready')).toMatchObject({ status: 'True' })
-      const storage = storageOf(object) as { size: string; growth?: { step: string } }
-      if (storage.growth) seen.add(storage.growth.step)
-      if (storage.size !== '2Gi' || storage.growth) throw new Error(JSON.stringify(object?.['status']))
-      return object!
-    })
+    await stands('the claim waits for its volume', ({ growth }) => growth?.step === 'Resizing')
+    volumes.holdBack = false
+    const grown = await stands('the volume has grown', ({ size, growth }) => size === '2Gi' && !growth)
     expect(storageOf(grown)).toEqual({ size: '2Gi', replicas: 1 })
-    expect([...seen]).toContain('Resizing')
+    expect(notReady).toEqual([])
     await bench.becomesReady(resources.organizations, namespace, 'acme')
     expect(condition(await acme(namespace), 'Reconciling')).toMatchObject({ status: 'False' })
 
@@ -67,7 +76,11 @@ describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster
     expect(next?.['spec']).toMatchObject({
       volumeClaimTemplates: [{ spec: { resources: { requests: { storage: '2Gi' } } } }],
     })
-    // What would be replaced is replaced by now.
+    // The controller takes the pod over in its own time, and what it would replace is replaced by then.
+    await eventually('the new set has the pod', soonMs, async () => {
+      const owned = await bench.get(resources.pods, runtime, 'storage-node-0')
+      return owned?.metadata.ownerReferences?.[0]?.uid === next?.metadata.uid
+    })
     await systemClock.sleep(2_000)
     const after = await bench.get(resources.pods, runtime, 'storage-node-0')
     expect(after?.metadata.uid).toBe(pod?.metadata.uid)
@@ -88,18 +101,21 @@ describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster
     await boundClaim(runtime)
     await volumes.allowExpansion(false)
     await bench.apply(organization(namespace, size('2Gi')))
-    const refused = await eventually('the growth is refused', 40_000, async () => {
+    const notReady: unknown[] = []
+    const refused = await eventually('the growth is refused', 60_000, async () => {
       const object = await acme(namespace)
-      expect(condition(object, 'Ready')).toMatchObject({ status: 'True' })
+      const ready = condition(object, 'Ready')
+      if (ready?.status !== 'True') notReady.push(ready)
       return condition(object, 'Stalled')?.status === 'True' && object
     })
+    expect(notReady).toEqual([])
     expect(condition(refused, 'Stalled')).toMatchObject({
       reason: 'VolumeGrowthRefused',
       message: expect.stringContaining('must support resize'),
     })
     expect(storageOf(refused)).toMatchObject({ size: '1Gi', growth: { size: '2Gi', step: 'Refused' } })
     await bench.apply(organization(namespace, size('1Gi')))
-    await eventually('nothing is stalled', 20_000, async () => {
+    await eventually('nothing is stalled', 60_000, async () => {
       const object = await acme(namespace)
       return condition(object, 'Stalled')?.status === 'False' && storageOf(object)
     })
@@ -124,7 +140,7 @@ describe.skipIf(kubeconfig === undefined)('volumes (KUBECONFIG names the cluster
     await bench.becomesReady(resources.tokens, namespace, 'reader')
 
     await bench.apply(organization(namespace, { hibernation: 'Never' }))
-    await eventually('the way is open', 30_000, () =>
+    await eventually('the way is open', 60_000, () =>
       bench.get(resources.networkPolicies, runtime, 'allow-gateway'),
     )
     const now = bench.hashesOn(organizationId)

@@ -32,7 +32,7 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
     ]
 
     test('six orders, one end state', async () => {
-      const ends = await Promise.all(
+      const tenants = await Promise.all(
         orders.map(async (order) => {
           const namespace = await bench.newNamespace()
           const objects = [organization(namespace), database(namespace), token(namespace)]
@@ -40,12 +40,15 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
             await bench.apply(objects[index]!)
             await systemClock.sleep(150)
           }
-          const found = await bench.becomesReady(resources.organizations, namespace, 'acme', 40_000)
-          await bench.becomesReady(resources.databases, namespace, 'metrics', 40_000)
-          await bench.becomesReady(resources.tokens, namespace, 'writer', 40_000)
-          return endState(namespace, found.metadata.uid!)
+          const found = await bench.becomesReady(resources.organizations, namespace, 'acme')
+          await bench.becomesReady(resources.databases, namespace, 'metrics')
+          await bench.becomesReady(resources.tokens, namespace, 'writer')
+          return { namespace, uid: found.metadata.uid! }
         }),
       )
+      // Ready comes before the last of what is written.
+      await bench.writesAtRest()
+      const ends = await Promise.all(tenants.map(({ namespace, uid }) => endState(namespace, uid)))
       expect(ends[0]!.children.length).toBeGreaterThan(8)
       for (const end of ends) expect(end).toEqual(ends[0])
     })
@@ -250,8 +253,8 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       )
       await bench.operator.stop('SIGKILL')
       await bench.operator.start()
-      await bench.becomesReady(resources.organizations, namespace, 'acme', 40_000)
-      const ready = await bench.becomesReady(resources.tokens, namespace, 'writer', 40_000)
+      await bench.becomesReady(resources.organizations, namespace, 'acme')
+      const ready = await bench.becomesReady(resources.tokens, namespace, 'writer')
       expect(statusOf(ready).tokens).toMatchObject([{ hash: hashToken(await bench.tokenString(namespace)) }])
     })
   })

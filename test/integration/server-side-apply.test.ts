@@ -73,7 +73,6 @@ const samples: readonly Sample[] = [
       publishNotReadyAddresses: false,
     },
   },
-  { apiVersion: 'v1', kind: 'ResourceQuota', spec: { hard: { 'requests.storage': '10240Mi', pods: 4 } } },
   {
     apiVersion: 'v1',
     kind: 'LimitRange',
@@ -88,6 +87,8 @@ const samples: readonly Sample[] = [
       resources: { requests: { storage: '1024Mi' } },
     },
   },
+  // After the claim: until its controller has looked at it, a quota lets nothing in that it counts.
+  { apiVersion: 'v1', kind: 'ResourceQuota', spec: { hard: { 'requests.storage': '10240Mi', pods: 4 } } },
   {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',

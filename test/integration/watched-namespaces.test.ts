@@ -86,6 +86,8 @@ describe.skipIf(kubeconfig === undefined)('a list of namespaces (KUBECONFIG name
   test('a tenant goes on after the operator was started anew, and goes when it is deleted', async () => {
     const namespace = watched[0]!
     const { runtime } = await bench.newTenantIn(namespace, { deletionPolicy: 'Delete' })
+    // Ready comes before the last of what is written; what is missing then the next process would write.
+    await bench.writesAtRest()
     expect(await bench.operator.stop()).toBe(0)
     await bench.operator.start()
     await systemClock.sleep(3_000)
