@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
  * hangs, on slow machines too: what a test promises of time it says itself.
  */
 const layer = (name: string, include: string[], more: object = {}) => ({
-  test: { name, include, environment: 'node', expect: { poll: { timeout: 20_000 } }, ...more },
+  test: { name, include, environment: 'node', expect: { poll: { timeout: 60_000 } }, ...more },
 })
 
 export default defineConfig({
@@ -16,16 +16,16 @@ export default defineConfig({
         [
           '{common,operator,gateway,storage-node,plugin,local-kubernetes,scripts,test/bench,test/chaos,test/support}/**/*.test.ts',
         ],
-        { testTimeout: 60_000, hookTimeout: 60_000 },
+        { testTimeout: 120_000, hookTimeout: 120_000 },
       ),
-      layer('tidy', ['test/tidy/**/*.test.ts']),
+      layer('tidy', ['test/tidy/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
       layer('simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 1_800_000 }),
       layer('operator', ['test/operator/**/*.test.ts'], {
         testTimeout: 600_000,
         hookTimeout: 120_000,
         maxWorkers: 2,
       }),
-      layer('node', ['test/node/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000 }),
+      layer('node', ['test/node/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 120_000 }),
       layer('control-plane', ['test/integration/**/*.test.ts'], {
         globalSetup: ['test/integration/control-plane.ts'],
         testTimeout: 300_000,

@@ -117,6 +117,6 @@ describe('number', () => {
     const gone = new Promise((resolve) => there[0]!.once('close', resolve))
     there[0]!.destroy()
     await gone
-    await expect.poll(async () => answer(await open(server)), { timeout: 5_000 }).toMatch(/^HTTP\/1.1 200 /)
+    await expect.poll(async () => answer(await open(server))).toMatch(/^HTTP\/1.1 200 /)
   })
 })

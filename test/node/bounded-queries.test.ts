@@ -1,10 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { imageForm } from '../support/image-form.ts'
 import { MemoryGroup } from '../support/memory-group.ts'
+import { startStorageNode, untilReady } from '../support/storage-node.ts'
 import { temporaryFolder } from './engine-support.ts'
 
 /**
@@ -80,15 +78,6 @@ async function askLong(url: string, client: number): Promise<void> {
   for (let field = 0; field < fields; field++) expect(rows[0]![field + 1]).toBeCloseTo(mean + field, 6)
 }
 
-async function untilReady(url: string, node: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    expect(node.exitCode).toBe(null)
-    if ((await fetch(`${url}/ready`).catch(() => null))?.ok) return
-    await sleep(100)
-  }
-  throw new Error('the node is not ready')
-}
-
 const scatteredPoints = 450_000
 const scatteredBatches = 3
 
@@ -113,27 +102,19 @@ async function expectAnswerOrReason(url: string, q: string): Promise<void> {
 async function withNode(measured: MemoryGroup, use: (url: string) => Promise<void>): Promise<void> {
   await using folder = await temporaryFolder()
   const form = await imageForm('storage-node', join(folder.path, 'app'))
-  const port = 30_000 + (process.pid % 10_000)
-  const [program, ...args] = measured.within(form.command)
-  const node = spawn(program!, args, {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...form.environment,
-      HOLDFAST_DATA_DIR: join(folder.path, 'data'),
-      HOLDFAST_LISTEN: `127.0.0.1:${port}`,
-      HOLDFAST_AUTH: 'off',
-      HOLDFAST_LOG_LEVEL: 'warn',
-      HOLDFAST_MEMORY_LIMIT_BYTES: String(limitBytes),
-    },
-  })
-  const gone = once(node, 'exit')
+  const environment = {
+    ...form.environment,
+    HOLDFAST_DATA_DIR: join(folder.path, 'data'),
+    HOLDFAST_LISTEN: '127.0.0.1:0',
+    HOLDFAST_AUTH: 'off',
+    HOLDFAST_MEMORY_LIMIT_BYTES: String(limitBytes),
+  }
+  const node = await startStorageNode([], environment, measured.within(form.command))
   try {
-    const url = `http://127.0.0.1:${port}`
-    await untilReady(url, node)
-    await use(url)
+    await untilReady(node.port)
+    await use(`http://127.0.0.1:${node.port}`)
   } finally {
-    node.kill('SIGKILL')
-    await gone
+    await node.kill()
   }
 }
 
@@ -141,7 +122,7 @@ describe.skipIf(typeof group === 'string')(`bounded queries${reason}`, () => {
   const measured = group as MemoryGroup
   afterAll(() => measured.remove())
 
-  test('queries over all points', { timeout: 60_000 }, async () => {
+  test('queries over all points', async () => {
     await withNode(measured, async (url) => {
       await ask(url, 'CREATE DATABASE d')
       for (let batch = 0; batch < scatteredBatches; batch++) {
@@ -161,7 +142,7 @@ describe.skipIf(typeof group === 'string')(`bounded queries${reason}`, () => {
     })
   })
 
-  test('eight long queries at a time', { timeout: 60_000 }, async () => {
+  test('eight long queries at a time', async () => {
     await withNode(measured, async (url) => {
       await write(url)
       await Promise.all(Array.from({ length: clients }, (_, client) => askLong(url, client)))

@@ -59,7 +59,7 @@ describe('alone', () => {
     const third = await startStorageNode(flags)
     await untilReady(third.port)
     await expect
-      .poll(() => third.log.map(({ msg }) => msg), { timeout: 20_000 })
+      .poll(() => third.log.map(({ msg }) => msg))
       .toContain('data key in force, older ones are not needed any more')
     expect(await values(third.port)).toBe(served)
     await third.stop()
@@ -125,7 +125,7 @@ describe('on a cluster', () => {
       await writeFile(file, dataKeysText([fresh, old!]))
       // The node goes on where the client has stopped waiting.
       const state = () => client.useDataKey(node).catch((error: unknown) => error)
-      await expect.poll(state, { timeout: 20_000 }).toEqual({ keyId: dataKeyId(fresh), olderKeyIds: [] })
+      await expect.poll(state).toEqual({ keyId: dataKeyId(fresh), olderKeyIds: [] })
     } finally {
       await client.close()
     }

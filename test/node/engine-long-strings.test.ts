@@ -60,7 +60,7 @@ test.each([
   expect(engine.stats().files).toBe(filesBefore)
   expect(await countOf(engine, textBytes)).toBe(flushes * rowsPerFlush)
   await clock.advance(6_000)
-  await expect.poll(() => engine.stats().files, { timeout: 20_000 }).toBe(filesAfter)
+  await expect.poll(() => engine.stats().files).toBe(filesAfter)
   expect(await countOf(engine, textBytes)).toBe(flushes * rowsPerFlush)
   expect(failures).toEqual([])
   await engine.close()

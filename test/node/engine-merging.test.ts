@@ -74,7 +74,7 @@ describe('merging', () => {
     const before = await readAll(engine, wanted)
     expect([before.length, engine.stats().files]).toEqual([59, 9])
     await clock.advance(5_000)
-    await expect.poll(() => engine.stats().files, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => engine.stats().files).toBe(1)
     expect(await readAll(engine, wanted)).toEqual(before)
     await write(engine, 'm,t=0 f0=-1 0')
     const after = before.map((point) =>

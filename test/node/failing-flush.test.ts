@@ -9,7 +9,7 @@ import { temporaryFolder } from './engine-support.ts'
  * the while, and goes back to normal by itself.
  */
 
-const within = { timeout: 20_000, interval: 100 }
+const within = { timeout: 60_000, interval: 100 }
 const linesPerBody = 2_000
 const text = 'x'.repeat(1_000)
 
@@ -66,7 +66,7 @@ async function expectTrouble(node: NodeProcess, refusesWrites: boolean): Promise
   }, within)
 }
 
-test('a query process that ends at each flush', { timeout: 60_000 }, async () => {
+test('a query process that ends at each flush', async () => {
   await using folder = await temporaryFolder()
   const broken = join(folder.path, 'broken')
   const program = join(folder.path, 'query-process.mjs')

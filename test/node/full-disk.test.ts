@@ -41,7 +41,7 @@ async function start(data: string): Promise<NodeProcess> {
   return node
 }
 
-const within = { timeout: 20_000, interval: 100 }
+const within = { timeout: 60_000, interval: 100 }
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(

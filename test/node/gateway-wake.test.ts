@@ -13,6 +13,7 @@ import { silentLogger } from '../../common/log.ts'
 import type { TestIdentity } from '../support/certificates.ts'
 import { LostPackets } from '../support/lost-packets.ts'
 import { host, installationId, send, type Answer } from '../support/installation.ts'
+import { runningMs, undisturbed } from '../support/stalls.ts'
 import { TwoTenants } from '../support/two-tenants.ts'
 
 // Promise: a request for an organization that sleeps is held, unread, until a node is there, and then answered by it; a
@@ -142,10 +143,7 @@ async function count(measurement: string): Promise<unknown> {
   return JSON.parse(text).results[0].series[0].values[0][1]
 }
 
-const until = async (what: () => boolean): Promise<void> => {
-  for (let tries = 0; tries < 200 && !what(); tries += 1) await systemClock.sleep(20)
-  expect(what()).toBe(true)
-}
+const until = (what: () => boolean): Promise<void> => expect.poll(what, { interval: 20 }).toBe(true)
 
 test('a write that wakes its organization is answered, whole, by its node', async () => {
   const lines = Array.from({ length: 40_000 }, (_, index) => `woken,tag=some-value v=${index} ${index + 1}`)
@@ -167,9 +165,9 @@ test('where packets are lost the operator is asked at once, and again when it is
     await gateway.stop()
     gateway = await startGateway({}, lost.port)
     const answer = write(bench.a.token, 'lost v=1 1')
-    const startedMs = performance.now()
+    const startedMs = runningMs()
     await until(() => door.asked.length >= 1)
-    expect(performance.now() - startedMs).toBeLessThan(2_000)
+    expect(runningMs() - startedMs).toBeLessThan(2_000)
     door.answer = awake
     const { length } = door.asked
     await until(() => door.asked.length >= length + 3)
@@ -183,8 +181,14 @@ test('where packets are lost the operator is asked at once, and again when it is
 
 test('a node that is slow at its handshake is waited for, and nobody is asked', async () => {
   await path.open(1_000)
-  expect((await write(bench.a.token, 'slow v=1 1')).status).toBe(204)
-  expect(door.asked).toEqual([])
+  await undisturbed(async () => {
+    // One that knows no connection yet.
+    await gateway.stop()
+    gateway = await startGateway({})
+    door.asked.splice(0)
+    expect((await write(bench.a.token, 'slow v=1 1')).status).toBe(204)
+    expect(door.asked).toEqual([])
+  })
 })
 
 test('who asks before sending a body is told to go on when the node is there', async () => {
@@ -231,7 +235,7 @@ test('a wrong token is refused at once, also while others wait', async () => {
 
 test('an organization that does not wake in time is 503 with Retry-After', async () => {
   await gateway.stop()
-  gateway = await startGateway({ HOLDFAST_HOLD_MS: '400' })
+  gateway = await startGateway({ HOLDFAST_HOLD_MS: '2000' })
   const answer = await write(bench.a.token, 'x v=1 1')
   expect([answer.status, answer.headers['retry-after']]).toEqual([503, '2'])
   expect(answer.text).toContain('the organization is waking')

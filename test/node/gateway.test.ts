@@ -17,6 +17,7 @@ import {
   type Tenant,
   type TestInstallation,
 } from '../support/installation.ts'
+import { undisturbed } from '../support/stalls.ts'
 import { untilLogged } from '../support/storage-node.ts'
 import { TwoTenants } from '../support/two-tenants.ts'
 
@@ -228,8 +229,7 @@ describe('limits hold at the door and at the node', () => {
       headers: { authorization: `Token ${token}` },
     })
 
-  test('attempts of one address are limited, and who is known there is not locked out by them', async () => {
-    const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_ATTEMPTS_PER_SECOND: '1' })
+  async function expectFewAttempts(other: Gateway): Promise<void> {
     expect((await ask(other, a.token)).status).toBe(200)
     const attempts = async (count: number, token: () => string) => {
       const answers: Answer[] = []
@@ -246,8 +246,18 @@ describe('limits hold at the door and at the node', () => {
     // An organization that does not exist spares nobody.
     expect((await attempts(6, () => mintToken(unknownId))).at(-1)).toMatchObject({ status: 429 })
     expect((await ask(other, a.token)).status).toBe(200)
-    await other.stop()
-  })
+  }
+
+  // One a second comes back: within a second they must all have been made.
+  test('attempts of one address are limited, and who is known there is not locked out by them', () =>
+    undisturbed(async () => {
+      const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_ATTEMPTS_PER_SECOND: '1' })
+      try {
+        await expectFewAttempts(other)
+      } finally {
+        await other.stop()
+      }
+    }))
 
   test("requests of one token are limited, another's are not", async () => {
     const other = await startGateway({ HOLDFAST_INSECURE_HTTP: 'true', HOLDFAST_REQUESTS_PER_SECOND: '1' })
@@ -275,7 +285,7 @@ describe('limits hold at the door and at the node', () => {
     known.destroy()
     await other.stop()
     // One that was let in is kept for 75 s.
-  }, 40_000)
+  })
 
   /** Pushes A's document with other limits for as long as `use` runs. */
   async function withLimits(

@@ -15,7 +15,7 @@ const workingSetBound = 40e6
 const anonymousBound = 34e6
 const limitBytes = 512 * 1_048_576
 /** How long it may take until it is there, and how often in a row it must be seen there then. */
-const patienceSeconds = 45
+const patienceSeconds = 90
 const wanted = 4
 
 const group = await MemoryGroup.create('holdfast-idle', limitBytes)
@@ -32,7 +32,7 @@ describe.skipIf(typeof group === 'string')(`memory of an idle node${reason}`, ()
   const measured = group as MemoryGroup
   afterAll(() => measured.remove())
 
-  test('soon it is below the bound, and stays there', { timeout: 90_000 }, async () => {
+  test('soon it is below the bound, and stays there', async () => {
     await using folder = await temporaryFolder()
     const form = await imageForm('storage-node', join(folder.path, 'app'))
     const installation = await TestInstallation.create()

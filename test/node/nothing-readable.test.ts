@@ -124,7 +124,7 @@ test('while points are written, put into files, merged and read', async () => {
   const before = await readAll(engine, wanted)
   expect([before.length, engine.stats().files]).toEqual([18_000, 9])
   await clock.advance(5_000)
-  await expect.poll(() => engine.stats().files, { timeout: 60_000 }).toBe(1)
+  await expect.poll(() => engine.stats().files).toBe(1)
   expect((await readAll(engine, wanted)).length).toBe(18_000)
   await engine.useDataKey(randomBytes(32))
   await engine.close()

@@ -135,7 +135,7 @@ export class TestInstallation {
 
   /** The engine opens after the listeners: until then a push is answered 503. */
   async #pushUntilTaken(tenant: Tenant): Promise<void> {
-    for (let attempt = 0; attempt < 500; attempt++) {
+    for (let attempt = 0; attempt < 3_000; attempt++) {
       const { status, text } = await this.push(tenant, tenant.document, '')
       if (status === 200) return
       if (status !== 503) throw new Error(`push: ${status} ${text}`)

@@ -59,7 +59,7 @@ export class MemoryGroup {
 
   /** A query process ends by itself when its node is gone; the group goes when it is empty. */
   async remove(): Promise<void> {
-    for (let attempt = 0; attempt < 50; attempt++) {
+    for (let attempt = 0; attempt < 600; attempt++) {
       if ((await this.#read('cgroup.procs')).trim() === '') break
       await sleep(100)
     }

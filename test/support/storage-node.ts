@@ -19,7 +19,7 @@ export interface NodeProcess {
   readonly metricsPort: number
   /** Every line that it has logged. */
   readonly log: readonly LogLine[]
-  /** The exit code, once it has ended; null after a signal. */
+  /** The exit code, once it has ended and its whole log was read; null after a signal. */
   readonly exited: Promise<number | null>
   readonly child: ChildProcess
   /** SIGTERM, and the exit code. */
@@ -45,6 +45,7 @@ export async function startStorageNode(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit') as Promise<[number | null]>
+  const closed = once(child, 'close') as Promise<[number | null]>
   const log: LogLine[] = []
   const errors: string[] = []
   const ports = new Map<string, number>()
@@ -62,7 +63,7 @@ export async function startStorageNode(
       if (line.msg === 'listening') ports.set(String(line['listener']), Number(line['port']))
       if (line.msg === 'listening' && line['listener'] === 'clients') settle()
     })
-    void exited.then(([code]) => settle(new Error(`storage node exited with ${code}: ${errors.join('\n')}`)))
+    void closed.then(([code]) => settle(new Error(`storage node exited with ${code}: ${errors.join('\n')}`)))
   })
   try {
     await started
@@ -76,7 +77,7 @@ export async function startStorageNode(
     adminPort: ports.get('admin') ?? 0,
     metricsPort: ports.get('metrics') ?? 0,
     log,
-    exited: exited.then(([code]) => code),
+    exited: closed.then(([code]) => code),
     async stop() {
       child.kill('SIGTERM')
       const [code] = await exited
