@@ -15,6 +15,7 @@ import { testClusterKind } from './test-cluster.ts'
  */
 const environment = {
   HOLDFAST_CHAOS_MS: String(20 * 60_000),
+  HOLDFAST_CHAOS_SEED: process.env['HOLDFAST_CHAOS_SEED'] ?? String(randomInt(2 ** 31)),
   HOLDFAST_CRASH_POINTS: '10000',
   HOLDFAST_EVERY_BYTE: '1',
   HOLDFAST_EVERY_STEP: '1',

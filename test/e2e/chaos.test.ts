@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { acknowledgedTo, sentBy, type Account, type Side } from '../chaos/account.ts'
@@ -27,7 +27,8 @@ import { tenantOf } from '../support/tenant.ts'
 // nobody's help.
 
 const durationMs = Number(process.env['HOLDFAST_CHAOS_MS'] ?? 120_000)
-const seed = Number(process.env['HOLDFAST_CHAOS_SEED'] ?? randomInt(2 ** 31))
+/** `make test` tries the same order of faults every time, `make soak` another one each time. */
+const seed = Number(process.env['HOLDFAST_CHAOS_SEED'] ?? 20_260)
 const wellWithinMs = 60_000
 
 let cluster: TestCluster

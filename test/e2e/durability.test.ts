@@ -165,7 +165,7 @@ test('with the operator down, writes and queries go on, also after the node rest
     'deployment/holdfast-operator',
     '--replicas=0',
   ])
-  await eventually('the operator is gone', 60_000, async () => {
+  await eventually('the operator is gone', 120_000, async () => {
     const pods = await cluster.get(
       'pods',
       '--namespace',
@@ -184,7 +184,7 @@ test('with the operator down, writes and queries go on, also after the node rest
   await killStorageNode(cluster, runtimeNamespaceOf(engineering))
   await eventually(
     'the node serves its own copy of the state',
-    60_000,
+    120_000,
     async () => (await write(`${measurement}_down value=2i 2000000000`)).status === 204,
   )
   expect(await query(`SELECT sum(value) FROM ${measurement}_down`)).toBe(3)

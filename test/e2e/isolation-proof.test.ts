@@ -7,6 +7,7 @@ import { nftables } from '../../local-kubernetes/network-policy/firewall.ts'
 import { paths } from '../../local-kubernetes/single-node/layout.ts'
 import { writePlugin } from '../../scripts/plugin.ts'
 import { eventually, testCluster, type TestCluster } from '../support/kubernetes.ts'
+import { undisturbed } from '../support/stalls.ts'
 
 // With a network that enforces policies every organization is proved to be isolated; with the enforcer off `NetworkIsolated` turns
 // False and names the open paths, and with it on again it is True. `kubectl holdfast prove` shows each path, and its exit code says
@@ -64,18 +65,20 @@ function prove(): Promise<{ readonly code: number | null; readonly output: strin
 }
 
 test('every closed path is shown beside a control that was reached, and leaves nothing in status', async () => {
-  await becomes('NetworkIsolated', 'True', 60_000)
-  const { code, output } = await prove()
-  const rows = output
-    .split('\n')
-    .slice(2)
-    .filter((line) => line !== '')
-  expect(rows.length).toBeGreaterThanOrEqual(6)
-  for (const row of rows) expect(row).toMatch(/ {2}reached {2,}closed$/)
-  for (const target of ['isolation probe', 'name server', 'port 8086', 'port 8087'])
-    expect(output).toContain(target)
-  expect(code).toBe(0)
-  await eventually('the answer is gone', 10_000, async () => {
+  await becomes('NetworkIsolated', 'True', 120_000)
+  await undisturbed(async () => {
+    const { code, output } = await prove()
+    const rows = output
+      .split('\n')
+      .slice(2)
+      .filter((line) => line !== '')
+    expect(rows.length).toBeGreaterThanOrEqual(6)
+    for (const row of rows) expect(row).toMatch(/ {2}reached {2,}closed$/)
+    for (const target of ['isolation probe', 'name server', 'port 8086', 'port 8087'])
+      expect(output).toContain(target)
+    expect(code).toBe(0)
+  })
+  await eventually('the answer is gone', 60_000, async () => {
     const { status } = await cluster.get('organization', 'marketing', '--namespace', 'marketing')
     return status['isolationProof'] === undefined
   })
@@ -104,16 +107,16 @@ describe('with the enforcer of policies switched off', () => {
       expect(code).toBe(1)
       expect(output).toMatch(/storage-node-0 +isolation probe +reached +open/)
       expect(output).toMatch(/isolation probe +storage-node-0 port 8087 +reached +open/)
-      const isolated = await becomes('NetworkIsolated', 'False', 20_000)
+      const isolated = await becomes('NetworkIsolated', 'False', 60_000)
       expect(isolated.message).toContain('from storage-node-0 to isolation probe')
       const ready = await condition('Ready')
       expect(ready).toMatchObject({ status: 'False', reason: 'NetworkNotIsolated' })
     } finally {
       process.kill(pid, 'SIGCONT')
     }
-    await eventually('the rules are back', 30_000, () => nftables.present())
-    await becomes('NetworkIsolated', 'True', 60_000)
-    await becomes('Ready', 'True', 20_000)
-    expect((await prove()).code).toBe(0)
+    await eventually('the rules are back', 60_000, () => nftables.present())
+    await becomes('NetworkIsolated', 'True', 120_000)
+    await becomes('Ready', 'True', 60_000)
+    await undisturbed(async () => expect((await prove()).code).toBe(0))
   })
 })

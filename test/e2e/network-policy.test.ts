@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually, testCluster, type TestCluster } from '../support/kubernetes.ts'
+import { runningMs, stalledMs } from '../support/stalls.ts'
 
 // NetworkPolicies hold for real packets between real pods, within two seconds of every change. Beside each closed path an
 // open one is tried in the same pass, so that a network that carries nothing proves nothing.
@@ -33,14 +34,14 @@ beforeAll(async () => {
   await applyAll([...[shop, other].map(namespace), ...podNames().map(pod), service('web')])
   await Promise.all(
     [shop, other].map((name) =>
-      cluster.kubectl(['wait', 'pod', '--all', '--for=condition=Ready', '--timeout=60s', '-n', name]),
+      cluster.kubectl(['wait', 'pod', '--all', '--for=condition=Ready', '--timeout=180s', '-n', name]),
     ),
   )
   for (const name of podNames()) {
     const { status } = await cluster.get('pod', name, '-n', pods[name].namespace)
     address.set(name, status['podIP'] as string)
   }
-}, 120_000)
+}, 300_000)
 
 beforeEach((context) => {
   if (!isUp) context.skip('no cluster is up: `make up` starts one')
@@ -172,7 +173,7 @@ describe('what a policy allows passes, and nothing beside it', () => {
     await applyAll([deny('Egress')])
     expect(await wrongPaths({ 'buyer > web:8080': false, 'guest > web:8080': true })).toEqual([])
     expect(await resolves('buyer')).toBe(false)
-    expect(await resolves('guest')).toBe(true)
+    await eventually('names resolve without a policy', 20_000, () => resolves('guest'))
     await applyAll([
       policy('dns', {
         podSelector: {},
@@ -219,16 +220,18 @@ describe('changes that are not to a policy count as well', () => {
     const talk = `(while true; do echo x; sleep 0.1; done | nc ${address.get('web')} 8080 > /tmp/echoes) >/dev/null 2>&1 &`
     await Promise.all([shell('guest', talk), shell('spy', talk)])
     const echoes = async (from: PodName) => Number(await shell(from, 'wc -l < /tmp/echoes'))
-    const grows = async (from: PodName) => {
-      const before = await echoes(from)
-      await sleep(700)
-      return (await echoes(from)) > before
-    }
-    await eventually('both talk', 5_000, async () => (await echoes('guest')) > 0 && (await echoes('spy')) > 0)
+    await eventually(
+      'both talk',
+      60_000,
+      async () => (await echoes('guest')) > 0 && (await echoes('spy')) > 0,
+    )
     const from = [{ namespaceSelector: {}, podSelector: app('guest') }]
     await applyAll([policy('p', { podSelector: app('web'), ingress: [{ from }] })])
     expect(await wrongPaths({ 'guest > web:8080': true, 'spy > web:8080': false })).toEqual([])
-    expect(await Promise.all([grows('guest'), grows('spy')])).toEqual([true, false])
+    const [free, cut] = [await echoes('guest'), await echoes('spy')]
+    // A line each tenth of a second.
+    await eventually('the free one goes on', 60_000, async () => (await echoes('guest')) > free + 7)
+    expect(await echoes('spy')).toBe(cut)
   })
 
   test('a pod that has just started is never open before its policies', async () => {
@@ -242,12 +245,12 @@ describe('changes that are not to a policy count as well', () => {
       hasty('hasty-other', other, target),
     ])
     const attempts = (name: string, namespace: string) => cluster.kubectl(['logs', name, '-n', namespace])
-    await eventually('the free one gets through', 30_000, async () =>
+    await eventually('the free one gets through', 120_000, async () =>
       (await attempts('hasty-other', other)).includes('through'),
     )
     await eventually(
       'the isolated one has tried often enough',
-      30_000,
+      120_000,
       async () => (await attempts('hasty-shop', shop)).split('\n').length > 5,
     )
     expect(await attempts('hasty-shop', shop)).not.toContain('through')
@@ -269,14 +272,15 @@ const tries = 2
  * @returns the paths that were not
  */
 async function wrongPaths(paths: Paths): Promise<readonly string[]> {
-  const changedMs = performance.now()
+  const changedMs = runningMs()
   for (;;) {
-    const startedMs = performance.now()
+    const [startedMs, stalledBeforeMs] = [runningMs(), stalledMs()]
     const passed = await passages(Object.keys(paths))
     const wrong = Object.entries(paths).flatMap(([path, open]) =>
       passed.filter((one) => one === path).length === (open ? tries : 0) ? [] : [path],
     )
-    if (wrong.length === 0 || startedMs - changedMs > inForceMs) return wrong
+    const isFair = stalledMs() === stalledBeforeMs
+    if (wrong.length === 0 || (isFair && startedMs - changedMs > inForceMs)) return wrong
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type KubernetesObject,
   type TestCluster,
 } from '../support/kubernetes.ts'
-import { operatorWrites } from '../support/audit.ts'
+import { operatorAtRest, operatorWrites } from '../support/audit.ts'
 import { tenantOf } from '../support/tenant.ts'
 
 // The same file in any order, once or twice, ends in the same state; settled, the operator writes nothing but its lease.
@@ -120,7 +120,7 @@ test('applied in one go, in reverse order, and twice: the same end state', async
       ])
     }
   }
-  await eventually('nothing of the deleted tenants is left', 60_000, async () => {
+  await eventually('nothing of the deleted tenants is left', 180_000, async () => {
     const namespaces = await cluster.get('namespaces')
     const organizations = await cluster.get('org', '--all-namespaces')
     const runtimes = namespaces.items.filter(({ metadata }) => /^holdfast-[0-9a-f]{16}$/.test(metadata.name))
@@ -144,7 +144,7 @@ test('60 s of tenants writing: the operator writes nothing but its lease', async
     '--all',
     '--timeout=120s',
   ])
-  await sleep(5_000)
+  await operatorAtRest(cluster)
   const started = new Date()
   let sent = 0
   while (Date.now() - started.getTime() < 60_000) {

@@ -225,7 +225,7 @@ test(
     expect([...sent.keys()].toSorted()).toEqual(['cpu', 'disk', 'mem', 'net', 'system'])
     let compared = 0
     for (const [measurement, fields] of sent) {
-      const counts = await eventually(`all points of ${measurement}`, 15_000, async () => {
+      const counts = await eventually(`all points of ${measurement}`, 60_000, async () => {
         const [series] = await query(`SELECT count(*) FROM "${measurement}"`)
         return series
       })

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { TestCluster } from './kubernetes.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually, type TestCluster } from './kubernetes.ts'
 
 interface AuditEvent {
   readonly stage: string
@@ -19,6 +20,25 @@ export interface OperatorWrites {
   readonly leases: number
   /** Every other write, as `verb resource namespace/name`. */
   readonly others: readonly string[]
+}
+
+const restMs = 3_000
+
+/**
+ * Waits until the operator has written nothing but its lease for three seconds.
+ * @param isMeant of the writes, those that must have ended
+ */
+export async function operatorAtRest(
+  test: TestCluster,
+  isMeant: (write: string) => boolean = () => true,
+): Promise<void> {
+  await eventually('the operator is at rest', 120_000, async () => {
+    const from = new Date()
+    await sleep(restMs)
+    const left = (await operatorWrites(test, from, new Date())).others.filter(isMeant)
+    if (left.length > 0) throw new Error(left.join(', '))
+    return true
+  })
 }
 
 /** What the operator's service account wrote between two times, by the API server's own audit log. */

@@ -31,24 +31,27 @@ const now = () => performance.now()
 const own = new Stalls(now)
 setInterval(() => own.look(), tickMs).unref()
 
-/** Milliseconds in which this machine did not stand still: for limits that are promises of time. */
-export const runningMs = (): number => now() - own.look()
+/** Milliseconds so far in which this machine stood still. */
+export const stalledMs = (): number => own.look()
+
+/** Milliseconds in which it did not: for limits that are promises of time. */
+export const runningMs = (): number => now() - stalledMs()
 
 /**
  * Tries what hangs on fractions of a second; where that fails while the machine stood still, it is tried anew.
  * @param act begins from the beginning each time
- * @param stalledMs as `Stalls` tells
+ * @param stalled milliseconds so far
  */
 export async function undisturbed<Result>(
   act: () => Promise<Result>,
-  stalledMs: () => number = () => own.look(),
+  stalled: () => number = stalledMs,
 ): Promise<Result> {
   for (let triesLeft = 4; ; triesLeft -= 1) {
-    const beforeMs = stalledMs()
+    const beforeMs = stalled()
     try {
       return await act()
     } catch (error) {
-      if (triesLeft === 0 || stalledMs() === beforeMs) throw error
+      if (triesLeft === 0 || stalled() === beforeMs) throw error
     }
   }
 }

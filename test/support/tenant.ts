@@ -82,6 +82,7 @@ export async function requestsAtNode(test: TestCluster, tenant: Tenant): Promise
 
 export interface NodeRequest {
   readonly msg: string
+  readonly requestId: string
   readonly path: string
   readonly status: number
   readonly tokenId?: string
