@@ -9,6 +9,7 @@
  * | `DELETE /admin/databases/<database id>` | 204: its data is gone, also when there was none; 409 while the state document still holds it |
  * | `GET /admin/data-key` | 200 DataKeyState |
  * | `POST /admin/data-key` | the data key file is read again and its first key put in force: 200 DataKeyState with no older keys; 409 when the file lacks a key that is still needed |
+ * | `GET /admin/token-uses` | 200 TokenUses |
  * | `POST /admin/attempts`, body as attempts.ts says | 200: what became of each attempt to reach an address; 429 when asked too often |
  * | `GET /admin/health` | 200 {status: "pass"} |
  * | `GET /admin/metrics` | 200, Prometheus text format |
@@ -23,6 +24,7 @@ export const adminPaths = {
   state: '/admin/state',
   databases: '/admin/databases/',
   dataKey: '/admin/data-key',
+  tokenUses: '/admin/token-uses',
   attempts: '/admin/attempts',
   health: '/admin/health',
   metrics: '/admin/metrics',
@@ -71,6 +73,17 @@ export interface FileDamage {
   readonly offsetBytes: number | null
   readonly what: string
 }
+
+/** When token strings were last let in by a process, by the node's clock. */
+export interface TokenUses {
+  /** Those that were used last, at most `tokenUsesLimit`. */
+  readonly uses: readonly {
+    readonly id: string
+    /** RFC 3339, to the minute. */ readonly lastUsedAt: string
+  }[]
+}
+/** They take 0.7 MB. */
+export const tokenUsesLimit = 10_000
 
 /** Ids tell data keys apart and say nothing about them: 16 hex digits. */
 export interface DataKeyState {

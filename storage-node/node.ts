@@ -11,6 +11,7 @@ import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
 import { pressedCollection } from '../common/pressed-collection.ts'
 import { DataKeyChange } from './data-key-change.ts'
+import { UsedTokens } from './auth/token-uses.ts'
 import { readDataKeys } from './data-key-file.ts'
 import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
@@ -186,6 +187,7 @@ function createParts(
   return {
     organizationId,
     authentication: config.mode === 'cluster' || config.authentication,
+    usedTokens: new UsedTokens(),
     store,
     engine: () => engine.current,
     dataKeys,

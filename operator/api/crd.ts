@@ -135,6 +135,7 @@ export const kinds: readonly Kind[] = [
       column('Organization', '.spec.organization', 'Organization that it belongs to'),
       column('Id', '.status.tokens[0].id', 'Id of the token string in force'),
       column('Secret', '.status.binding.name', 'Secret that holds it'),
+      column('Last used', '.status.tokens[0].lastUsedAt', 'When it was last used, up to a day behind', 1),
       column('Expires', '.status.tokens[0].expiresAt', 'When it ends', 1),
     ],
     selectableFields: ['.spec.organization'],

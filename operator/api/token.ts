@@ -64,6 +64,10 @@ export const issuedTokenSchema = z
     hash: hash().describe('SHA-256 of the token string.'),
     createdAt: z.iso.datetime().describe('When it was made.'),
     expiresAt: optional(z.iso.datetime()).describe('When it ends; none for never.'),
+    lastUsedAt: z.iso
+      .datetime()
+      .optional()
+      .describe('When a storage node last let it in: up to a day behind; none where it has not been used.'),
   })
   .describe('One token string that nodes accept until it ends.')
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../../common/clock.ts'
-import { withRoom } from '../bounded-map.ts'
+import { withRoom } from '../../common/bounded-map.ts'
 import type { AuthorityParts } from './authority.ts'
 
 const rememberedLimit = 100_000

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { mayBeTried, type Attempt, type Outcome, type Reach } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
-import { withRoom } from '../bounded-map.ts'
+import { withRoom } from '../../common/bounded-map.ts'
 import type { Look } from './verdict.ts'
 import { look, type Tried, type Triers } from './look.ts'
 import type { Surroundings } from './paths.ts'

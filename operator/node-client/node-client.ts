@@ -5,9 +5,11 @@ import {
   adminPaths,
   adminPort,
   organizationHeader,
+  tokenUsesLimit,
   type AdminError,
   type DataKeyState,
   type NodeState,
+  type TokenUses,
 } from '../../common/admin-api.ts'
 import { attemptLimits, outcomesSchema, type Attempt, type Outcomes } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
@@ -51,6 +53,8 @@ export interface Nodes {
    * than is waited here. @throws AppError conflict, while its file lacks a key that is still needed
    */
   useDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState>
+  /** When token strings were last let in; none of a node whose version does not know. */
+  tokenUses(node: NodeAddress, signal?: AbortSignal): Promise<TokenUses>
   /** The node tries to reach addresses. @throws AppError unsupported, if its version cannot */
   attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes>
 }
@@ -59,7 +63,7 @@ const requestTimeoutMs = 3_000
 /** Dropping files takes longer than answering. */
 const deleteTimeoutMs = 10_000
 /** A revocation that comes meanwhile must be in force within 2 s. */
-const dataKeyTimeoutMs = 1_000
+const asideTimeoutMs = 1_000
 /** 10,000 database ids take 190 kB. */
 const bodyLimitBytes = 1024 * 1024
 const connectionsLimit = 256
@@ -89,6 +93,10 @@ const nodeStateSchema = z.object({
 const dataKeyStateSchema = z.object({
   keyId: z.string().refine(isId),
   olderKeyIds: z.array(z.string().refine(isId)).max(100),
+})
+
+const tokenUsesSchema = z.object({
+  uses: z.array(z.object({ id: z.string().refine(isId), lastUsedAt: z.iso.datetime() })).max(tokenUsesLimit),
 })
 
 const adminErrorSchema = z.object({ code: z.string().max(200), message: z.string().max(2_000) })
@@ -193,7 +201,7 @@ export class NodeClient implements Nodes {
 
   async #dataKey(node: NodeAddress, method: 'GET' | 'POST', signal?: AbortSignal): Promise<DataKeyState> {
     const path = adminPaths.dataKey
-    const answer = await this.#request(node, { method, path }, dataKeyTimeoutMs, signal)
+    const answer = await this.#request(node, { method, path }, asideTimeoutMs, signal)
     const parsed = dataKeyStateSchema.safeParse(jsonOf(answer))
     if (answer.status === 200 && parsed.success) return parsed.data
     if (answer.status === 409) {
@@ -202,6 +210,15 @@ export class NodeClient implements Nodes {
       })
     }
     throw unexpected(node, method, path, answer)
+  }
+
+  async tokenUses(node: NodeAddress, signal?: AbortSignal): Promise<TokenUses> {
+    const path = adminPaths.tokenUses
+    const answer = await this.#request(node, { method: 'GET', path }, asideTimeoutMs, signal)
+    if (answer.status === 404) return { uses: [] }
+    const parsed = tokenUsesSchema.safeParse(jsonOf(answer))
+    if (answer.status === 200 && parsed.success) return parsed.data
+    throw unexpected(node, 'GET', path, answer)
   }
 
   async attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes> {

@@ -1,4 +1,4 @@
-import { withRoom } from '../bounded-map.ts'
+import { withRoom } from '../../common/bounded-map.ts'
 import type { Standing } from '../status/standing.ts'
 import type { StoredForms } from './last-good.ts'
 
@@ -51,6 +51,8 @@ export class PassMemory {
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
   readonly #placed = new Map<string, true>()
+  /** Monotonic milliseconds, by organization id. */
+  readonly #usesLooks = new Map<string, number>()
   readonly #pending = new Map<string, PendingString>()
 
   /** What is stored of an organization, undefined if this process has not read it yet. */
@@ -117,6 +119,14 @@ export class PassMemory {
 
   hasPlace(uid: string): boolean {
     return this.#placed.has(uid)
+  }
+
+  /** @returns whether the last look at the uses of tokens, or the first question for one, is that long ago */
+  isUsesLookDue(organizationId: string, nowMs: number, everyMs: number): boolean {
+    const lookedMs = this.#usesLooks.get(organizationId)
+    const isDue = lookedMs !== undefined && nowMs - lookedMs >= everyMs
+    if (isDue || lookedMs === undefined) bounded(this.#usesLooks).set(organizationId, nowMs)
+    return isDue
   }
 
   /** The string that waits for every node to accept it, by the uid of its Token. Lost with the process: another is made. */

@@ -109,6 +109,7 @@ export async function sayStatuses(pass: Pass, observed: Observed, settled: Settl
       tokens: decision.tokens,
       secretName: decision.secretName,
       standing: tokenStanding(settled, decision, names, parsed.status?.tokens ?? []),
+      uses: settled.tokenUses,
     }
     const status = isPaused(parsed.metadata)
       ? pausedStatus(parsed.status, pass.now)

@@ -33,6 +33,7 @@ import { sayFirst, sayMembersFirst, sayStatuses, sayWithout } from './say.ts'
 import type { Settled } from './settled.ts'
 import { placeProblem } from './tenant-limits.ts'
 import { lookAtSecrets, secretLookMs } from './token-secrets.ts'
+import { lookAtTokenUses } from './token-uses.ts'
 import type { TokenDecision } from './tokens.ts'
 import { sayCannotBeRead, unreadableStanding } from './unreadable.ts'
 import { held, holdOrganization, observedNow, welcome } from './welcome.ts'
@@ -131,6 +132,7 @@ async function settle(
     digest: stateDigest(document),
     databases,
     tokens,
+    tokenUses: await lookAtTokenUses(pass, organizationId, reports),
     standing,
     integrity,
     isolation,

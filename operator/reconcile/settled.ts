@@ -18,6 +18,8 @@ export interface Settled {
   readonly digest: string
   readonly databases: DatabaseDecisions
   readonly tokens: readonly TokenDecision[]
+  /** When token strings were last used, RFC 3339, by id; only what was heard just now. */
+  readonly tokenUses: ReadonlyMap<string, string>
   readonly standing: Standing
   readonly integrity: Integrity
   /** null where nothing runs. */

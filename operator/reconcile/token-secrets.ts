@@ -9,7 +9,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { isPaused } from '../naming/labels.ts'
 import { awaiting, progressing, saidReady } from '../status/standing.ts'
-import { tokenStatus } from '../status/token.ts'
+import { tokenStatus, withLastUses } from '../status/token.ts'
 import { eachInTime } from './each.ts'
 import { issuedToken, planIssue } from './issue.ts'
 import { markIssue, readSecret, type Issue, type SecretFound } from './issue-mark.ts'
@@ -134,7 +134,7 @@ async function sayNewString(
   const isRotated = tokens.some(({ hash }) => known.has(hash))
   const status =
     isRotated && token.status
-      ? { ...token.status, tokens: [...tokens] }
+      ? { ...token.status, tokens: withLastUses(tokens, token.status.tokens) }
       : tokenStatus(token, { organizationId, tokens, secretName, standing }, pass.now)
   await writeStatus(pass, pass.caches.tokens, live, status)
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts'
-import { withRoom } from '../bounded-map.ts'
+import { withRoom } from '../../common/bounded-map.ts'
 
 /** Longer than it takes until status says so; whoever waits for an organization asks for it again and again. */
 const wantedMs = 15_000

@@ -25,8 +25,12 @@ export function authenticate(parts: NodeParts, exchange: Exchange): Principal {
   const credentials = credentialsOf(exchange.request.headersDistinct['authorization'] ?? [], exchange.query)
   const claim = claimOf(credentials, parts.organizationId)
   if ('refused' in claim) return refuse(parts, exchange, claim.refused, null)
-  const result = requireState(parts).tokens.authenticate(credentials, parts.clock.nowMs())
-  return result.ok ? result.principal : refuse(parts, exchange, result.reason, result.tokenId)
+  const nowMs = parts.clock.nowMs()
+  const result = requireState(parts).tokens.authenticate(credentials, nowMs)
+  if (!result.ok) return refuse(parts, exchange, result.reason, result.tokenId)
+  const { principal } = result
+  if (principal.tokenId !== null) parts.usedTokens.note(principal.tokenId, nowMs)
+  return principal
 }
 
 function refuse(parts: NodeParts, exchange: Exchange, reason: DenialReason, tokenId: string | null): never {

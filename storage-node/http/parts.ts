@@ -4,6 +4,7 @@ import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { DataKeyChange } from '../data-key-change.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { UsedTokens } from '../auth/token-uses.ts'
 import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
 import type { HeldBytes } from '../query/held-bytes.ts'
 import type { StateInForce, StateStore } from '../state/state-store.ts'
@@ -20,6 +21,7 @@ export interface NodeParts {
   readonly organizationId: string
   /** false lets everybody do everything, for a node that runs alone. */
   readonly authentication: boolean
+  readonly usedTokens: UsedTokens
   readonly store: StateStore
   /** null until what the log holds has been replayed. */
   engine(): Engine | null

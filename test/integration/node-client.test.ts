@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { tokenUsesLimit } from '../../common/admin-api.ts'
 import { systemClock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
@@ -102,6 +103,35 @@ describe('an address says nothing of who answers there', () => {
       return true
     }
     await expect(client.getState(node)).rejects.toMatchObject({ code: 'ERR_NODE_IDENTITY' })
+  })
+})
+
+describe('uses of tokens', () => {
+  const answering = async (status: number, body: unknown) => {
+    const { server, client } = await serve(right)
+    server.intercept = (_request, response) => {
+      response.writeHead(status).end(JSON.stringify(body))
+      return true
+    }
+    return client.tokenUses(node)
+  }
+  const use = { id: '0123456789abcdef', lastUsedAt: '2026-11-24T12:00:00.000Z' }
+
+  test('a node of a version that does not know them has none', async () => {
+    expect(await answering(404, { code: 'ERR_ADMIN_PATH', message: 'no such path' })).toEqual({ uses: [] })
+  })
+
+  test('as many as a node remembers are read', async () => {
+    const uses = Array.from({ length: tokenUsesLimit }, () => use)
+    expect(await answering(200, { uses })).toEqual({ uses })
+  })
+
+  test.each([
+    ['more than that', { uses: Array.from({ length: tokenUsesLimit + 1 }, () => use) }],
+    ['no time', { uses: [{ ...use, lastUsedAt: 'yesterday' }] }],
+    ['no id', { uses: [{ ...use, id: 'x' }] }],
+  ])('%s is no answer', async (_what, body) => {
+    await expect(answering(200, body)).rejects.toMatchObject({ code: 'ERR_NODE_ANSWER' })
   })
 })
 

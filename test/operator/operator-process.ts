@@ -102,6 +102,10 @@ function nodesOf(cluster: Cluster, line: Line): Nodes {
       line.requireLife()
       return nodes.attempts(node, attempts)
     },
+    tokenUses: async () => {
+      line.requireLife()
+      return nodes.tokenUses()
+    },
     useDataKey: () => ask('data key', () => nodes.useDataKey()),
   }
 }

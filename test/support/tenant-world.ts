@@ -93,6 +93,13 @@ export class FakeNodes implements Nodes {
     return { control: 'connected' as const, outcomes: attempts.map((attempt) => this.outcomeOf(attempt)) }
   }
 
+  /** When token strings were last used, RFC 3339, by id. */
+  readonly uses = new Map<string, string>()
+  async tokenUses() {
+    this.#answer()
+    return { uses: [...this.uses].map(([id, lastUsedAt]) => ({ id, lastUsedAt })) }
+  }
+
   /** Called when a request has changed something on the node. */
   changed: (call: string) => void = () => undefined
 

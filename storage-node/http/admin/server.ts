@@ -55,6 +55,7 @@ async function route(
   if (is('PUT', adminPaths.state)) return putState(parts, request, response)
   if (is('GET', adminPaths.dataKey)) return jsonAnswer(200, parts.dataKeys.state())
   if (is('POST', adminPaths.dataKey)) return jsonAnswer(200, await parts.dataKeys.run())
+  if (is('GET', adminPaths.tokenUses)) return jsonAnswer(200, parts.usedTokens.report())
   if (is('POST', adminPaths.attempts)) return makeAttempts(parts, request, response)
   if (is('GET', adminPaths.health)) return jsonAnswer(200, { status: 'pass' })
   if (is('GET', adminPaths.metrics)) {
