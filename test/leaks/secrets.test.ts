@@ -7,12 +7,13 @@ import { beforeAll, expect, test } from 'vitest'
 import { paths } from '../../local-kubernetes/single-node/layout.ts'
 import { takeSeenTokens } from '../support/seen-tokens.ts'
 import { testCluster, type TestCluster } from '../support/kubernetes.ts'
+import { Needles, overlapBytes, secretsOf, type Secret } from './needles.ts'
 
 // After everything else ran: the strings of all tokens, the data keys and the private keys stand in their Secrets and in no
-// log, event, status, audit line or file.
+// log, event, status, audit line or file, whether as they are or encoded.
 
 let cluster: TestCluster
-let secrets: ReadonlyMap<string, string>
+let secrets: Needles
 /** When the end-to-end run began. */
 let sinceMs: number
 
@@ -26,32 +27,39 @@ beforeAll(async () => {
   const all = (await cluster.get('secrets', '--all-namespaces')) as unknown as {
     items: readonly SecretObject[]
   }
-  const found = new Map<string, string>()
+  const found = new Map<string, Secret>()
   for (const { metadata, data } of all.items) {
     for (const [key, encoded] of Object.entries(data ?? {})) {
-      if (!['token', 'data-key', 'tls.key', 'ca.key', 'key'].includes(key)) continue
+      if (!isSecret(key)) continue
       const value = Buffer.from(encoded, 'base64').toString('utf8')
-      const where = `${metadata.namespace}/${metadata.name} ${key}`
-      // Of a PEM key its second line: 64 characters that occur nowhere else.
-      const needle = value.includes('PRIVATE KEY') ? value.split('\n')[1]! : value.trim()
-      if (needle.length >= 32) found.set(where, needle)
+      for (const [index, secret] of secretsOf(value).entries())
+        found.set(`${metadata.namespace}/${metadata.name} ${key} ${index}`, secret)
     }
   }
   const seen = await takeSeenTokens()
-  for (const [index, token] of seen.tokens.entries()) found.set(`token ${index} that a test held`, token)
-  secrets = found
+  for (const [index, text] of seen.tokens.entries()) found.set(`token ${index} that a test held`, { text })
+  secrets = new Needles(found)
   sinceMs = seen.sinceMs
 })
 
-/** Names of the secrets that a text holds. */
-const heldBy = (text: string): readonly string[] =>
-  [...secrets].filter(([, value]) => text.includes(value)).map(([name]) => name)
+/** Names of values that are secret in Secrets of ours, those of the authority's next key among them. */
+const isSecret = (key: string): boolean => ['token', 'data-key', 'key'].includes(key) || key.endsWith('.key')
 
-test('there are secrets to look for, and the search finds one where it is', async () => {
-  expect([...secrets.keys()].filter((name) => name.endsWith(' token')).length).toBeGreaterThanOrEqual(3)
-  expect([...secrets.keys()].some((name) => name.includes('data-key'))).toBe(true)
-  const [name, value] = [...secrets][0]!
-  expect(heldBy(`{"authorization":"Token ${value}"}`)).toContain(name)
+const heldBy = (text: string): readonly string[] => secrets.heldBy(text)
+
+test('there are secrets to look for, of each kind', () => {
+  const { names } = secrets
+  expect(names.filter((name) => name.includes(' token ')).length).toBeGreaterThanOrEqual(3)
+  for (const kind of [
+    ' data-key ',
+    '/storage-node-tls tls.key ',
+    '/holdfast-ca tls.key ',
+    '/holdfast-operator-key key ',
+  ])
+    expect(
+      names.some((name) => name.includes(kind)),
+      kind,
+    ).toBe(true)
 })
 
 test('no log of any pod holds one, of the current containers and of those before', async () => {
@@ -129,8 +137,6 @@ async function* filesIn(folder: string, fromMs: number): AsyncGenerator<string> 
 }
 
 const partBytes = 16 * 1024 * 1024
-/** Longer than any secret, so that one on the border of two parts is whole in the second. */
-const overlapBytes = 4_096
 
 /** A file as text, part by part, however large it is. */
 async function* textsOf(path: string): AsyncGenerator<string> {
