@@ -31,7 +31,6 @@ describe('Organization', () => {
     ],
     ['spec.members', { members: [{ user: 'a', role: 'Owner' }] }],
     ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
-    ['spec.limits.writeBytesPerSecond', { limits: { writeBytesPerSecond: 1 } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
     [
       'spec.restoreFrom.pointInTime',
@@ -54,7 +53,7 @@ describe('Organization', () => {
       version: '0.1.0',
       access: { from: [{ namespace: 'grafana' }] },
       deletionPolicy: 'Delete',
-      limits: { databases: 1, series: 1, concurrentQueries: 1, queryTimeout: '1s' },
+      limits: { databases: 1, series: 1, writeBytesPerSecond: 1, concurrentQueries: 1, queryTimeout: '1s' },
       encryption: { rotateEvery: '2160h' },
       restoreFrom: { organizationId: '0123456789abcdef' },
     }

@@ -47,7 +47,7 @@ export const unsupportedInToken = (spec: TokenSpec): readonly Violation[] =>
   listUnsupported(tokenChecks(spec))
 
 export function organizationChecks({ spec }: Organization): readonly Check[] {
-  const { storage, authentication, encryption, limits } = spec
+  const { storage, authentication, encryption } = spec
   return [
     ['spec.storage.replicas', storage.replicas !== 1, 'set it to 1'],
     ['spec.authentication.oidc', authentication.oidc !== null, leaveOut],
@@ -55,7 +55,6 @@ export function organizationChecks({ spec }: Organization): readonly Check[] {
     ['spec.authentication.clientCertificates', authentication.clientCertificates !== null, leaveOut],
     ['spec.members', spec.members.length > 0, leaveOut],
     ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
-    ['spec.limits.writeBytesPerSecond', limits.writeBytesPerSecond !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
     ['spec.restoreFrom.pointInTime', (spec.restoreFrom?.pointInTime ?? null) !== null, leaveOut],
   ]

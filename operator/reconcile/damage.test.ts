@@ -72,7 +72,9 @@ describe('damage on a storage node', () => {
 
   test('is told also while the spec is refused', async () => {
     const world = await tenant()
-    await world.edit(resources.organizations, 'acme', { limits: { writeBytesPerSecond: 1_000_000 } })
+    await world.edit(resources.organizations, 'acme', {
+      backup: { schedule: '0 3 * * *', destination: 'nightly' },
+    })
     world.nodes.damage = [damage]
     await world.settle()
     expect(condition(world, 'Stalled')).toMatchObject({ status: 'True', reason: 'NotYetSupported' })

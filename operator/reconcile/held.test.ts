@@ -35,7 +35,8 @@ function condition(
 
 async function refuseBoth(world: TenantWorld): Promise<void> {
   await world.edit(resources.organizations, 'acme', {
-    limits: { databases: 1, writeBytesPerSecond: 1_000_000 },
+    limits: { databases: 1 },
+    backup: { schedule: '0 3 * * *', destination: 'nightly' },
   })
   await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
 }
@@ -124,9 +125,9 @@ describe('an Organization that is held stays closed', () => {
   }
 
   test.each([
-    ['and its last good form is known', { limits: { writeBytesPerSecond: 1_000_000 } }, true],
+    ['and its last good form is known', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }, true],
     ['and its class is gone', { class: 'gone' }, true],
-    ['and nothing is known of it', { limits: { writeBytesPerSecond: 1_000_000 } }, false],
+    ['and nothing is known of it', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }, false],
   ])('%s', async (_how, spec, isKnown) => {
     const { world, runtime } = await tenant()
     await world.edit(resources.organizations, 'acme', { access: { from: [{ cidr: '10.0.0.0/8' }] } })
@@ -154,7 +155,7 @@ describe('an Organization that is held stays closed', () => {
     const { world, runtime } = await tenant()
     const before = world.get(resources.statefulSets, 'storage-node', runtime)!
     await world.edit(resources.organizations, 'acme', {
-      limits: { writeBytesPerSecond: 1_000_000 },
+      backup: { schedule: '0 3 * * *', destination: 'nightly' },
       storage: { size: '10Gi', replicas: 3 },
     })
     await world.settle()

@@ -198,7 +198,9 @@ describe.skipIf(kubeconfig === undefined)('the operator (KUBECONFIG names the cl
       const goes = () => bench.isGone(resources.networkPolicies, runtime, 'opens-all', soonMs)
       await bench.apply(opensAll)
       await goes()
-      await bench.apply(organization(namespace, { limits: { writeBytesPerSecond: 1_000_000 } }))
+      await bench.apply(
+        organization(namespace, { backup: { schedule: '0 3 * * *', destination: 'nightly' } }),
+      )
       await bench.hasReason(resources.organizations, namespace, 'acme', 'NotYetSupported')
       await bench.apply(opensAll)
       await goes()
