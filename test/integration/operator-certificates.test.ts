@@ -29,7 +29,7 @@ describe.skipIf(kubeconfig === undefined)(
       return new X509Certificate(Buffer.from(data['tls.crt']!, 'base64'))
     }
 
-    test('are renewed in time, and the organization is Ready all along', { timeout: 90_000 }, async () => {
+    test('are renewed in time, and the organization is Ready all along', async () => {
       const { namespace, organizationId, runtime } = await bench.newTenant()
       const own = bench.operator.namespace
       const places = [
@@ -41,22 +41,25 @@ describe.skipIf(kubeconfig === undefined)(
       const seen = new Map(places.map(([, name]) => [name, new Set<string>()]))
       const writesBefore = await bench.operator.writes()
       const pushes = (await bench.operator.log()).split('state document not in force').length
-      await eventually('everything was renewed twice', 60_000, async () => {
+      const faults: unknown[] = []
+      await eventually('everything was renewed twice', 120_000, async () => {
         for (const [place, name] of places) {
+          const lookedMs = Date.now()
           const certificate = await certificateIn(place, name)
-          expect(certificate.validToDate.getTime(), name).toBeGreaterThan(Date.now())
+          if (certificate.validToDate.getTime() <= lookedMs) faults.push(`${name} has ended`)
           seen.get(name)!.add(certificate.serialNumber)
         }
         const ready = condition(await bench.get(resources.organizations, namespace, 'acme'), 'Ready')
-        expect(ready?.status).toBe('True')
+        if (ready?.status !== 'True') faults.push(ready)
         return [...seen.values()].every(({ size }) => size >= 3)
       })
+      expect(faults).toEqual([])
       const renewals = [...seen.values()].reduce((sum, { size }) => sum + size - 1, 0)
       expect(await bench.operator.writes()).toBeLessThanOrEqual(writesBefore + renewals + places.length)
       const asked = () => bench.nodes.of(organizationId)!.requests.length
       const before = asked()
       // The operator comes back to a settled node when something is due, at the latest its next certificate.
-      await eventually('the node was asked again', lifetimeMs, () => Promise.resolve(asked() > before))
+      await eventually('the node was asked again', 2 * lifetimeMs, () => Promise.resolve(asked() > before))
       expect((await bench.operator.log()).split('state document not in force')).toHaveLength(pushes)
     })
   },
