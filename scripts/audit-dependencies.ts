@@ -12,7 +12,7 @@ import { script } from './script.ts'
  *     npm run audit
  */
 const root = join(import.meta.dirname, '..')
-export const explanations = 'docs/dependencies.md'
+const explanations = 'docs/dependencies.md'
 
 /** A weakness that somebody has published of a package. */
 export interface Advisory {
@@ -32,7 +32,7 @@ export type Audit =
 const timeoutMs = 30_000
 const answerBytes = 64 * 1024 * 1024
 
-export async function auditDependencies(): Promise<Audit> {
+async function auditDependencies(): Promise<Audit> {
   const args = ['audit', '--json', '--package-lock-only', '--fetch-retries=0', '--fetch-timeout=10000']
   // It exits with 1 both where it has found something and where it could not ask.
   const output = await new Promise<string>((resolve) => {
