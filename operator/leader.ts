@@ -1,11 +1,8 @@
 import type { Registry } from 'prom-client'
 import { systemClock } from '../common/clock.ts'
-import { HttpServer } from '../common/http-server.ts'
-import { identity } from '../common/identity.ts'
 import type { Component } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
 import { RateLimit } from '../common/rate-limit.ts'
-import { carriesExactly } from '../common/tls.ts'
 import type { Platform } from './api/platform.ts'
 import type { Authority } from './authority/authority.ts'
 import type { AuthorityMetrics } from './authority/metrics.ts'
@@ -23,6 +20,7 @@ import { PassMemory } from './reconcile/memory.ts'
 import { reconcileTenant } from './reconcile/tenant.ts'
 import { createWakeHandler } from './wake/door.ts'
 import { OwnTls } from './wake/own-tls.ts'
+import { wakeServer } from './wake/server.ts'
 import { Wakes } from './wake/wakes.ts'
 
 /** Of wake requests: a gateway asks four times a second for each token that waits. */
@@ -130,7 +128,6 @@ function wakeDoor(
   metrics: OperatorMetrics,
 ): readonly Component[] {
   if (config.wakeListen === null) return []
-  const gateway = identity(authority.installationId, 'gateway')
   const handler = createWakeHandler({
     caches: watches.caches,
     keyOf: (organizationId) => watches.keyOf(organizationId),
@@ -145,21 +142,13 @@ function wakeDoor(
     log,
   })
   const ownTls = new OwnTls(() => authority.operatorIdentity, systemClock)
-  const server = new HttpServer({
-    name: 'wake door',
+  const server = wakeServer({
     listen: config.wakeListen,
     handler,
+    tls: ownTls,
+    installationId: authority.installationId,
     clock: systemClock,
     log,
-    maxConnections: 256,
-    headersTimeoutMs: 5_000,
-    requestTimeoutMs: 10_000,
-    drainMs: 1_000,
-    tls: {
-      directory: ownTls,
-      clientCertificate: 'required',
-      accept: (socket) => socket.authorized && carriesExactly(socket.getPeerCertificate(), gateway),
-    },
   })
   return [ownTls, server]
 }

@@ -4,7 +4,6 @@ import { systemClock } from '../common/clock.ts'
 import { keepHeapCompact, keepHeapSmall } from '../common/collector-flags.ts'
 import { durationMs } from '../common/duration.ts'
 import { AppError, messageOf } from '../common/errors.ts'
-import { HttpServer } from '../common/http-server.ts'
 import { idOfUid } from '../common/ids.ts'
 import { idleCollection } from '../common/idle-collection.ts'
 import { Lifecycle, untilSignalled } from '../common/lifecycle.ts'
@@ -24,7 +23,7 @@ import { resources } from './kube/resource.ts'
 import { leaderComponents } from './leader.ts'
 import { managedLabels } from './naming/labels.ts'
 import { parsePlatformFile, platformOf, type PlatformFile } from './platform-file.ts'
-import { OperatorHealth, probeHandler } from './probes.ts'
+import { OperatorHealth, probesServer } from './probes.ts'
 
 const leaseName = 'holdfast-operator'
 /** The kubelet kills after 30 s. */
@@ -56,15 +55,7 @@ async function main(): Promise<void> {
     onLost: () => process.exit(1),
   })
   const health = new OperatorHealth(systemClock)
-  const probes = new HttpServer({
-    name: 'probes',
-    listen: config.metricsListen,
-    handler: probeHandler(registry, health),
-    clock: systemClock,
-    log,
-    maxConnections: 100,
-    drainMs: 1_000,
-  })
+  const probes = probesServer({ listen: config.metricsListen, registry, health, clock: systemClock, log })
   const standby = new Lifecycle([probes, idleCollection(systemClock), election], log)
   const signalled = untilSignalled()
   // An API server that is away must not keep a pod from ending; nothing is held yet that would have to be given back.

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../common/clock.ts'
+import { HttpServer, type ListenAddress } from '../common/http-server.ts'
+import type { Logger } from '../common/log.ts'
 
 /** What the probes ask. */
 export interface Health {
@@ -62,6 +64,25 @@ export function probeHandler(registry: Registry, health: Health) {
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
     response.end(text)
   }
+}
+
+/** The port for Prometheus and the kubelet, in plain HTTP. */
+export function probesServer(options: {
+  readonly listen: ListenAddress
+  readonly registry: Registry
+  readonly health: Health
+  readonly clock: Clock
+  readonly log: Logger
+}): HttpServer {
+  return new HttpServer({
+    name: 'probes',
+    listen: options.listen,
+    handler: probeHandler(options.registry, options.health),
+    clock: options.clock,
+    log: options.log,
+    maxConnections: 100,
+    drainMs: 1_000,
+  })
 }
 
 function probe(problem: string | null): readonly [status: number, type: string, text: string] {

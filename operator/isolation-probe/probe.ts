@@ -31,7 +31,7 @@ const openConnections = 256
 export function createProbe(
   config: ProbeConfig,
   parts: { readonly reach: Reach; readonly clock: Clock; readonly log: Logger },
-): Component & { readonly port: number } {
+): Component & { readonly port: number; readonly openPort: number } {
   const { clock, log } = parts
   const directory = new TlsDirectory({ directory: config.identityDir, withAuthority: true, clock, log })
   const open = createServer((socket) => socket.on('error', () => undefined).destroy())
@@ -66,6 +66,9 @@ export function createProbe(
     name: 'isolation probe',
     get port() {
       return server.port
+    },
+    get openPort() {
+      return portOf(open)
     },
     start: () => lifecycle.start(),
     stop: () => lifecycle.stop(),

@@ -14,6 +14,12 @@ import {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const
+const rsaAlgorithm = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2_048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+} as const
 const hourMs = 3_600_000
 
 /** PEM of a certificate, its key, and the authority's certificate. */
@@ -23,8 +29,14 @@ export interface TestIdentity {
   readonly ca: string
 }
 
+/** Makes certificates. */
+export interface Issuer {
+  /** @param uris identities, `holdfast://…`; none: the gateway's public certificate */
+  issue(...uris: readonly string[]): Promise<TestIdentity>
+}
+
 /** An authority of one test, apart from the operator's: what it issues is judged by the code under test alone. */
-export class TestAuthority {
+export class TestAuthority implements Issuer {
   readonly #certificate: X509Certificate
   readonly #keys: webcrypto.CryptoKeyPair
 
@@ -77,6 +89,36 @@ export class TestAuthority {
       ca: this.#certificate.toString('pem'),
     }
   }
+}
+
+/** What anybody can make: a certificate that says of itself who its holder is. RSA where elliptic curves are not wanted. */
+export async function selfSigned(
+  algorithmName: 'EC' | 'RSA',
+  ...uris: readonly string[]
+): Promise<TestIdentity> {
+  const isRsa = algorithmName === 'RSA'
+  const keys = isRsa
+    ? await webcrypto.subtle.generateKey(rsaAlgorithm, true, ['sign', 'verify'])
+    : await newKeys()
+  const certificate = await X509CertificateGenerator.createSelfSigned(
+    {
+      ...validity(),
+      name: 'CN=test',
+      signingAlgorithm: isRsa ? rsaAlgorithm : signingAlgorithm,
+      keys,
+      extensions: [
+        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+        new SubjectAlternativeNameExtension([
+          { type: 'ip', value: '127.0.0.1' },
+          ...uris.map((value) => ({ type: 'url', value }) as const),
+        ]),
+      ],
+    },
+    webcrypto,
+  )
+  const cert = certificate.toString('pem')
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return { cert, key: PemConverter.encode(key, 'PRIVATE KEY'), ca: cert }
 }
 
 /** Writes an identity as Kubernetes mounts it. @returns the folder */

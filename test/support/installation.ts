@@ -9,7 +9,7 @@ import type { Permission, StateDocument, TokenState } from '../../common/state-d
 import { hashToken, mintToken } from '../../common/token.ts'
 import { firstDocument } from '../../storage-node/state/alone.ts'
 import { withDatabase } from '../../storage-node/state/catalog-changes.ts'
-import { TestAuthority, writeIdentity, type TestIdentity } from './certificates.ts'
+import { TestAuthority, writeIdentity, type Issuer, type TestIdentity } from './certificates.ts'
 import type { Form } from './image-form.ts'
 import { startStorageNode, type NodeProcess } from './storage-node.ts'
 
@@ -54,25 +54,21 @@ export function newToken(
 /** Storage nodes as processes of their own, as the operator would set them up, on loopback. */
 export class TestInstallation {
   readonly folder: string
-  readonly authority: TestAuthority
+  readonly authority: Issuer
   readonly operator: TestIdentity
   readonly gateway: TestIdentity
   readonly #nodes: NodeProcess[] = []
 
-  private constructor(
-    folder: string,
-    authority: TestAuthority,
-    operator: TestIdentity,
-    gateway: TestIdentity,
-  ) {
+  private constructor(folder: string, authority: Issuer, operator: TestIdentity, gateway: TestIdentity) {
     this.folder = folder
     this.authority = authority
     this.operator = operator
     this.gateway = gateway
   }
 
-  static async create(): Promise<TestInstallation> {
-    const authority = await TestAuthority.create()
+  /** @param issuer who makes all certificates; an authority of the test's own if not given */
+  static async create(issuer?: Issuer): Promise<TestInstallation> {
+    const authority = issuer ?? (await TestAuthority.create())
     return new TestInstallation(
       await mkdtemp(join(tmpdir(), 'holdfast-installation-')),
       authority,

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { request, type Dispatcher } from 'undici'
 import { ensureDuckdbExtension } from '../../scripts/duckdb-extension.ts'
 
 export interface LogLine {
@@ -101,14 +102,15 @@ export async function untilLogged(node: NodeProcess, requestId: string): Promise
   }
 }
 
-/** Waits for `/ready`. */
-export async function untilReady(port: number): Promise<void> {
+/** Waits for `/ready`. @param dispatcher who speaks TLS with it; plain HTTP if not given */
+export async function untilReady(port: number, dispatcher?: Dispatcher): Promise<void> {
   const deadlineMs = Date.now() + startLimitMs
+  const url = `${dispatcher ? 'https' : 'http'}://127.0.0.1:${port}/ready`
   for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`)
-    await answer.arrayBuffer()
-    if (answer.status === 200) return
-    if (Date.now() > deadlineMs) throw new Error(`not ready: ${answer.status}`)
+    const { statusCode, body } = await request(url, dispatcher ? { dispatcher } : {})
+    await body.dump()
+    if (statusCode === 200) return
+    if (Date.now() > deadlineMs) throw new Error(`not ready: ${statusCode}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

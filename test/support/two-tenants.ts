@@ -6,7 +6,7 @@ import { silentLogger } from '../../common/log.ts'
 import { parseGatewayConfig } from '../../gateway/config.ts'
 import { createGateway, type Gateway } from '../../gateway/gateway.ts'
 import type { Target } from '../../gateway/target.ts'
-import { writeIdentity } from './certificates.ts'
+import { writeIdentity, type Issuer } from './certificates.ts'
 import { agentOf, host, send, TestInstallation, type Answer, type Tenant } from './installation.ts'
 
 /** As the cluster's DNS: a name that nobody has is not found. */
@@ -34,8 +34,9 @@ export class TwoTenants {
     this.targets = parts.targets
   }
 
-  static async start(): Promise<TwoTenants> {
-    const installation = await TestInstallation.create()
+  /** @param issuer who makes all certificates; an authority of the test's own if not given */
+  static async start(issuer?: Issuer): Promise<TwoTenants> {
+    const installation = await TestInstallation.create(issuer)
     const a = await installation.startTenant('aaaaaaaaaaaaaaaa')
     const b = await installation.startTenant('bbbbbbbbbbbbbbbb')
     const targets = new Map(
