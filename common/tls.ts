@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import type { DetailedPeerCertificate, PeerCertificate, TLSSocket } from 'node:tls'
 import { identitiesOf } from './identity.ts'
 
@@ -18,7 +19,8 @@ export interface TlsSource {
 
 /**
  * What every TLS connection of Holdfast is held to: 1.2 or 1.3, and with 1.2 only suites with forward secrecy and
- * authenticated encryption.
+ * authenticated encryption, and one handshake: another, which Node allows three times in ten minutes, would cost a server
+ * more than its client, and might show another certificate than the one that was looked at.
  */
 export const tlsPolicy = {
   minVersion: 'TLSv1.2',
@@ -34,6 +36,7 @@ export const tlsPolicy = {
     'ECDHE-ECDSA-CHACHA20-POLY1305',
     'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 } as const
 
 /** The options of Node's TLS for some material under the policy. */

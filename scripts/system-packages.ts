@@ -9,6 +9,7 @@ const programs = {
   pip: { shows: ['python3', '-m', 'pip', '--version'], packages: ['python3', 'python3-pip'] },
   git: { shows: ['git', '--version'], packages: ['git'] },
   curl: { shows: ['curl', '--version'], packages: ['curl'] },
+  openssl: { shows: ['openssl', 'version'], packages: ['openssl'] },
   ip: { shows: ['ip', '-Version'], packages: ['iproute2'] },
 } as const satisfies Readonly<Record<string, { shows: readonly string[]; packages: readonly string[] }>>
 

@@ -1,4 +1,3 @@
-import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identity } from '../../common/identity.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
@@ -132,33 +131,5 @@ describe('a node lets in whom it should by certificate, and nobody else', () => 
     expect((await remove(a.document.databases[0]!.id)).status).toBe(409)
     expect((await remove('9999999999999999')).status).toBe(204)
     expect((await remove('metrics')).status).toBe(400)
-  })
-
-  test.each([
-    [
-      'TLS 1.1',
-      { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' },
-      /alert protocol version/,
-    ],
-    [
-      'a suite without authenticated encryption',
-      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' },
-      /alert handshake failure/,
-    ],
-    ['TLS 1.2 as it should be', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }, null],
-    ['TLS 1.3', { minVersion: 'TLSv1.3' }, null],
-  ] as const)('every port takes modern TLS and no other: %s', async (_name, options, refusal) => {
-    for (const port of [a.process.port, a.process.adminPort]) {
-      const { cert, key } = port === a.process.adminPort ? installation.operator : installation.gateway
-      const outcome = await new Promise<string>((resolve) => {
-        const socket = connect({ host, port, rejectUnauthorized: false, cert, key, ...options }, () => {
-          resolve('connected')
-          socket.destroy()
-        })
-        socket.on('error', (error) => resolve(error.message))
-      })
-      if (refusal) expect(outcome).toMatch(refusal)
-      else expect(outcome).toBe('connected')
-    }
   })
 })
