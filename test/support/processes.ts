@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { kill } from 'node:process'
 import type { TestCluster } from './kubernetes.ts'
 
-export type Component = 'operator' | 'gateway' | 'storage-node'
+export type Component = 'operator' | 'gateway' | 'storage-node' | 'isolation-probe'
 
 /** Selects the pods of one of our programs. */
 export const selectorOf = (component: Component): string => `app.kubernetes.io/component=${component}`
@@ -31,7 +31,8 @@ interface PodProcess {
   readonly command: string
 }
 
-async function processesOfPod(uid: string): Promise<readonly PodProcess[]> {
+/** All processes of a pod on this machine, as the machine numbers them. */
+export async function processesOfPod(uid: string): Promise<readonly PodProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid): Promise<PodProcess | null> => {
