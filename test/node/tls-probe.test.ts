@@ -11,7 +11,7 @@ import { selfSigned, writeIdentity } from '../support/certificates.ts'
 import { EveryListener, type ListenerName } from '../support/every-listener.ts'
 import { host } from '../support/installation.ts'
 import { listenerRows } from '../support/listeners-page.ts'
-import { compressionTaken, handshake, only, psk, renegotiates } from '../support/tls-client.ts'
+import { compressionTaken, handshake, onlySuite, psk, renegotiates } from '../support/tls-client.ts'
 
 // Promise: every port that speaks TLS takes what the policy of common/tls.ts names and nothing else, whoever calls: a
 // scanner that offers each suite and version alone, beside a server that takes them all, so that a no is the port's own.
@@ -90,7 +90,7 @@ async function openStub() {
 async function takenSuites(port: number, caller: ConnectionOptions): Promise<readonly string[]> {
   const taken: string[] = []
   for (const suite of suites) {
-    const found = await handshake(port, { ...caller, ...only(suite) })
+    const found = await handshake(port, { ...caller, ...onlySuite(suite) })
     if (found.taken) taken.push(suite)
   }
   return taken

@@ -44,7 +44,7 @@ const connectAnyhow = (port: number, options: ConnectionOptions): TLSSocket =>
   connect({ host, port, rejectUnauthorized: false, ...options })
 
 /** A suite of `tls.getCiphers()`, alone. TLS 1.3 has its own, and older versions have no other. */
-export function only(suite: string): ConnectionOptions {
+export function onlySuite(suite: string): ConnectionOptions {
   if (suite.startsWith('tls_'))
     return { ciphers: `${suite.toUpperCase()}:ALL:@SECLEVEL=0`, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' }
   return {
