@@ -4,11 +4,12 @@ import { stringify } from 'yaml'
 import { customResourceDefinition, kinds } from '../operator/api/crd.ts'
 import { group } from '../operator/api/fields.ts'
 import { kindReference, reasonsReference } from '../operator/api/reference.ts'
+import { auditReference } from './audit-reference.ts'
 import { valuesJsonSchema } from './values-schema.ts'
 
 /**
- * Writes what is made from the schemas in operator/api: the CustomResourceDefinitions, the API reference and the
- * schema of the chart's values.
+ * Writes what is made from schemas: the CustomResourceDefinitions, the API reference, the reference of audit lines and
+ * the schema of the chart's values.
  *
  *     npm run generate              write
  *     npm run generate -- --check   write nothing, fail if a file is not what would be written
@@ -31,6 +32,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
       ]
     }),
     ['docs/reference/reasons.md', reasonsReference()],
+    ['docs/reference/audit.md', auditReference()],
     ['charts/holdfast/values.schema.json', valuesJsonSchema()],
   ])
 }
