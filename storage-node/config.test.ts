@@ -20,10 +20,14 @@ describe('a node knows from its configuration whether it is alone, and is never 
       authentication: true,
       tlsDir: null,
       dataKeyFile: '/data.key',
+      auditKeyFile: null,
     })
-    expect(parseNodeConfig([...alone, '--auth', 'off', '--key-file', '/k'], {})).toMatchObject({
+    expect(
+      parseNodeConfig([...alone, '--auth', 'off', '--key-file', '/k', '--audit-key', '/a'], {}),
+    ).toMatchObject({
       authentication: false,
       dataKeyFile: '/k',
+      auditKeyFile: '/a',
     })
   })
 

@@ -41,6 +41,8 @@ export interface AloneConfig extends CommonConfig {
   /** tls.crt and tls.key; null serves plain HTTP. */
   readonly tlsDir: string | null
   readonly dataKeyFile: string
+  /** The private key of the audit stream, its public one beside it; null for no audit stream. */
+  readonly auditKeyFile: string | null
 }
 
 export type NodeConfig = ClusterConfig | AloneConfig
@@ -53,6 +55,7 @@ const settings = {
   'metrics-listen': 'HOLDFAST_METRICS_LISTEN',
   'tls-dir': 'HOLDFAST_TLS_DIR',
   'key-file': 'HOLDFAST_DATA_KEY_FILE',
+  'audit-key': 'HOLDFAST_AUDIT_KEY_FILE',
   'organization-id': 'HOLDFAST_ORGANIZATION_ID',
   'installation-id': 'HOLDFAST_INSTALLATION_ID',
   'memory-limit-bytes': 'HOLDFAST_MEMORY_LIMIT_BYTES',
@@ -113,6 +116,7 @@ const aloneSchema = z
     'metrics-listen': address.optional(),
     'tls-dir': path.optional(),
     'key-file': path.optional(),
+    'audit-key': path.optional(),
     auth: z.enum(['on', 'off']).default('on'),
     insecure: z.boolean(),
   })
@@ -204,6 +208,7 @@ function aloneConfig(given: Values): AloneConfig {
     metricsListen: values['metrics-listen'] ?? null,
     tlsDir: values['tls-dir'] ?? null,
     dataKeyFile: values['key-file'] ?? `${values.data}.key`,
+    auditKeyFile: values['audit-key'] ?? null,
   }
 }
 

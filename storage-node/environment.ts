@@ -7,6 +7,8 @@ export interface NodeEnvironment {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Logger
+  /** Takes whole audit lines. @throws if they are lost */
+  readonly auditOutput: (lines: string) => void
   /** Ends the process: what is on disk can no longer be known. */
   readonly onFatal: (error: Error) => void
 }

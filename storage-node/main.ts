@@ -1,3 +1,4 @@
+import { writeToStandardError } from '../common/audit.ts'
 import { systemClock } from '../common/clock.ts'
 import { messageOf } from '../common/errors.ts'
 import { idleCollection } from '../common/idle-collection.ts'
@@ -23,7 +24,13 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'the state on disk is not known any more')
     process.exit(1)
   }
-  const environment = { disk: nodeDisk, clock: systemClock, log, onFatal }
+  const environment = {
+    disk: nodeDisk,
+    clock: systemClock,
+    log,
+    auditOutput: writeToStandardError,
+    onFatal,
+  }
   const release = await lockFolder(config.dataDir)
   if (isRotation) {
     await rotateKey(config, environment)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createAudit, silentAudit, type Audit } from '../common/audit.ts'
 import { Attempts } from '../common/attempts.ts'
 import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
@@ -7,6 +8,7 @@ import { TlsDirectory } from '../common/tls-directory.ts'
 import { reach } from '../common/reach.ts'
 import { isSmallPod } from '../common/small-pod.ts'
 import type { StateDocument } from '../common/state-document.ts'
+import { ownAuditKey } from './audit-key-file.ts'
 import type { NodeConfig } from './config.ts'
 import { Keyring } from './crypto/keyring.ts'
 import { pressedCollection } from '../common/pressed-collection.ts'
@@ -81,7 +83,10 @@ export async function createStorageNode(
     log,
   })
   const ownPort = () => admin?.port ?? clients.port
-  const parts = createParts(config, own.organizationId, store, engineHolder, dataKeys, environment, ownPort)
+  const parts: NodeParts = {
+    ...createParts(config, own.organizationId, store, engineHolder, dataKeys, environment, ownPort),
+    audit: await auditOf(config, own.organizationId, environment),
+  }
   const certificates =
     config.tlsDir === null
       ? null
@@ -139,6 +144,16 @@ export async function createStorageNode(
   }
 }
 
+async function auditOf(
+  config: NodeConfig,
+  organizationId: string,
+  { disk, clock, log, auditOutput: output }: NodeEnvironment,
+): Promise<Audit> {
+  if (config.mode === 'cluster' || config.auditKeyFile === null) return silentAudit
+  const publicKey = await ownAuditKey(disk, config.auditKeyFile, log)
+  return createAudit({ program: 'storage-node', organizationId, publicKey, clock, output, log })
+}
+
 function mostSeries({ limits }: StateDocument, { memoryLimitBytes }: NodeConfig): number {
   return Math.min(limits.series, seriesThatFit(memoryLimitBytes) ?? Infinity)
 }
@@ -170,7 +185,7 @@ function createParts(
   dataKeys: DataKeyChange,
   { clock, log }: NodeEnvironment,
   ownPort: () => number,
-): NodeParts {
+): Omit<NodeParts, 'audit'> {
   const bodies = new BodyBudget(bodyBytes(config))
   const slots = new QuerySlots(readingQueries(config))
   const activity = new Activity(clock)

@@ -1,3 +1,4 @@
+import type { Audit } from '../../common/audit.ts'
 import type { Attempts } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
@@ -40,6 +41,7 @@ export interface NodeParts {
   /** To reach addresses that must be out of reach, for the operator. */
   readonly attempts: Attempts
   readonly metrics: NodeMetrics
+  readonly audit: Audit
   readonly clock: Clock
   readonly log: Logger
   readonly startedMs: number

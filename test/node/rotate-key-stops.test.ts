@@ -32,12 +32,14 @@ const config: NodeConfig = {
   authentication: false,
   tlsDir: null,
   metricsListen: null,
+  auditKeyFile: null,
 }
 
 function rotate(disk: MemoryDisk): Promise<void> {
   stage.disk = disk
   const onFatal = (error: Error) => expect.unreachable(error.message)
-  return rotateKey(config, { disk, clock: new FakeClock(), log: silentLogger, onFatal })
+  const auditOutput = () => undefined
+  return rotateKey(config, { disk, clock: new FakeClock(), log: silentLogger, auditOutput, onFatal })
 }
 
 test('a kill or a loss of power before any step, then once more', async () => {

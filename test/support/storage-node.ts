@@ -20,6 +20,8 @@ export interface NodeProcess {
   readonly metricsPort: number
   /** Every line that it has logged. */
   readonly log: readonly LogLine[]
+  /** Every line that it has written to standard error. */
+  readonly errors: readonly string[]
   /** The exit code, once it has ended and its whole log was read; null after a signal. */
   readonly exited: Promise<number | null>
   readonly child: ChildProcess
@@ -78,6 +80,7 @@ export async function startStorageNode(
     adminPort: ports.get('admin') ?? 0,
     metricsPort: ports.get('metrics') ?? 0,
     log,
+    errors,
     exited: closed.then(([code]) => code),
     async stop() {
       child.kill('SIGTERM')
