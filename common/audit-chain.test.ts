@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { AuditChain, ChainKey, segmentLines, segmentMs } from './audit-chain.ts'
 import { AuditOpener, auditKeyId, auditPublicKey, makeAuditPrivateKey } from './audit-key.ts'
 import { auditHeaderSchema, auditLineSchema } from './audit-line.ts'
@@ -190,6 +190,75 @@ describe('what is not', () => {
     if (seq < 49) expect(saidOf(without.toSpliced(seq + 1, 0, fifty[seq]!))).toEqual([`${seq} out of order`])
   })
 
+  test('whatever is done to a log of several segments behind its first header', () => {
+    const lines = linesOf(a, 24, segmentMs / 5)
+    const anchor = anchorOf(lines)
+    const others = linesOf(a, 24, segmentMs / 5)
+    const place = fc.nat(22).map((index) => index + 1)
+    const number = (line: string, name: string, to: number) =>
+      line.replace(new RegExp(`"${name}":\\d+`), `"${name}":${to}`)
+    type Edit = (log: readonly string[]) => readonly string[]
+    const edit: fc.Arbitrary<Edit> = fc.oneof(
+      place.map(
+        (at): Edit =>
+          (log) =>
+            log.toSpliced(at, 1),
+      ),
+      fc.tuple(place, place).map(
+        ([from, to]): Edit =>
+          (log) =>
+            log.toSpliced(to, 0, log[from] ?? ''),
+      ),
+      fc.tuple(place, place).map(
+        ([from, to]): Edit =>
+          (log) =>
+            log.toSpliced(from, 1).toSpliced(to, 0, log[from] ?? ''),
+      ),
+      fc.tuple(place, place).map(
+        ([at, to]): Edit =>
+          (log) =>
+            log.with(at % log.length, number(log[at] ?? '', 'seq', to)),
+      ),
+      fc.tuple(place, place).map(
+        ([at, to]): Edit =>
+          (log) =>
+            log.with(at % log.length, number(log[at] ?? '', 'header', to)),
+      ),
+      fc.tuple(place, place).map(
+        ([at, to]): Edit =>
+          (log) =>
+            log.toSpliced(to, 0, others[at]!),
+      ),
+      place.map((at): Edit => (log) => [...log.slice(0, at), ...others.slice(at)]),
+      place.map((at): Edit => (log) => [lines[at]!.replace('allowed', 'denied'), ...log]),
+    )
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+        const changed = edits.reduce((log, apply) => apply(log), lines as readonly string[])
+        const left = changed.filter((line) => line !== '')
+        // A log without it begins at the next one, as one that was cut does.
+        if (!left.includes(lines[0]!) || left.join('\n') === lines.join('\n')) return
+        expect(isGood(verify([...left, ...anchor]))).toBe(false)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('a first header that is sealed to another key does not open what it hides', () => {
+    const lines = linesOf(a, 24, segmentMs / 5)
+    const foreign = new AuditChain(
+      { stream: a, program: 'x', organizationId },
+      auditPublicKey(makeAuditPrivateKey()),
+    )
+    const { unproved } = verify([...split(foreign.header(0, 0)), ...lines.slice(1)])
+    expect(unproved).toEqual([expect.stringMatching(/^stream 1{16}: sealed to key /)])
+  })
+
+  test('a line under the number of an earlier one is altered, and its own is missing', () => {
+    const renamed = fifty[20]!.replace('"seq":20,', '"seq":10,')
+    expect(saidOf(fifty.with(20, renamed))).toEqual(['10 altered', '20 missing'])
+  })
+
   test('several lines that are missing are one hole', () => {
     expect(saidOf([...fifty.slice(0, 10), ...fifty.slice(20)])).toEqual(['10-19 missing'])
   })
@@ -264,7 +333,8 @@ describe('anchors', () => {
   })
 })
 
-test('a key is not there any more when its line is written', () => {
+test('a key is not there any more when its line is written, nor the last one of a segment', () => {
+  const cleared = vi.spyOn(ChainKey.prototype, 'clear')
   const seeds: Buffer[] = []
   const chain = chainOf(a, (bytes) => {
     const seed = Buffer.alloc(bytes, 7)
@@ -272,9 +342,17 @@ test('a key is not there any more when its line is written', () => {
     return seed
   })
   chain.line(event, 0, 0)
+  expect(cleared).not.toHaveBeenCalled()
   chain.line(event, 0, segmentMs)
+  expect(cleared).toHaveBeenCalledOnce()
   expect(seeds.length).toBe(2)
   for (const seed of seeds) expect(seed.every((byte) => byte === 0)).toBe(true)
+
+  const macOfZeros = new ChainKey(Buffer.alloc(32)).mac(Buffer.from('x'))
+  const key = new ChainKey(Buffer.alloc(32, 7))
+  expect(key.mac(Buffer.from('x'))).not.toBe(macOfZeros)
+  key.clear()
+  expect(key.mac(Buffer.from('x'))).toBe(macOfZeros)
 })
 
 test('the MAC of a line is HMAC-SHA256, of any content', () => {

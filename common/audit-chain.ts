@@ -123,10 +123,10 @@ export class AuditChain {
 
   /** Begins a segment. */
   header(nowMs: number, monotonicMs: number): string {
-    this.#header = this.#seq
-    this.#headerAtMs = monotonicMs
     const seed = this.#random(keyBytes)
     const sealed = sealToAuditKey(this.#publicKey, sealPurpose(this.#stream, this.#seq), seed)
+    this.#header = this.#seq
+    this.#headerAtMs = monotonicMs
     const content = { key: auditKeyId(this.#publicKey), sealed: sealed.toString('base64') }
     const body = `${this.#start(nowMs)},${membersOf(content)}`
     const link = this.#key?.mac(Buffer.from(body)) ?? null

@@ -34,10 +34,12 @@ export class AuditStream {
   readonly #stream: string
   readonly #opener: Opener
   readonly #found: Finding[] = []
-  readonly #altered = new Set<number>()
+  readonly #wrong = new Set<number>()
   /** For anchors, which may come before or behind the lines that they name. */
   readonly #macs = new Map<number, string>()
   #gaps: readonly Range[] = []
+  /** Lines that came before any header. */
+  #early: { readonly seq: number; readonly at: string }[] = []
   #segment: Segment | null = null
   /** What the next line must be, once there was a header. */
   #next = 0
@@ -80,7 +82,7 @@ export class AuditStream {
 
   /** In the order of `seq`. */
   findings(): readonly Finding[] {
-    const missing = this.#gaps.flatMap((gap) => without(gap, this.#altered))
+    const missing = this.#gaps.flatMap((gap) => without(gap, this.#wrong))
     return [
       ...this.#found,
       ...missing.map((gap): Finding => ({ stream: this.#stream, ...gap, what: 'missing', at: null })),
@@ -95,8 +97,8 @@ export class AuditStream {
       return false
     }
     if (opened === 'other key' && !this.isOpen) return false
-    if (typeof opened !== 'object') return this.#isAltered(line, at)
-    if (!this.isOpen) this.first = this.#next = line.seq
+    if (typeof opened !== 'object') return this.#isWrong(line.seq, 'altered', at)
+    if (!this.isOpen) this.#begin(line.seq)
     this.#segment = opened
     return this.#accept(line)
   }
@@ -105,20 +107,28 @@ export class AuditStream {
     const segment = this.#segment
     if (segment === null) {
       this.unchecked += 1
+      this.#early.push({ seq: line.seq, at })
       return false
     }
     if (this.#isLate(line, at)) return false
     if (line.header !== segment.start) {
-      if (!this.#isHeaderMissing(line)) return this.#isAltered(line, at)
+      if (!this.#isHeaderMissing(line)) return this.#isWrong(line.seq, 'altered', at)
       this.unchecked += 1
       this.#advanceTo(line.seq)
       return false
     }
     const key = line.seq - segment.start < segmentLines ? keyAt(segment, line.seq) : null
-    if (key?.mac(bytesOf(line.body)) !== line.mac) return this.#isAltered(line, at)
+    if (key?.mac(bytesOf(line.body)) !== line.mac) return this.#isWrong(line.seq, 'altered', at)
     key.advance()
     this.#segment = { start: segment.start, at: line.seq + 1, key }
     return this.#accept(line)
+  }
+
+  /** A log that was cut has only lines of smaller numbers before its first header. */
+  #begin(first: number): void {
+    this.first = this.#next = first
+    for (const { seq, at } of this.#early) if (seq >= first) this.#isWrong(seq, 'out of order', at)
+    this.#early = []
   }
 
   /** The segment that a header begins, if it is genuine and fits behind the line before it. */
@@ -159,9 +169,10 @@ export class AuditStream {
     return this.#gaps.some(({ from, to }) => from <= seq && seq <= to)
   }
 
-  #isAltered({ seq }: FoundLine, at: string): false {
-    this.#altered.add(seq)
-    this.#note(seq, 'altered', at)
+  /** It stands for the line of its number, which is then not missing as well. */
+  #isWrong(seq: number, what: Finding['what'], at: string): false {
+    this.#wrong.add(seq)
+    this.#note(seq, what, at)
     return false
   }
 

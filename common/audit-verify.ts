@@ -71,7 +71,9 @@ export class AuditVerifier {
       ],
       streams,
       unproved: [
-        ...all.filter(([, stream]) => !stream.isOpen).map(([name, stream]) => this.#whyClosed(name, stream)),
+        ...all
+          .filter(([, stream]) => !stream.isOpen || stream.otherKeyId !== null)
+          .map(([name, stream]) => this.#whyClosed(name, stream)),
         ...this.#absent(),
       ],
     }
