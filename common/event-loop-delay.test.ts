@@ -21,7 +21,7 @@ test('a loop that was held up shows it once', async () => {
       await sleep(60)
       expect(read().maxMs).toBeLessThan(blockedMs - 20)
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   )
   expect(read()).toEqual({ p50Ms: 0, p99Ms: 0, maxMs: 0 })
 })

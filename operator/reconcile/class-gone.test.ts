@@ -68,7 +68,7 @@ describe('a class that is taken away', () => {
     const writes = await play(Number.POSITIVE_INFINITY)
     expect(writes).toBeGreaterThanOrEqual(5)
     for (let killAfter = 1; killAfter <= writes; killAfter += 1) await play(killAfter)
-  }, 60_000)
+  })
 
   test('while other resources are stuck: the bounds of the namespace follow the way back', async () => {
     const of = await tenant({ class: 'small' })

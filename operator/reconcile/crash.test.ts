@@ -84,7 +84,7 @@ describe('a process killed after any write', () => {
         })
       }
     }
-  }, 60_000)
+  })
 
   test('under a refused spec leaves in force what is', async () => {
     const life = async (killAfter: number): Promise<TenantWorld> => {

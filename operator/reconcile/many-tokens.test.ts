@@ -68,17 +68,13 @@ describe('with 1,000 Tokens', () => {
         world.clock.jump(60_000)
       },
     ],
-  ])(
-    '%s',
-    async (_when, prepare) => {
-      const world = await tenant(1_000)
-      await prepare(world)
-      const tookMs = await revocations(world, names(100, 10), 700)
-      expect(tookMs).toHaveLength(10)
-      expect(Math.max(...tookMs)).toBeLessThan(limitMs)
-    },
-    60_000,
-  )
+  ])('%s', async (_when, prepare) => {
+    const world = await tenant(1_000)
+    await prepare(world)
+    const tookMs = await revocations(world, names(100, 10), 700)
+    expect(tookMs).toHaveLength(10)
+    expect(Math.max(...tookMs)).toBeLessThan(limitMs)
+  })
 
   test('that come all at once', async () => {
     const world = await tenant(20)
@@ -91,7 +87,7 @@ describe('with 1,000 Tokens', () => {
     await world.settle()
     expect(world.nodes.document?.tokens).toHaveLength(1_010)
     expect(world.nodes.refusals).toEqual([])
-  }, 60_000)
+  })
 
   test('of which half are deleted at once', async () => {
     const world = await tenant(1_000)
@@ -102,7 +98,7 @@ describe('with 1,000 Tokens', () => {
     world.requestMs = 0
     await world.settle()
     expect(world.all(resources.tokens)).toHaveLength(495)
-  }, 60_000)
+  })
 
   test('all Secrets are looked at in time, and one that was edited is a new string', async () => {
     const world = await tenant(1_000)
@@ -124,5 +120,5 @@ describe('with 1,000 Tokens', () => {
     const after = world.nodes.document!.tokens.map(({ id }) => id)
     expect(after.filter((id) => !before.includes(id))).toHaveLength(1)
     expect(after).toHaveLength(1_000)
-  }, 60_000)
+  })
 })

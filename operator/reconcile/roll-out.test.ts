@@ -131,7 +131,7 @@ describe('a version that does not come up', () => {
     const writes = await play(Number.POSITIVE_INFINITY)
     expect(writes).toBeGreaterThanOrEqual(7)
     for (let killAfter = 1; killAfter <= writes; killAfter += 1) await play(killAfter)
-  }, 60_000)
+  })
 
   test.each([
     ['the version of before is named', { version: '0.1.0' }, '0.1.0', 'example/node'],

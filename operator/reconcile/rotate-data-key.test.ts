@@ -104,7 +104,7 @@ describe('a data key that is due', () => {
     for (let killAfter = 1; killAfter <= writes; killAfter += 1) {
       expect(await rotation(killAfter), `killed after write ${killAfter}`).toBeGreaterThanOrEqual(writes)
     }
-  }, 60_000)
+  })
 })
 
 describe('a data key that was made by a clock that ran ahead', () => {

@@ -211,6 +211,7 @@ describe('planFiles', () => {
 
   test('a million rows in random order are planned in short turns', () => {
     const table = bufferOf(randomTimes(1_000_000, 1e15), 50)
+    const allMs = processorTime()
     let longestMs = 0
     let turnMs = processorTime()
     for (const file of planFiles(table, 86_400_000_000_000n, maxCells)) {
@@ -218,6 +219,7 @@ describe('planFiles', () => {
       longestMs = Math.max(longestMs, turnMs())
       turnMs = processorTime()
     }
-    expect(longestMs).toBeLessThan(250)
+    // However fast the processor is.
+    expect(longestMs).toBeLessThan(allMs() * 0.4)
   })
 })
