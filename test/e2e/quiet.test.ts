@@ -128,6 +128,15 @@ test('applied in one go, in reverse order, and twice: the same end state', async
   })
 })
 
+/** Writes by which the operator says that a token was used of which it has not said so: whenever it next asks the nodes. */
+async function firstUses(): Promise<Set<string>> {
+  const { items } = await cluster.get('htok', '--all-namespaces')
+  const unsaid = items.filter(({ status }) =>
+    ((status['tokens'] ?? []) as readonly { lastUsedAt?: string }[]).some(({ lastUsedAt }) => !lastUsedAt),
+  )
+  return new Set(unsaid.map(({ metadata }) => `patch tokens/status ${metadata.namespace}/${metadata.name}`))
+}
+
 test('60 s of tenants writing: the operator writes nothing but its lease', async () => {
   const tenants = [
     { tenant: await tenantOf(cluster, 'marketing', 'marketing-api-token'), bucket: 'metrics' },
@@ -145,6 +154,7 @@ test('60 s of tenants writing: the operator writes nothing but its lease', async
     '--timeout=120s',
   ])
   await operatorAtRest(cluster)
+  const uses = await firstUses()
   const started = new Date()
   let sent = 0
   while (Date.now() - started.getTime() < 60_000) {
@@ -160,9 +170,11 @@ test('60 s of tenants writing: the operator writes nothing but its lease', async
   }
   const writes = await operatorWrites(cluster, started, new Date())
   expect(writes.leases).toBeGreaterThan(10)
-  expect(writes.others).toEqual([])
+  // The first of each: a token in use costs one a day.
+  const others = writes.others.filter((write) => !uses.delete(write))
+  expect(others).toEqual([])
   console.log(
-    `${sent} tenant writes, ${writes.leases} lease renewals, ${writes.others.length} other writes by the operator`,
+    `${sent} tenant writes, ${writes.leases} lease renewals, ${others.length} other writes by the operator`,
   )
 })
 

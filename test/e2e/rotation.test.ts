@@ -79,9 +79,9 @@ test('through three rotations', { timeout: 240_000 }, async () => {
           '--selector=app.kubernetes.io/component=operator',
           '--wait=false',
         ])
-      await eventually(`string ${rotation + 1}`, 60_000, async () => strings.length === rotation + 1)
+      await eventually(`string ${rotation + 1}`, 120_000, async () => strings.length === rotation + 1)
       const superseded = strings.at(-2)!
-      const ends = await eventually('the end of the one before', 10_000, async () => {
+      const ends = await eventually('the end of the one before', 60_000, async () => {
         const before = (await issued()).find(({ hash }) => hash === hashToken(superseded.token))
         return before?.expiresAt !== undefined && Date.parse(before.expiresAt)
       })
