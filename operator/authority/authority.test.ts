@@ -89,7 +89,7 @@ describe('one authority for the whole installation', () => {
 })
 
 describe('what certificates say', () => {
-  test('a node carries its organization’s identity alone, its names, and chains to the authority', async () => {
+  test('a node carries its organization’s identity alone, its names, is no client, and chains to the authority', async () => {
     const authority = await open(new MemorySecrets(), new FakeClock())
     const { identity: issued } = await authority.keepNodeIdentity(none, organizationId, [
       'storage-node.holdfast-x.svc',
@@ -98,7 +98,7 @@ describe('what certificates say', () => {
     expect(identitiesOf(certificate.subjectAltName)).toEqual([`holdfast://${organizationId}/node`])
     expect(certificate.subjectAltName).toContain('DNS:storage-node.holdfast-x.svc')
     expect(certificate.ca).toBe(false)
-    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
+    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1'])
     expect(certificate.verify(new X509Certificate(authority.trustedPem).publicKey)).toBe(true)
     expect(issued.privateKeyPem).toMatch(/^-----BEGIN PRIVATE KEY-----/)
   })

@@ -21,7 +21,8 @@ export function nodeRequest(organizationId: string, dnsNames: readonly string[])
     uris: [identity(organizationId, 'node')],
     dnsNames,
     ipAddresses: [],
-    usages: ['server', 'client'],
+    // Nodes call nobody: stolen, it is refused before anybody looks whose it is.
+    usages: ['server'],
   }
 }
 

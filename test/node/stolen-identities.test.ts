@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { connect as connectPlain } from 'node:net'
-import { connect } from 'node:tls'
+import { connect as connectPlain, type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { connect, createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identity, type Role } from '../../common/identity.ts'
 import { selfSigned, type TestIdentity } from '../support/certificates.ts'
@@ -134,19 +135,48 @@ describe.each(rows.map((row) => [row.name, row] as const))('%s', (_name, row) =>
   })
 })
 
+/** Takes a connection of whomever the operator's authority has made a client, and does not look who it is. */
+async function careless(column: string): Promise<boolean> {
+  const { cert, key, ca } = bench.tenants.installation.operator
+  const server = createServer({ cert, key, ca, requestCert: true }, (socket) => void socket.end('in'))
+  server.on('tlsClientError', () => undefined)
+  server.listen(0, host)
+  await once(server, 'listening')
+  const { cert: shown, key: itsKey } = stolen.get(column)!
+  const { port } = server.address() as AddressInfo
+  const socket = connect({ host, port, ca, cert: shown, key: itsKey })
+  socket.on('error', () => undefined)
+  const said = await text(socket).catch(() => '')
+  server.close()
+  return said === 'in'
+}
+
+test.each([
+  ['gateway', true],
+  ['operator', true],
+  ['node of a', false],
+  ['probe', false],
+  ['public', false],
+])(
+  'a certificate of somebody who calls nobody is no client’s, wherever it is shown: %s',
+  async (column, isClient) => {
+    expect(await careless(column)).toBe(isClient)
+  },
+)
+
 test('what was written is that of those whom the page lets in, and of nobody else', async () => {
   const { a, b } = bench.tenants
   const agent = agentOf(bench.tenants.installation.operator.ca, null)
   const written: string[] = []
   for (const { token } of [a, b]) {
-    const { text } = await send(
+    const { text: answer } = await send(
       agent,
       `https://${host}:${bench.ports.gateway}/query?db=metrics&q=SHOW%20MEASUREMENTS`,
       {
         headers: { authorization: `Token ${token}` },
       },
     )
-    const { results } = JSON.parse(text) as { results: { series?: { values: string[][] }[] }[] }
+    const { results } = JSON.parse(answer) as { results: { series?: { values: string[][] }[] }[] }
     written.push(...(results[0]?.series?.[0]?.values ?? []).flat())
   }
   await agent.close()
