@@ -5,7 +5,7 @@
  * | request | answer |
  * |---|---|
  * | `GET /admin/state` | 200 NodeState |
- * | `PUT /admin/state`, If-Match: "<digest the node reported>" (`""` for none), body StateDocument | 200 NodeState; 412 NodeState when the digest is another; 422 AdminError when the document is refused |
+ * | `PUT /admin/state`, If-Match: "<digest the node reported>" (`""` for none), body a state document of format 1, or from format 2 on {document, beside} | 200 NodeState; 412 NodeState when the digest is another; 422 AdminError when the document is refused |
  * | `DELETE /admin/databases/<database id>` | 204: its data is gone, also when there was none; 409 while the state document still holds it |
  * | `GET /admin/data-key` | 200 DataKeyState |
  * | `POST /admin/data-key` | the data key file is read again and its first key put in force: 200 DataKeyState with no older keys; 409 when the file lacks a key that is still needed |
@@ -33,7 +33,7 @@ export const adminPaths = {
 /** What a node says of the state document that it serves. */
 export interface NodeState {
   readonly organizationId: string
-  /** Digest of the document in force, or "" while the node has never had one. */
+  /** Digest of the document in force as it was sent, or "" while the node has never had one. */
   readonly digest: string
   /** State document format versions that this node reads. */
   readonly formatVersions: readonly number[]

@@ -4,7 +4,7 @@ import { canonicalJson, stateDigest, stateDocumentSchema, type StateDocument } f
 // Equal truths have equal digests, however their objects were put together; a changed truth has another.
 
 const document: StateDocument = {
-  formatVersion: 1,
+  formatVersion: 2,
   organization: { id: '0123456789abcdef', name: 'marketing', displayName: 'Marketing', directAccess: false },
   databases: [],
   tokens: [
@@ -21,7 +21,13 @@ const document: StateDocument = {
     writeBytesPerSecond: null,
     concurrentQueries: 10,
     queryTimeoutNs: '60000000000',
+    requestsPerSecond: null,
+    rowsPerQuery: 10_000_000,
+    queryMemoryBytes: null,
   },
+  authentication: { jwt: null, oidc: null, clientCertificates: null },
+  members: [],
+  audit: null,
 }
 
 describe('canonicalJson', () => {
@@ -48,7 +54,7 @@ describe('stateDocumentSchema', () => {
 
   test.each([
     ['an unknown field', { ...document, extra: 1 }],
-    ['another format version', { ...document, formatVersion: 2 }],
+    ['another format version', { ...document, formatVersion: 3 }],
     [
       'a token with a readable string in place of its hash',
       { ...document, tokens: [{ ...document.tokens[0], hash: 'hfd_x' }] },

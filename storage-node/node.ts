@@ -22,7 +22,7 @@ import type { NodeEnvironment } from './environment.ts'
 import { Activity } from './http/activity.ts'
 import { BodyBudget, maxBodyBytes } from './http/body.ts'
 import { LineParser } from './line-protocol/line-parser.ts'
-import { QuerySlots, WriteRate } from './http/limits.ts'
+import { QuerySlots, RequestRate, WriteRate } from './http/limits.ts'
 import { createNodeMetrics } from './http/metrics.ts'
 import type { NodeParts } from './http/parts.ts'
 import { Rounds } from './http/rounds.ts'
@@ -211,7 +211,6 @@ function createParts(
       maxSeries: 1_000_000,
       maxPoints: 500_000_000,
       maxBuckets: 1_000_000,
-      maxRows: 10_000_000,
       maxColumns: 10_000,
       maxCells: 100_000_000,
       maxReads: 1_000,
@@ -229,6 +228,7 @@ function createParts(
     ),
     rounds: new Rounds(),
     writeRate: new WriteRate(clock),
+    requestRate: new RequestRate(clock),
     activity,
     attempts: new Attempts({ reach, ownPort, bounds: attemptBounds, clock }),
     metrics,

@@ -34,7 +34,7 @@ test('a document, whole', () => {
   )
   expect(stateDocumentSchema.parse(document)).toEqual(document)
   expect(document).toEqual({
-    formatVersion: 1,
+    formatVersion: 2,
     organization: { id: '94857b96368786b9', name: 'marketing', displayName: 'Marketing', directAccess: true },
     databases: [
       {
@@ -63,7 +63,13 @@ test('a document, whole', () => {
       writeBytesPerSecond: null,
       concurrentQueries: 10,
       queryTimeoutNs: '60000000000',
+      requestsPerSecond: null,
+      rowsPerQuery: 10_000_000,
+      queryMemoryBytes: null,
     },
+    authentication: { jwt: null, oidc: null, clientCertificates: null },
+    members: [],
+    audit: null,
   })
 })
 

@@ -2,6 +2,8 @@ import { durationMs, parseDuration } from '../../common/duration.ts'
 import { tokenId } from '../../common/ids.ts'
 import {
   canonicalJson,
+  defaultRowsPerQuery,
+  noOtherAuthentication,
   stateFormatVersion,
   type DatabaseState,
   type Permission,
@@ -96,7 +98,13 @@ export function stateDocument(
       writeBytesPerSecond: spec.limits.writeBytesPerSecond,
       concurrentQueries: spec.limits.concurrentQueries,
       queryTimeoutNs: nanoseconds(parseDuration(spec.limits.queryTimeout)),
+      requestsPerSecond: null,
+      rowsPerQuery: defaultRowsPerQuery,
+      queryMemoryBytes: null,
     },
+    authentication: noOtherAuthentication,
+    members: [],
+    audit: null,
   }
 }
 

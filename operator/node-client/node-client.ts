@@ -15,7 +15,8 @@ import { attemptLimits, outcomesSchema, type Attempt, type Outcomes } from '../.
 import type { Clock } from '../../common/clock.ts'
 import { AppError, messageOf } from '../../common/errors.ts'
 import { isId } from '../../common/ids.ts'
-import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
+import { stateBody, type AnyStateDocument } from '../../common/state-document-formats.ts'
+import { canonicalJson } from '../../common/state-document.ts'
 import { reachMs, tlsConnector } from '../../common/tls-connector.ts'
 import { tlsPolicy } from '../../common/tls.ts'
 import { identityError, type ClientIdentity } from './peer.ts'
@@ -40,7 +41,7 @@ export interface Nodes {
   /** @param replaces the digest that the node reported; "" if it had no document */
   pushState(
     node: NodeAddress,
-    document: StateDocument,
+    document: AnyStateDocument,
     replaces: string,
     signal?: AbortSignal,
   ): Promise<PushOutcome>
@@ -156,7 +157,7 @@ export class NodeClient implements Nodes {
 
   async pushState(
     node: NodeAddress,
-    document: StateDocument,
+    document: AnyStateDocument,
     replaces: string,
     signal?: AbortSignal,
   ): Promise<PushOutcome> {
@@ -164,7 +165,7 @@ export class NodeClient implements Nodes {
       method: 'PUT',
       path: adminPaths.state,
       headers: { 'if-match': `"${replaces}"`, 'content-type': 'application/json' },
-      body: canonicalJson(document),
+      body: canonicalJson(stateBody(document)),
     } as const
     const answer = await this.#request(node, request, requestTimeoutMs, signal)
     if (answer.status === 200) return { outcome: 'accepted', state: stateOf(node, answer) }

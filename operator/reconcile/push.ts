@@ -1,4 +1,10 @@
 import { AppError, messageOf } from '../../common/errors.ts'
+import {
+  inFormat,
+  stateFormatVersions,
+  type AnyStateDocument,
+  type LaterPart,
+} from '../../common/state-document-formats.ts'
 import { stateDigest, stateFormatVersion, type StateDocument } from '../../common/state-document.ts'
 import type { NodeAddress, Nodes } from '../node-client/node-client.ts'
 import type { PodReport, PodView } from '../observe/runtime.ts'
@@ -9,6 +15,16 @@ const revivesToken = 'ERR_STATE_REVIVES_TOKEN'
 /** Somebody else wrote between our look and our write: as often as this in one pass, then again in the next. */
 const attemptsLimit = 2
 
+/** What a spec calls the parts that a node of before does not know; null for what may be missing without a word. */
+const specFields: Readonly<Record<LaterPart, string | null>> = {
+  authentication: 'spec.authentication',
+  members: 'spec.members',
+  audit: null,
+  'limits.requestsPerSecond': 'spec.limits.requestsPerSecond',
+  'limits.rowsPerQuery': 'spec.limits.rowsPerQuery',
+  'limits.queryMemoryBytes': 'spec.limits.queryMemory',
+}
+
 type Documents = Pick<Nodes, 'getState' | 'pushState'>
 
 /** The pods that may serve requests: those whose container runs, ready or not, and also those on their way out. */
@@ -17,8 +33,8 @@ export function reachablePods(pods: readonly PodView[]): readonly PodView[] {
 }
 
 /**
- * Brings a document into force on an organization's storage nodes, all at once. A node waits for its first document
- * to become ready, so nobody waits for readiness here.
+ * Brings a document into force on an organization's storage nodes, all at once, on each in the newest format that it
+ * reads. A node waits for its first document to become ready, so nobody waits for readiness here.
  */
 export function pushDocument(
   nodes: Documents,
@@ -43,20 +59,43 @@ async function pushTo(
     let state = await nodes.getState(node, signal)
     const { damage = [], troubles = [], idleMs } = state
     heard = { damage, troubles, ...(idleMs !== undefined && { idleMs }) }
-    if (!state.formatVersions.includes(stateFormatVersion)) {
+    const refused = (message: string): PodReport => ({ ...heard, result: 'refused', pod, message })
+    const form = formFor(state.formatVersions, document, digest)
+    if (!form) {
       const reads = state.formatVersions.join(', ')
-      const message = `version ${state.version} reads state documents of format ${reads}, not ${stateFormatVersion}`
-      return { ...heard, result: 'refused', pod, message }
+      const known = stateFormatVersions.toReversed().join(' or ')
+      return refused(`version ${state.version} reads state documents of format ${reads}, not ${known}`)
     }
-    for (let attempt = 0; attempt < attemptsLimit && state.digest !== digest; attempt += 1) {
-      state = (await nodes.pushState(node, document, state.digest, signal)).state
+    const problem = `version ${state.version} does not know ${form.unknown}; set spec.version`
+    // It had no word of that part before either; what was revoked must not wait for it. A new one does not begin so.
+    if (form.unknown !== null && state.digest === '') return refused(problem)
+    for (let attempt = 0; attempt < attemptsLimit && state.digest !== form.digest; attempt += 1) {
+      state = (await nodes.pushState(node, form.document, state.digest, signal)).state
     }
-    return state.digest === digest
-      ? { ...heard, result: 'confirmed', pod }
-      : { ...heard, result: 'unreachable', pod, message: 'its state document keeps changing' }
+    if (state.digest !== form.digest)
+      return { ...heard, result: 'unreachable', pod, message: 'its state document keeps changing' }
+    return form.unknown === null ? { ...heard, result: 'confirmed', pod } : refused(problem)
   } catch (error) {
     return { ...heard, ...failure(pod, error) }
   }
+}
+
+/** A document as a node reads it. */
+interface Form {
+  readonly document: AnyStateDocument
+  readonly digest: string
+  /** The first field of the spec that is lost in this form, null if none is. */
+  readonly unknown: string | null
+}
+
+/** @param digest of the document as it is. @returns null where the node reads nothing that could be sent */
+function formFor(reads: readonly number[], document: StateDocument, digest: string): Form | null {
+  const format = stateFormatVersions.find((known) => reads.includes(known))
+  if (format === undefined) return null
+  if (format === stateFormatVersion) return { document, digest, unknown: null }
+  const { document: older, lost } = inFormat(document, format)
+  const [unknown = null] = lost.map((part) => specFields[part]).filter((field) => field !== null)
+  return { document: older, digest: stateDigest(older), unknown }
 }
 
 export function addressOf(organizationId: string, pod: PodView): NodeAddress {

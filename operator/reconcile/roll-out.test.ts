@@ -187,9 +187,9 @@ describe('a version that does not come up', () => {
     await choose(of, { version: '0.1.0' })
     await rounds(of)
     expect(condition(of, 'Reconciling')).toMatchObject({ status: 'True', reason: 'Upgrading' })
-    expect(condition(of, 'Ready').message).toContain('reads state documents of format 9, not 1')
+    expect(condition(of, 'Ready').message).toContain('reads state documents of format 9, not 1 or 2')
     await rounds(of, 10 * minuteMs)
-    of.world.nodes.formatVersions = [1]
+    of.world.nodes.formatVersions = [1, 2]
     await rounds(of)
     expect(status(of)).toMatchObject({ version: '0.2.0', upgrade: { phase: 'RolledBack' } })
     expect(condition(of, 'Stalled').message).toContain(
@@ -366,6 +366,9 @@ test('limits are in force without a restart', async () => {
     writeBytesPerSecond: null,
     concurrentQueries: 3,
     queryTimeoutNs: '5000000000',
+    requestsPerSecond: null,
+    rowsPerQuery: 10_000_000,
+    queryMemoryBytes: null,
   })
   expect({ pod: podOf(of).metadata.uid, set: setOf(of).metadata.resourceVersion }).toEqual(before)
   expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 2 })

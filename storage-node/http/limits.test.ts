@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../../common/clock.ts'
 import { BodyBudget } from './body.ts'
-import { QuerySlots, WriteRate } from './limits.ts'
+import { QuerySlots, RequestRate, WriteRate } from './limits.ts'
 
 describe('what one organization may use at the same time is bounded', () => {
   test('bodies in flight: a full budget refuses, and what is released can be taken again', () => {
@@ -74,5 +74,30 @@ describe('what one organization may use at the same time is bounded', () => {
     rate.take(1, 1_000)
     rate.take(1_000_000_000, null)
     rate.take(1_000_000_000, null)
+  })
+
+  test('requests a second: one second of them at once, and another limit begins anew', () => {
+    let nowMs = 0
+    const rate = new RequestRate({ ...systemClock, monotonicMs: () => nowMs })
+    const tries = (count: number, perSecond: number | null): number => {
+      let passed = 0
+      for (let n = 0; n < count; n += 1) {
+        try {
+          rate.take(perSecond)
+          passed += 1
+        } catch (error) {
+          expect(error).toMatchObject({ kind: 'too-many-requests', message: 'requests limit exceeded' })
+        }
+      }
+      return passed
+    }
+    expect(tries(50, null)).toBe(50)
+    expect(tries(50, 10)).toBe(10)
+    nowMs = 500
+    expect(tries(50, 10)).toBe(5)
+    nowMs = 60_000
+    expect(tries(50, 10)).toBe(10)
+    expect(tries(50, 20)).toBe(20)
+    expect(tries(50, null)).toBe(50)
   })
 })

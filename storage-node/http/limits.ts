@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
+import { RateLimit } from '../../common/rate-limit.ts'
 
 /** A query's place among those that are there at one time. */
 export interface QuerySlot {
@@ -128,5 +129,29 @@ export class WriteRate {
       )
     }
     this.#leftBytes = left - bytes
+  }
+}
+
+/** Requests a second of those who are let in; one second's worth may come at once. */
+export class RequestRate {
+  readonly #clock: Clock
+  #perSecond: number | null = null
+  #limit: RateLimit | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * @param perSecond null for no limit
+   * @throws AppError too-many-requests
+   */
+  take(perSecond: number | null): void {
+    if (perSecond !== this.#perSecond) {
+      this.#perSecond = perSecond
+      this.#limit = perSecond === null ? null : new RateLimit({ perSecond, burst: perSecond }, this.#clock, 1)
+    }
+    if ((this.#limit?.take('') ?? 0) === 0) return
+    throw new AppError('too-many-requests', 'ERR_REQUEST_RATE', 'requests limit exceeded')
   }
 }

@@ -13,7 +13,7 @@ import type { LineParser } from '../line-protocol/line-parser.ts'
 import type { Activity } from './activity.ts'
 import type { BodyBudget } from './body.ts'
 import type { NodeMetrics } from './metrics.ts'
-import type { QuerySlots, WriteRate } from './limits.ts'
+import type { QuerySlots, RequestRate, WriteRate } from './limits.ts'
 import type { Rounds } from './rounds.ts'
 import type { Turns } from './turns.ts'
 
@@ -28,7 +28,8 @@ export interface NodeParts {
   engine(): Engine | null
   readonly dataKeys: DataKeyChange
   readonly commands: CatalogCommands
-  readonly queryLimits: QueryLimits
+  /** Those that no organization has a say in. */
+  readonly queryLimits: Omit<QueryLimits, 'maxRows'>
   readonly bodies: BodyBudget
   readonly lines: LineParser
   readonly slots: QuerySlots
@@ -37,6 +38,7 @@ export interface NodeParts {
   /** Of bodies. */
   readonly rounds: Rounds
   readonly writeRate: WriteRate
+  readonly requestRate: RequestRate
   readonly activity: Activity
   /** To reach addresses that must be out of reach, for the operator. */
   readonly attempts: Attempts

@@ -8,7 +8,7 @@ import type { Principal } from '../auth/principal.ts'
 import { authenticate, requireDirectAccess } from './access.ts'
 import { answerOf, methodNotAllowed, notFound, type ErrorAnswer } from './errors.ts'
 import { openExchange, type Exchange } from './exchange.ts'
-import type { NodeParts } from './parts.ts'
+import { requireState, type NodeParts } from './parts.ts'
 import { respond } from './respond.ts'
 import { endpoints, probes } from './router.ts'
 import { answerForm } from './v1/form.ts'
@@ -76,6 +76,7 @@ async function serve(
   served.principal = authenticate(parts, exchange)
   parts.activity.begin()
   if (standing === 'expected') exchange.response.setHeader(letInHeader, '1')
+  parts.requestRate.take(requireState(parts).document.limits.requestsPerSecond)
   if (!route) return send(exchange, notFound(exchange.dialect))
   if (!callable || route.by === 'probe') {
     return send(exchange, methodNotAllowed(exchange.dialect, route.methods))

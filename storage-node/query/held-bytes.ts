@@ -11,10 +11,13 @@ const ofShow =
  */
 export class HeldBytes {
   readonly #limitBytes: number
+  readonly #shared: HeldBytes | null
   #usedBytes = 0
 
-  constructor(limitBytes: number) {
+  /** @param shared what these bytes are a part of */
+  constructor(limitBytes: number, shared: HeldBytes | null = null) {
     this.#limitBytes = limitBytes
+    this.#shared = shared
   }
 
   get usedBytes(): number {
@@ -29,11 +32,13 @@ export class HeldBytes {
     if (this.#usedBytes + bytes > this.#limitBytes) {
       throw new AppError('too-large', 'ERR_QUERY_MEMORY', excess)
     }
+    this.#shared?.take(bytes, excess)
     this.#usedBytes += bytes
   }
 
   give(bytes: number): void {
     this.#usedBytes -= bytes
+    this.#shared?.give(bytes)
   }
 }
 

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { AppError } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
 import type { Logger } from '../../common/log.ts'
-import { stateFormatVersion, type StateDocument, type TokenState } from '../../common/state-document.ts'
+import {
+  defaultRowsPerQuery,
+  noOtherAuthentication,
+  stateFormatVersion,
+  type StateDocument,
+  type TokenState,
+} from '../../common/state-document.ts'
 import { hashToken } from '../../common/token.ts'
 import type { CatalogCommands } from '../query/influxql/context.ts'
 import { withChangedPolicy, withDatabase, withoutPolicy, withPolicy } from './catalog-changes.ts'
@@ -23,7 +29,13 @@ export function firstDocument(organizationId: string): StateDocument {
       writeBytesPerSecond: null,
       concurrentQueries: 20,
       queryTimeoutNs: '60000000000',
+      requestsPerSecond: null,
+      rowsPerQuery: defaultRowsPerQuery,
+      queryMemoryBytes: null,
     },
+    authentication: noOtherAuthentication,
+    members: [],
+    audit: null,
   }
 }
 

@@ -1,6 +1,9 @@
+import * as z from 'zod'
 import { AppError } from '../../common/errors.ts'
 import { tokenId } from '../../common/ids.ts'
-import { stateDocumentSchema, type StateDocument } from '../../common/state-document.ts'
+import { anyStateDocumentSchema, inTodaysFormat } from '../../common/state-document-formats.ts'
+import { besideSchema, stateDigest, type StateDocument } from '../../common/state-document.ts'
+import { version } from '../../common/version.ts'
 
 /** Ids of tokens that were valid once and are not any more; they never are again. */
 export type RevokedIds = ReadonlySet<string>
@@ -11,18 +14,62 @@ export const maxRevokedIds = 1_000_000
 const refused = (code: `ERR_STATE_${string}`, message: string, details?: Readonly<Record<string, unknown>>) =>
   new AppError('invalid', code, message, details && { details })
 
+/** A document of any format in today's form, with the digest of the form in which it came. */
+export interface ReadDocument {
+  readonly document: StateDocument
+  readonly digest: string
+}
+
+const bodySchema = z.strictObject({
+  document: z.looseObject({ formatVersion: z.int().min(2) }),
+  beside: besideSchema,
+})
+
 /**
- * Reads a state document.
- * @throws AppError invalid, ERR_STATE_SCHEMA or ERR_STATE_INCONSISTENT, naming the place
+ * The document in the body of a push: bare in format 1, later with what travels beside it. This version uses none of
+ * that, so it takes none.
+ * @throws AppError invalid, ERR_STATE_SCHEMA or ERR_STATE_NOT_ENFORCED, naming the place
  */
-export function parseStateDocument(value: unknown): StateDocument {
-  const parsed = stateDocumentSchema.safeParse(value)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const place = issue?.path.join('.') || 'document'
-    throw refused('ERR_STATE_SCHEMA', `${place}: ${issue?.message ?? 'not a state document'}`)
-  }
-  const document = parsed.data
+export function documentIn(body: unknown): unknown {
+  if (typeof body === 'object' && body !== null && 'formatVersion' in body && body.formatVersion === 1)
+    return body
+  const { document, beside } = parsed(bodySchema, body)
+  if (Object.keys(beside.secrets).length > 0) throw notEnforced('beside.secrets')
+  if (beside.issuerKeysAt !== null) throw notEnforced('beside.issuerKeysAt')
+  return document
+}
+
+/**
+ * Reads a state document of any format that this version knows.
+ * @throws AppError invalid, ERR_STATE_SCHEMA, ERR_STATE_INCONSISTENT or ERR_STATE_NOT_ENFORCED, naming the place
+ */
+export function readStateDocument(value: unknown): ReadDocument {
+  const sent = parsed(anyStateDocumentSchema, value)
+  const document = inTodaysFormat(sent)
+  requireConsistent(document)
+  requireEnforced(document)
+  return { document, digest: stateDigest(sent) }
+}
+
+function parsed<Output>(schema: z.ZodType<Output>, value: unknown): Output {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const place = issue?.path.join('.') || 'document'
+  throw refused('ERR_STATE_SCHEMA', `${place}: ${issue?.message ?? 'not a state document'}`)
+}
+
+/** What says who is let in must not be passed over. Audit lines that nobody writes let nobody in. */
+function requireEnforced({ authentication, members }: StateDocument): void {
+  for (const [way, asked] of Object.entries(authentication))
+    if (asked !== null) throw notEnforced(`authentication.${way}`)
+  if (members.length > 0) throw notEnforced('members')
+}
+
+const notEnforced = (place: string): AppError =>
+  refused('ERR_STATE_NOT_ENFORCED', `${place}: version ${version} does not enforce it`)
+
+function requireConsistent(document: StateDocument): void {
   requireUnique(
     'databases',
     'id',
@@ -47,7 +94,6 @@ export function parseStateDocument(value: unknown): StateDocument {
       throw refused('ERR_STATE_INCONSISTENT', `tokens.${index}.id: not the first 16 digits of the hash`)
     }
   }
-  return document
 }
 
 function requireUnique(list: string, key: string, values: readonly string[]): void {

@@ -2,10 +2,11 @@ import * as z from 'zod'
 import type { Clock } from '../../common/clock.ts'
 import { AppError, assert } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import { inFormat } from '../../common/state-document-formats.ts'
 import { canonicalJson, stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { idPattern } from '../../common/ids.ts'
 import { TokenTable } from '../auth/authenticate.ts'
-import { judgeSuccessor, parseStateDocument, type RevokedIds } from './judge.ts'
+import { judgeSuccessor, readStateDocument, type ReadDocument, type RevokedIds } from './judge.ts'
 
 /** Where the document is kept: replaced as a whole, unreadable without the data key. */
 export interface StateFile {
@@ -16,9 +17,7 @@ export interface StateFile {
 }
 
 /** A document in force, with what is derived from it once. */
-export interface StateInForce {
-  readonly document: StateDocument
-  readonly digest: string
+export interface StateInForce extends ReadDocument {
   readonly tokens: TokenTable
 }
 
@@ -35,7 +34,7 @@ export class StateStore {
   /** Makes a document true in the engine, before requests see it. */
   readonly #onChange: (document: StateDocument) => Promise<void>
   #revoked: RevokedIds = new Set()
-  #kept: StateDocument | null = null
+  #kept: ReadDocument | null = null
   #inForce: StateInForce | null = null
   #loaded = false
   #heard = false
@@ -60,7 +59,7 @@ export class StateStore {
 
   /** The newest document that the volume keeps, in force or not. */
   get kept(): StateDocument | null {
-    return this.#kept
+    return this.#kept?.document ?? null
   }
 
   /** "" while no document is in force. */
@@ -88,14 +87,16 @@ export class StateStore {
     if (content === null) return
     try {
       const kept = keptSchema.parse(JSON.parse(Buffer.from(content).toString('utf8')))
-      this.#kept = parseStateDocument(kept.document)
+      const { document } = readStateDocument(kept.document)
+      // In which format it was sent is not known any more: in today's, in all likelihood.
+      this.#kept = { document, digest: stateDigest(document) }
       this.#revoked = new Set(kept.revokedTokenIds)
     } catch (error) {
       throw new AppError('corrupt', 'ERR_STATE_CORRUPT', 'the kept state document cannot be read', {
         cause: error,
       })
     }
-    if (this.#kept.organization.id !== this.#organizationId) {
+    if (this.#kept.document.organization.id !== this.#organizationId) {
       throw new AppError('corrupt', 'ERR_STATE_CORRUPT', 'the volume belongs to another organization')
     }
   }
@@ -131,7 +132,7 @@ export class StateStore {
         'what is kept must be known before it is replaced: it says which tokens are revoked',
       )
       if (expectedDigest !== this.digest) return false
-      await this.#succeed(parseStateDocument(value))
+      await this.#succeed(readStateDocument(value))
       return true
     })
   }
@@ -145,7 +146,7 @@ export class StateStore {
       if (!this.#inForce)
         throw new AppError('unavailable', 'ERR_STATE_MISSING', 'no state document is in force')
       const next = change(this.#inForce.document)
-      if (next !== null) await this.#succeed(parseStateDocument(next))
+      if (next !== null) await this.#succeed(readStateDocument(next))
     })
   }
 
@@ -157,28 +158,30 @@ export class StateStore {
     })
   }
 
-  async #succeed(next: StateDocument): Promise<void> {
-    const previous = this.#inForce?.document ?? this.#kept
+  async #succeed(read: ReadDocument): Promise<void> {
+    const next = read.document
+    const previous = (this.#inForce ?? this.#kept)?.document ?? null
     const revoked = judgeSuccessor(this.#organizationId, previous, this.#revoked, next)
-    if (!this.#kept || stateDigest(this.#kept) !== stateDigest(next)) {
-      const content = canonicalJson({ document: next, revokedTokenIds: [...revoked].sort() })
+    const digest = stateDigest(next)
+    if (this.#kept?.digest !== digest) {
+      const content = canonicalJson({ document: formToKeep(next), revokedTokenIds: [...revoked].sort() })
       await this.#file.replace(Buffer.from(content))
-      this.#kept = next
+      this.#kept = { document: next, digest }
     }
     this.#revoked = revoked
     this.#heard = true
-    await this.#putInForce(next)
+    await this.#putInForce(read)
     this.#log.info(
       { digest: this.digest, databases: next.databases.length, tokens: next.tokens.length },
       'state document in force',
     )
   }
 
-  async #putInForce(document: StateDocument): Promise<void> {
+  async #putInForce({ document, digest }: ReadDocument): Promise<void> {
     await this.#onChange(document)
     this.#inForce = {
       document,
-      digest: stateDigest(document),
+      digest,
       tokens: new TokenTable(this.#organizationId, document.tokens),
     }
     for (const resolve of this.#waiting.splice(0)) resolve()
@@ -189,4 +192,10 @@ export class StateStore {
     this.#turn = result.catch(() => undefined)
     return result
   }
+}
+
+/** The oldest form that says all: a version of before must be able to start with it, when it comes back. */
+function formToKeep(document: StateDocument) {
+  const { document: older, lost } = inFormat(document, 1)
+  return lost.length === 0 ? older : document
 }

@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../common/clock.ts'
 import { silentLogger } from '../../common/log.ts'
-import { stateDigest, type StateDocument, type TokenState } from '../../common/state-document.ts'
+import { inFormat, stateDocumentSchema1 } from '../../common/state-document-formats.ts'
+import {
+  nothingBeside,
+  stateDigest,
+  type StateDocument,
+  type TokenState,
+} from '../../common/state-document.ts'
 import { mintToken } from '../../common/token.ts'
 import { Keyring } from '../crypto/keyring.ts'
 import { MemoryDisk } from '../disk/memory-disk.ts'
 import { adminTokenState, aloneCommands, deleteForgotten, firstDocument, type DataDisposal } from './alone.ts'
-import { judgeSuccessor, parseStateDocument } from './judge.ts'
+import { documentIn, judgeSuccessor, readStateDocument } from './judge.ts'
 import { sealedStateFile } from './state-file.ts'
 import { StateStore, type StateFile } from './state-store.ts'
 
@@ -26,7 +32,7 @@ describe('a document that is not whole and for this organization is refused', ()
   test.each([
     ['not an object', null, /document/],
     ['an unknown key', { ...good, extra: 1 }, /extra/],
-    ['another version', { ...good, formatVersion: 2 }, /formatVersion/],
+    ['another version', { ...good, formatVersion: 3 }, /formatVersion/],
     ['a name twice', { ...good, databases: [database, { ...database, id: '0000000000000002' }] }, /1\.name/],
     ['an id twice', { ...good, databases: [database, { ...database, name: 'x' }] }, /1\.id/],
     [
@@ -41,7 +47,53 @@ describe('a document that is not whole and for this organization is refused', ()
     ],
     ['an id that is not the hash', document({ ...newToken(), id: '0000000000000000' }), /tokens\.0\.id/],
   ])('%s', (_name, value, message) => {
-    expect(() => parseStateDocument(value)).toThrow(message)
+    expect(() => readStateDocument(value)).toThrow(message)
+  })
+
+  const ways = good.authentication
+  test.each([
+    ['a shared secret for JWTs', { jwt: { keyIds: [own], maxLifetimeNs: '1' } }, 'authentication.jwt'],
+    [
+      'client certificates',
+      { clientCertificates: { authorities: 'PEM' } },
+      'authentication.clientCertificates',
+    ],
+  ])('a way in that this version would pass over: %s', (_what, way, place) => {
+    const error = expect.objectContaining({
+      code: 'ERR_STATE_NOT_ENFORCED',
+      message: expect.stringMatching(`^${place}: version .* does not enforce it$`),
+    })
+    expect(() => readStateDocument({ ...good, authentication: { ...ways, ...way } })).toThrow(error)
+  })
+
+  test('members whom it would not know, but not audit lines that it would not write', () => {
+    const members = [{ user: 'a', role: 'Viewer' }]
+    expect(() => readStateDocument({ ...good, members })).toThrow(/^members: version/)
+    const audit = { publicKey: Buffer.alloc(32).toString('base64') }
+    expect(readStateDocument({ ...good, audit }).document.audit).toEqual(audit)
+  })
+
+  test.each([
+    ['a document of format 2 without what travels beside it', good, /^document: /],
+    [
+      'one of format 1 with it',
+      { document: inFormat(good, 1).document, beside: nothingBeside },
+      /formatVersion/,
+    ],
+    ['nothing at all', null, /^document: /],
+    [
+      'a secret that it would not keep',
+      { document: good, beside: { ...nothingBeside, secrets: { [own]: 'AAAA' } } },
+      /^beside\.secrets: /,
+    ],
+    [
+      'a moment likewise',
+      { document: good, beside: { secrets: {}, issuerKeysAt: '2026-01-01T00:00:00Z' } },
+      /^beside\.issuerKeysAt: /,
+    ],
+    ['anything else beside it', { document: good, beside: { ...nothingBeside, more: 1 } }, /^beside: .*more/],
+  ])('a body with %s', (_what, body, message) => {
+    expect(() => documentIn(body)).toThrow(message)
   })
 
   test('another organization', () => {
@@ -136,6 +188,56 @@ describe('a document is in force only when it is durable, by compare and set, on
     const file = memoryFile()
     file.content = Buffer.from('{"document":{},"revokedTokenIds":[]}')
     await expect(newStore(file)).rejects.toMatchObject({ kind: 'corrupt' })
+  })
+})
+
+describe('from the version before and back to it', () => {
+  const documentIn = (file: { readonly content: Uint8Array | null }): unknown =>
+    (JSON.parse(Buffer.from(file.content!).toString()) as { document: unknown }).document
+  const older = (of: StateDocument) => inFormat(of, 1).document
+
+  test('the digest is that of the form that was sent; the same in another form is no other document', async () => {
+    const pushed = document(newToken())
+    const file = memoryFile()
+    const store = await newStore(file)
+    await store.replace('', older(pushed))
+    expect(store.digest).toBe(stateDigest(older(pushed)))
+    expect(store.inForce?.document).toEqual(pushed)
+    file.failing = true
+    await store.replace(store.digest, pushed)
+    expect(store.digest).toBe(stateDigest(pushed))
+    await store.replace(store.digest, older(pushed))
+    expect(store.digest).toBe(stateDigest(older(pushed)))
+  })
+
+  test('what is kept can be read by the version before, as long as it has no limit that that does not know', async () => {
+    const pushed = document(newToken())
+    const file = memoryFile()
+    const store = await newStore(file)
+    await store.replace('', pushed)
+    expect(stateDocumentSchema1.parse(documentIn(file))).toEqual(older(pushed))
+    const restarted = await newStore(file)
+    await restarted.settle(0, systemClock)
+    expect(restarted.digest).toBe(stateDigest(pushed))
+
+    const limited = { ...pushed, limits: { ...pushed.limits, requestsPerSecond: 5 } }
+    await restarted.replace(restarted.digest, limited)
+    expect(documentIn(file)).toEqual(limited)
+    const again = await newStore(file)
+    await again.settle(0, systemClock)
+    expect(again.inForce?.document).toEqual(limited)
+    await again.replace(again.digest, pushed)
+    expect(stateDocumentSchema1.parse(documentIn(file))).toEqual(older(pushed))
+  })
+
+  test('an older document is refused in whatever form it comes', async () => {
+    const [first, second] = [newToken(), newToken()]
+    const store = await newStore(memoryFile())
+    await store.replace('', older(document(first, second)))
+    await store.replace(store.digest, document(second))
+    for (const old of [document(first, second), older(document(first, second))])
+      await expect(store.replace(store.digest, old)).rejects.toThrow(first.id)
+    expect(store.digest).toBe(stateDigest(document(second)))
   })
 })
 

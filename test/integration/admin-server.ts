@@ -5,7 +5,13 @@ import type { TLSSocket } from 'node:tls'
 import { adminPaths, organizationHeader, type NodeState } from '../../common/admin-api.ts'
 import type { Outcome } from '../../common/attempts.ts'
 import { identity } from '../../common/identity.ts'
-import { stateDigest, stateDocumentSchema, type StateDocument } from '../../common/state-document.ts'
+import {
+  anyStateDocumentSchema,
+  stateDocumentSchema1,
+  type AnyStateDocument,
+} from '../../common/state-document-formats.ts'
+import { stateDigest } from '../../common/state-document.ts'
+import { documentIn } from '../../storage-node/state/judge.ts'
 import { carriesExactly, tlsPolicy } from '../../common/tls.ts'
 
 /**
@@ -18,7 +24,9 @@ export class AdminServer {
   readonly #server: Server
   readonly #revoked = new Set<string>()
   /** The document in force. */
-  document: StateDocument | null = null
+  document: AnyStateDocument | null = null
+  /** [1] for a node of before, which takes nothing else. */
+  formatVersions: readonly number[] = [1, 2]
   /** What was asked, in order: `GET /admin/state`. */
   readonly requests: string[] = []
   readonly deleted: string[] = []
@@ -102,7 +110,7 @@ export class AdminServer {
     return {
       organizationId: this.#organizationId,
       digest: this.digest,
-      formatVersions: [1],
+      formatVersions: this.formatVersions,
       version: '0.1.0',
       databasesWithData: [],
       idleMs: this.idleMs,
@@ -120,7 +128,10 @@ export class AdminServer {
     if (request.headers[organizationHeader] !== this.#organizationId) return send(421)
     if (request.method === 'GET' && request.url === adminPaths.state) return send(200, this.state)
     if (request.method === 'PUT' && request.url === adminPaths.state) {
-      const parsed = stateDocumentSchema.safeParse(JSON.parse(await textOf(request)))
+      const body: unknown = JSON.parse(await textOf(request))
+      const parsed = this.formatVersions.includes(2)
+        ? anyStateDocumentSchema.safeParse(documentIn(body))
+        : stateDocumentSchema1.safeParse(body)
       if (!parsed.success) return send(422, { code: 'ERR_STATE_SCHEMA', message: parsed.error.message })
       if (request.headers['if-match'] !== `"${this.digest}"`) return send(412, this.state)
       const ids = new Set(parsed.data.tokens.map(({ id }) => id))

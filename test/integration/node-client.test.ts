@@ -19,7 +19,7 @@ const organizationId = '0123456789abcdef'
 const otherId = 'fedcba9876543210'
 
 const document: StateDocument = {
-  formatVersion: 1,
+  formatVersion: 2,
   organization: { id: organizationId, name: 'marketing', displayName: 'Marketing', directAccess: false },
   databases: [],
   tokens: [],
@@ -29,7 +29,13 @@ const document: StateDocument = {
     writeBytesPerSecond: null,
     concurrentQueries: 10,
     queryTimeoutNs: '60000000000',
+    requestsPerSecond: null,
+    rowsPerQuery: 10_000_000,
+    queryMemoryBytes: null,
   },
+  authentication: { jwt: null, oidc: null, clientCertificates: null },
+  members: [],
+  audit: null,
 }
 
 let authority: KeyPair

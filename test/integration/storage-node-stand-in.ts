@@ -1,5 +1,5 @@
 import { systemClock } from '../../common/clock.ts'
-import type { StateDocument } from '../../common/state-document.ts'
+import type { AnyStateDocument } from '../../common/state-document-formats.ts'
 import { resources, pathOf } from '../../operator/kube/resource.ts'
 import { dataKeyField, secretNames } from '../../operator/naming/names.ts'
 import type { AdminServer } from './admin-server.ts'
@@ -20,7 +20,7 @@ export interface StandInNode {
   /** It serves a document. */
   readonly isReady: boolean
   /** The document in force, where it tells. */
-  readonly document?: StateDocument | null
+  readonly document?: AnyStateDocument | null
 }
 
 /** What a storage node finds in its Secrets. */

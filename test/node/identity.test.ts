@@ -113,7 +113,7 @@ describe('a node lets in whom it should by certificate, and nobody else', () => 
     expect(JSON.parse((await admin('/admin/state', own)).text)).toMatchObject({
       organizationId: a.id,
       digest: stateDigest(a.document),
-      formatVersions: [1],
+      formatVersions: [1, 2],
     })
     expect((await admin('/admin/metrics', own)).text).toContain('holdfast_node_stored_state')
     expect((await admin('/admin/nope', own)).status).toBe(404)

@@ -1,6 +1,7 @@
 import { dataKeyId } from '../../common/data-key.ts'
 import { idOfUid } from '../../common/ids.ts'
-import { canonicalJson, type StateDocument } from '../../common/state-document.ts'
+import type { AnyStateDocument } from '../../common/state-document-formats.ts'
+import { canonicalJson } from '../../common/state-document.ts'
 import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
@@ -40,7 +41,7 @@ export function endState(cluster: Cluster): readonly string[] {
 }
 
 /** Tokens stand in the order of their ids, which are drawn at random. */
-function served({ tokens, ...document }: StateDocument, mask: (text: string) => string): string {
+function served({ tokens, ...document }: AnyStateDocument, mask: (text: string) => string): string {
   const all = tokens.map((token) => mask(canonicalJson(token))).toSorted()
   return `${mask(canonicalJson(document))} ${all.join(' ')}`
 }

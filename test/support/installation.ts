@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Agent, request, type Dispatcher } from 'undici'
 import { identity } from '../../common/identity.ts'
 import { tokenId } from '../../common/ids.ts'
+import { stateBody, type AnyStateDocument } from '../../common/state-document-formats.ts'
 import type { Permission, StateDocument, TokenState } from '../../common/state-document.ts'
 import { hashToken, mintToken } from '../../common/token.ts'
 import { firstDocument } from '../../storage-node/state/alone.ts'
@@ -79,21 +80,9 @@ export class TestInstallation {
 
   /** @param form how the node is started; out of this work tree if not given */
   async startTenant(id: string, form?: Form): Promise<Tenant> {
-    const issued = await this.authority.issue(identity(id, 'node'))
-    const tlsDir = await writeIdentity(join(this.folder, id, 'tls'), issued)
-    const keyFile = join(this.folder, id, 'data-key')
-    await writeFile(keyFile, randomBytes(32).toString('base64'))
-    const environment = {
-      HOLDFAST_ORGANIZATION_ID: id,
-      HOLDFAST_INSTALLATION_ID: installationId,
-      HOLDFAST_DATA_DIR: join(this.folder, id, 'data'),
-      HOLDFAST_TLS_DIR: tlsDir,
-      HOLDFAST_DATA_KEY_FILE: keyFile,
-      HOLDFAST_LISTEN: `${host}:0`,
-      HOLDFAST_ADMIN_LISTEN: `${host}:0`,
-    }
-    const process = await startStorageNode([], { ...environment, ...form?.environment }, form?.command)
-    this.#nodes.push(process)
+    await writeIdentity(this.#tlsDir(id), await this.authority.issue(identity(id, 'node')))
+    await writeFile(this.#keyFile(id), randomBytes(32).toString('base64'))
+    const process = await this.#startNode(id, form)
     const { text: token, state } = newToken(id, [{ database: 'metrics', access: ['read', 'write'] }])
     const document: StateDocument = {
       ...withDatabase(firstDocument(id), 'metrics', null, '1111111111111111')!,
@@ -105,12 +94,22 @@ export class TestInstallation {
     return tenant
   }
 
+  /** The same volume under another process, which nobody has pushed anything to yet. */
+  async restart(tenant: Tenant): Promise<Tenant> {
+    await tenant.process.stop()
+    return { ...tenant, process: await this.#startNode(tenant.id) }
+  }
+
   /** `PUT /admin/state`. @param replaces the digest that the node should have */
-  push(tenant: Pick<Tenant, 'id' | 'process'>, document: StateDocument, replaces: string): Promise<Answer> {
+  push(
+    tenant: Pick<Tenant, 'id' | 'process'>,
+    document: AnyStateDocument,
+    replaces: string,
+  ): Promise<Answer> {
     return this.admin(tenant, '/admin/state', {
       method: 'PUT',
       headers: { 'holdfast-organization': tenant.id, 'if-match': `"${replaces}"` },
-      body: JSON.stringify(document),
+      body: JSON.stringify(stateBody(document)),
     })
   }
 
@@ -127,6 +126,24 @@ export class TestInstallation {
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.stop()))
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  readonly #tlsDir = (id: string): string => join(this.folder, id, 'tls')
+  readonly #keyFile = (id: string): string => join(this.folder, id, 'data-key')
+
+  async #startNode(id: string, form?: Form): Promise<NodeProcess> {
+    const environment = {
+      HOLDFAST_ORGANIZATION_ID: id,
+      HOLDFAST_INSTALLATION_ID: installationId,
+      HOLDFAST_DATA_DIR: join(this.folder, id, 'data'),
+      HOLDFAST_TLS_DIR: this.#tlsDir(id),
+      HOLDFAST_DATA_KEY_FILE: this.#keyFile(id),
+      HOLDFAST_LISTEN: `${host}:0`,
+      HOLDFAST_ADMIN_LISTEN: `${host}:0`,
+    }
+    const process = await startStorageNode([], { ...environment, ...form?.environment }, form?.command)
+    this.#nodes.push(process)
+    return process
   }
 
   /** The engine opens after the listeners: until then a push is answered 503. */

@@ -3,7 +3,8 @@ import type { Attempt, Outcome } from '../../common/attempts.ts'
 import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { silentLogger } from '../../common/log.ts'
-import { stateDigest, type StateDocument } from '../../common/state-document.ts'
+import type { AnyStateDocument } from '../../common/state-document-formats.ts'
+import { stateDigest } from '../../common/state-document.ts'
 import type { IsolationProof } from '../../operator/api/organization.ts'
 import { platformSchema, type Platform } from '../../operator/api/platform.ts'
 import type { Result } from '../../operator/controller/controller.ts'
@@ -50,13 +51,13 @@ export const platform = platformSchema.parse({
 
 /** One storage node: the document in force, and what it never takes back. */
 export class FakeNodes implements Nodes {
-  document: StateDocument | null = null
+  document: AnyStateDocument | null = null
   damage: readonly FileDamage[] = []
   troubles: readonly NodeTrouble[] = []
   isUnreachable = false
   /** For how long it has served nobody; null for a node that does not say. */
   idleMs: number | null = 0
-  formatVersions: readonly number[] = [1]
+  formatVersions: readonly number[] = [1, 2]
   /** What its volume needs: the key that seals first. */
   dataKeys: readonly Uint8Array[] = []
   /** The key file as the kubelet shows it. */
@@ -118,8 +119,10 @@ export class FakeNodes implements Nodes {
     }
   }
 
-  async pushState(node: NodeAddress, document: StateDocument) {
+  async pushState(node: NodeAddress, document: AnyStateDocument) {
     this.#answer()
+    if (!this.formatVersions.includes(document.formatVersion))
+      throw new AppError('invalid', 'ERR_NODE_REFUSED', `format ${document.formatVersion} is not known`)
     const ids = new Set(document.tokens.map(({ id }) => id))
     const revived = [...ids].find((id) => this.#revoked.has(id))
     if (revived !== undefined) {

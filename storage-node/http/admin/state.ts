@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NodeState } from '../../../common/admin-api.ts'
 import { AppError } from '../../../common/errors.ts'
-import { stateFormatVersion } from '../../../common/state-document.ts'
+import { stateFormatVersions } from '../../../common/state-document-formats.ts'
 import { version } from '../../../common/version.ts'
+import { documentIn } from '../../state/judge.ts'
 import { withBody } from '../body.ts'
 import { requireEngine, type NodeParts } from '../parts.ts'
 import { jsonAnswer, type AdminAnswer } from './answer.ts'
@@ -14,7 +15,7 @@ function nodeState(parts: NodeParts): NodeState {
   return {
     organizationId: parts.organizationId,
     digest: parts.store.digest,
-    formatVersions: [stateFormatVersion],
+    formatVersions: stateFormatVersions.toReversed(),
     version,
     databasesWithData: parts.engine()?.databasesWithData() ?? [],
     damage: parts.engine()?.damage ?? [],
@@ -43,8 +44,8 @@ export async function putState(
       'If-Match: the digest that the node reported, in quotes',
     )
   }
-  const document = await withBody({ request, response }, parts.bodies, parseJson, maxDocumentBytes)
-  const replaced = await parts.store.replace(expected[1]!, document)
+  const body = await withBody({ request, response }, parts.bodies, parseJson, maxDocumentBytes)
+  const replaced = await parts.store.replace(expected[1]!, documentIn(body))
   return jsonAnswer(replaced ? 200 : 412, nodeState(parts))
 }
 

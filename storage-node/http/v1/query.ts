@@ -1,9 +1,11 @@
 import { AppError } from '../../../common/errors.ts'
+import type { StateDocument } from '../../../common/state-document.ts'
 import { mayAccess, refusalOf, type Principal } from '../../auth/principal.ts'
 import { encodeCsv } from '../../query/encode/csv.ts'
 import { encodeJson } from '../../query/encode/json.ts'
 import type { Statement } from '../../query/influxql/ast.ts'
 import type { QueryContext } from '../../query/influxql/context.ts'
+import { HeldBytes } from '../../query/held-bytes.ts'
 import { needsOf, parseQuery, runQuery } from '../../query/influxql/query.ts'
 import type { StatementResult } from '../../query/result.ts'
 import { requireStatements } from '../access.ts'
@@ -36,7 +38,7 @@ export async function queryV1(parts: NodeParts, exchange: AuthenticatedExchange)
   // An asynchronous query outlives its request.
   const signal = asked.async ? timeout.signal : AbortSignal.any([timeout.signal, exchange.clientGone])
   try {
-    const context = contextOf(parts, exchange, asked, slot, signal)
+    const context = contextOf(parts, exchange, asked, limits, slot, signal)
     if (asked.async) {
       respond(exchange, 204, {}, '')
       await drain(parts, exchange, runQuery(statements, context))
@@ -71,6 +73,7 @@ function contextOf(
   parts: NodeParts,
   exchange: AuthenticatedExchange,
   asked: QueryRequest,
+  limits: StateDocument['limits'],
   slot: QuerySlot,
   signal: AbortSignal,
 ): QueryContext {
@@ -89,8 +92,8 @@ function contextOf(
         requireState(parts).document.databases.find((database) => database.name === name)?.id ?? null,
       delete: (request) => requireEngine(parts).delete(request),
     },
-    limits: parts.queryLimits,
-    held: parts.held,
+    limits: { ...parts.queryLimits, maxRows: limits.rowsPerQuery },
+    held: limits.queryMemoryBytes === null ? parts.held : new HeldBytes(limits.queryMemoryBytes, parts.held),
     endTurn: parts.turns.end,
     signal,
   }

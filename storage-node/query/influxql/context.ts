@@ -101,7 +101,7 @@ export interface QueryContext {
   readonly commands: CatalogCommands
   readonly deletions: Deletions
   readonly limits: QueryLimits
-  /** Shared by all queries that run. */
+  /** What this query may hold of what is shared by all that run. */
   readonly held: HeldBytes
   /** Called between steps of some milliseconds: null, or resolves when others have had their turn. */
   readonly endTurn: () => Promise<void> | null

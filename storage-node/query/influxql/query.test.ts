@@ -141,6 +141,16 @@ describe('limits', () => {
     expect(held.usedBytes).toBe(0)
   })
 
+  test('a query holds no more than it may have of what is shared, and gives all of it back', async () => {
+    const shared = new HeldBytes(10_000)
+    const text = "SELECT median(v) FROM cpu WHERE host = 'h0'"
+    expect(await errorOf(text, { held: new HeldBytes(1_600, shared) })).toBeNull()
+    expect(await errorOf(text, { held: new HeldBytes(1_599, shared) })).toMatch(/^the query merges/)
+    shared.take(10_000 - 1_599)
+    expect(await errorOf(text, { held: new HeldBytes(1_600, shared) })).toMatch(/^the query merges/)
+    expect(shared.usedBytes).toBe(10_000 - 1_599)
+  })
+
   test('what one query holds another cannot have', async () => {
     const held = new HeldBytes(3_601)
     const first = runQuery(parseQuery('SELECT v FROM cpu', {}), contextOf(reader, { held, chunkSize: 1 }))
