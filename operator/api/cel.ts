@@ -120,6 +120,33 @@ function lasting<Resource>(
   }
 }
 
+/**
+ * An optional or defaulted quantity within bounds. A text that is no quantity passes: its pattern refuses it.
+ * @param field below spec, for example `.storage.size`
+ */
+function between<Resource>(
+  field: string,
+  [least, most]: readonly [string, string],
+  of: (resource: Resource) => string | null,
+  example: string,
+): Rule<Resource> {
+  const value = `quantity(self${field})`
+  return {
+    at: 'spec',
+    field,
+    cel:
+      `!(${presence(field)}) || !isQuantity(self${field}) || ` +
+      `(${value}.compareTo(quantity('${least}')) >= 0 && ${value}.compareTo(quantity('${most}')) <= 0)`,
+    message: `from ${least} to ${most} expected, for example ${example}`,
+    holds: (now) => {
+      const amount = of(now)
+      return (
+        amount === null || (compareQuantities(amount, least) >= 0 && compareQuantities(amount, most) <= 0)
+      )
+    },
+  }
+}
+
 /** What Kubernetes takes for a key of a label. */
 const labelKey =
   '^(([a-z0-9]([-a-z0-9]*[a-z0-9])?)([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
@@ -129,6 +156,8 @@ const labelKeyLimit = 317
 
 const smallestVolume = '100Mi'
 const largestVolume = '1Pi'
+const leastQueryMemory = '16Mi'
+const mostQueryMemory = '1Ti'
 
 export const organizationRules: readonly Rule<Organization>[] = [
   {
@@ -142,18 +171,7 @@ export const organizationRules: readonly Rule<Organization>[] = [
     holds: ({ spec, status }) =>
       status?.storage?.size === undefined || compareQuantities(spec.storage.size, status.storage.size) >= 0,
   },
-  {
-    at: 'spec',
-    field: '.storage.size',
-    cel:
-      '!isQuantity(self.storage.size) || ' +
-      `(quantity(self.storage.size).compareTo(quantity('${smallestVolume}')) >= 0 && ` +
-      `quantity(self.storage.size).compareTo(quantity('${largestVolume}')) <= 0)`,
-    message: `from ${smallestVolume} to ${largestVolume} expected, for example 10Gi`,
-    holds: ({ spec }) =>
-      compareQuantities(spec.storage.size, smallestVolume) >= 0 &&
-      compareQuantities(spec.storage.size, largestVolume) <= 0,
-  },
+  between('.storage.size', [smallestVolume, largestVolume], ({ spec }) => spec.storage.size, '10Gi'),
   {
     at: 'object',
     field: '.spec.storage.replicas',
@@ -199,6 +217,12 @@ export const organizationRules: readonly Rule<Organization>[] = [
   },
   lasting('.encryption.rotateEvery', '1h', ({ spec }) => spec.encryption.rotateEvery, '2160h'),
   positive('.limits.queryTimeout', ({ spec }) => spec.limits.queryTimeout, '60s'),
+  between(
+    '.limits.queryMemory',
+    [leastQueryMemory, mostQueryMemory],
+    ({ spec }) => spec.limits.queryMemory,
+    '64Mi',
+  ),
   lasting('.idleAfter', '1m', ({ spec }) => spec.idleAfter, '30m'),
 ]
 

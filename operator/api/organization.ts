@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { defaultRowsPerQuery } from '../../common/state-document.ts'
 import { commonStatus } from './conditions.ts'
 import {
   apiVersion,
@@ -93,6 +94,18 @@ const limits = z.object({
   ),
   concurrentQueries: z.int().min(1).max(1000).default(10).describe('Most queries that run at one time.'),
   queryTimeout: duration().default('60s').describe('Longest time that a query may run.'),
+  requestsPerSecond: optional(z.int().min(1).max(1_000_000)).describe(
+    'Most requests a second of all clients that are let in; as many may come at one moment. Others are answered 429. None for no limit.',
+  ),
+  rowsPerQuery: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(defaultRowsPerQuery)
+    .describe('Most rows that a statement may answer with.'),
+  queryMemory: optional(quantity()).describe(
+    'Most memory that one query may hold for what it merges, 16Mi to 1Ti; none for what all queries share.',
+  ),
 })
 
 const backup = z.object({

@@ -22,6 +22,9 @@ export function thousandths(text: string): bigint {
   )
 }
 
+/** Whole bytes, rounded up. @throws AppError as `thousandths` */
+export const bytesOf = (text: string): number => Number((thousandths(text) + 999n) / 1000n)
+
 /** @returns below 0 if `a` is less, 0 if they are the same amount, above 0 if `a` is more */
 export function compareQuantities(a: string, b: string): number {
   const difference = thousandths(a) - thousandths(b)

@@ -93,6 +93,9 @@ function table(schema: StructuralSchema, path: string): string {
   return ['| field | type | default | meaning | accepted |', '|---|---|---|---|---|', ...lines].join('\n')
 }
 
+const notYetNote =
+  'Fields of the contract that this release does not act on. An object that uses one is Stalled with reason NotYetSupported, and what runs stays as it is.'
+
 /** The page of one kind. */
 export function kindReference(kind: Kind): string {
   const rules = [
@@ -105,6 +108,7 @@ export function kindReference(kind: Kind): string {
     ({ name, description, priority }) =>
       `| ${name.toUpperCase()} | ${description} | ${priority ? '`-o wide`' : 'always'} |`,
   )
+  const unsupported = notYet(kind.kind).map(({ path, message }) => `- \`${path}\`: ${message}`)
   return `${[
     `# ${kind.kind}`,
     generatedNote,
@@ -112,11 +116,7 @@ export function kindReference(kind: Kind): string {
     `\`apiVersion: ${group}/${version}\`, \`kind: ${kind.kind}\`, namespaced; \`kubectl get ${kind.shortName}\`. A field that is left out and one that is null are the same.`,
     '## Spec',
     table(kind.spec, 'spec'),
-    '## Not yet',
-    'Fields of the contract that this release does not act on. An object that uses one is Stalled with reason NotYetSupported, and what runs stays as it is.',
-    notYet(kind.kind)
-      .map(({ path, message }) => `- \`${path}\`: ${message}`)
-      .join('\n'),
+    ...(unsupported.length === 0 ? [] : ['## Not yet', notYetNote, unsupported.join('\n')]),
     '## Rules',
     'The API server checks them when an object is written, and the operator again before it acts.',
     rules.join('\n'),

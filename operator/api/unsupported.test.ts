@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { databaseSpecSchema } from './database.ts'
 import { organizationSchema } from './organization.ts'
 import { tokenSpecSchema } from './token.ts'
-import { unsupportedInDatabase, unsupportedInOrganization, unsupportedInToken } from './unsupported.ts'
+import { unsupportedInOrganization, unsupportedInToken } from './unsupported.ts'
 
 // A field that this release does not act on is named, never passed over.
 
@@ -53,19 +52,21 @@ describe('Organization', () => {
       version: '0.1.0',
       access: { from: [{ namespace: 'grafana' }] },
       deletionPolicy: 'Delete',
-      limits: { databases: 1, series: 1, writeBytesPerSecond: 1, concurrentQueries: 1, queryTimeout: '1s' },
+      limits: {
+        databases: 1,
+        series: 1,
+        writeBytesPerSecond: 1,
+        concurrentQueries: 1,
+        queryTimeout: '1s',
+        requestsPerSecond: 1,
+        rowsPerQuery: 1,
+        queryMemory: '16Mi',
+      },
       encryption: { rotateEvery: '2160h' },
       restoreFrom: { organizationId: '0123456789abcdef' },
     }
     expect(unsupportedInOrganization(organization(spec, { storage: { size: '10240Mi' } }))).toEqual([])
   })
-})
-
-test('Database: limits.series is named, all else passes', () => {
-  const spec = { organization: 'a', retention: '1h', retentionPolicies: [{ name: 'b', duration: '0' }] }
-  expect(unsupportedInDatabase(databaseSpecSchema.parse(spec))).toEqual([])
-  const limited = databaseSpecSchema.parse({ ...spec, limits: { series: 5 } })
-  expect(paths(unsupportedInDatabase(limited))).toEqual(['spec.limits.series'])
 })
 
 test('Token: manage permissions are named, all else passes', () => {

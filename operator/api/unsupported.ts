@@ -1,5 +1,4 @@
 import type { Violation } from './cel.ts'
-import { databaseSchema, type DatabaseSpec } from './database.ts'
 import { group, version } from './fields.ts'
 import { organizationSchema, type Organization } from './organization.ts'
 import { tokenSchema, type TokenSpec } from './token.ts'
@@ -14,7 +13,6 @@ type Check = readonly [path: string, used: boolean, accepted: string]
 export function notYet(kind: string): readonly Pick<Violation, 'path' | 'message'>[] {
   const checks = {
     Organization: () => organizationChecks(organizationSchema.parse(minimal('Organization', {}))),
-    Database: () => databaseChecks(databaseSchema.parse(minimal('Database', { organization: 'a' })).spec),
     Token: () => {
       const permissions = [{ database: '*', access: ['read'] }]
       return tokenChecks(tokenSchema.parse(minimal('Token', { organization: 'a', permissions })).spec)
@@ -40,9 +38,6 @@ const leaveOut = 'leave it out'
 export const unsupportedInOrganization = (organization: Organization): readonly Violation[] =>
   listUnsupported(organizationChecks(organization))
 
-export const unsupportedInDatabase = (spec: DatabaseSpec): readonly Violation[] =>
-  listUnsupported(databaseChecks(spec))
-
 export const unsupportedInToken = (spec: TokenSpec): readonly Violation[] =>
   listUnsupported(tokenChecks(spec))
 
@@ -58,10 +53,6 @@ export function organizationChecks({ spec }: Organization): readonly Check[] {
     ['spec.backup', spec.backup !== null, leaveOut],
     ['spec.restoreFrom.pointInTime', (spec.restoreFrom?.pointInTime ?? null) !== null, leaveOut],
   ]
-}
-
-export function databaseChecks(spec: DatabaseSpec): readonly Check[] {
-  return [['spec.limits.series', spec.limits.series !== null, leaveOut]]
 }
 
 export function tokenChecks(spec: TokenSpec): readonly Check[] {

@@ -2,7 +2,6 @@ import { durationMs, parseDuration } from '../../common/duration.ts'
 import { tokenId } from '../../common/ids.ts'
 import {
   canonicalJson,
-  defaultRowsPerQuery,
   noOtherAuthentication,
   stateFormatVersion,
   type DatabaseState,
@@ -14,6 +13,7 @@ import {
 import { autogen, databaseName, type Database } from '../api/database.ts'
 import type { Metadata } from '../api/metadata.ts'
 import { displayName, type Organization } from '../api/organization.ts'
+import { bytesOf } from '../api/quantity.ts'
 import type { Token, TokenSpec } from '../api/token.ts'
 import { compareText } from '../compare-text.ts'
 import { organizationIdOf } from '../naming/organization-id.ts'
@@ -98,9 +98,9 @@ export function stateDocument(
       writeBytesPerSecond: spec.limits.writeBytesPerSecond,
       concurrentQueries: spec.limits.concurrentQueries,
       queryTimeoutNs: nanoseconds(parseDuration(spec.limits.queryTimeout)),
-      requestsPerSecond: null,
-      rowsPerQuery: defaultRowsPerQuery,
-      queryMemoryBytes: null,
+      requestsPerSecond: spec.limits.requestsPerSecond,
+      rowsPerQuery: spec.limits.rowsPerQuery,
+      queryMemoryBytes: spec.limits.queryMemory === null ? null : bytesOf(spec.limits.queryMemory),
     },
     authentication: noOtherAuthentication,
     members: [],

@@ -99,14 +99,17 @@ describe('a process killed after any write', () => {
         displayName: 'Acme',
         members: [{ user: 'a', role: 'Owner' }],
       })
-      await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
+      await world.edit(resources.databases, 'metrics', { retention: '1h', defaultRetentionPolicy: 'nowhere' })
       await world.settle()
       expect(world.nodes.document).toEqual(before)
       // What is mended comes into force, and what is refused after that leaves it there.
       world.killAfter = world.writes + killAfter
-      await world.edit(resources.databases, 'metrics', { retention: '900h', limits: {} })
+      await world.edit(resources.databases, 'metrics', {
+        retention: '900h',
+        defaultRetentionPolicy: 'autogen',
+      })
       await world.settle()
-      await world.edit(resources.databases, 'metrics', { retention: '2h', limits: { series: 5 } })
+      await world.edit(resources.databases, 'metrics', { retention: '2h', defaultRetentionPolicy: 'nowhere' })
       await world.settle()
       const [served] = world.nodes.document!.databases
       expect(served?.retentionPolicies[0]?.durationNs).toBe(String(900n * 3_600_000_000_000n))

@@ -2,7 +2,6 @@ import { canonicalJson } from '../../common/state-document.ts'
 import { databaseRules, violations } from '../api/cel.ts'
 import { databaseName, databaseSchema, type Database, type DatabaseSpec } from '../api/database.ts'
 import type { Organization } from '../api/organization.ts'
-import { unsupportedInDatabase } from '../api/unsupported.ts'
 import { holderOf, holdingsWith, type Holding } from '../desired/holdings.ts'
 import { admitDatabases } from '../desired/state-document.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -99,9 +98,7 @@ const keepsData = ({ object, parsed }: Seen<Database>): boolean =>
 /** Why a Database's spec cannot be acted on, null if it can. */
 export function databaseProblem(database: Database): Standing | null {
   const [violation] = violations(databaseRules, database)
-  if (violation) return stalled('InvalidSpec', violation.message)
-  const [unsupported] = unsupportedInDatabase(database.spec)
-  return unsupported ? stalled('NotYetSupported', unsupported.message) : null
+  return violation ? stalled('InvalidSpec', violation.message) : null
 }
 
 const isAs = ({ spec }: Database, before: Database | undefined): boolean =>

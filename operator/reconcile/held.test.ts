@@ -38,7 +38,7 @@ async function refuseBoth(world: TenantWorld): Promise<void> {
     limits: { databases: 1 },
     backup: { schedule: '0 3 * * *', destination: 'nightly' },
   })
-  await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
+  await world.edit(resources.databases, 'metrics', { retention: '1h', defaultRetentionPolicy: 'nowhere' })
 }
 
 describe('a refused spec is not in force', () => {
@@ -50,7 +50,7 @@ describe('a refused spec is not in force', () => {
     for (const restarts of [0, 1, 2]) {
       await world.settle()
       expect(condition(world, resources.organizations, 'acme', 'Stalled')?.reason).toBe('NotYetSupported')
-      expect(condition(world, resources.databases, 'metrics', 'Stalled')?.reason).toBe('NotYetSupported')
+      expect(condition(world, resources.databases, 'metrics', 'Stalled')?.reason).toBe('InvalidSpec')
       expect(world.nodes.document, `after ${restarts} restarts`).toEqual(before)
       world.restart()
     }
@@ -81,7 +81,10 @@ describe('a refused spec is not in force', () => {
     await refuseBoth(world)
     await world.settle()
     world.restart()
-    await world.edit(resources.databases, 'metrics', { retention: '2h', limits: { series: null } })
+    await world.edit(resources.databases, 'metrics', {
+      retention: '2h',
+      defaultRetentionPolicy: 'autogen',
+    })
     await world.settle()
     const served = world.nodes.document!.databases.find(({ name }) => name === 'metrics')
     expect(served?.retentionPolicies[0]?.durationNs).toBe(String(2n * hourNs))
@@ -94,13 +97,13 @@ describe('a refused spec is not in force', () => {
     const before = structuredClone(world.nodes.document)
     await world.kube.delete(world.get(resources.secrets, secretNames.lastGood, runtime)!)
     world.restart()
-    await world.edit(resources.databases, 'metrics', { retention: '1h', limits: { series: 5 } })
+    await world.edit(resources.databases, 'metrics', { retention: '1h', defaultRetentionPolicy: 'nowhere' })
     await world.settle()
     expect(world.nodes.document).toEqual(before)
     const said = condition(world, resources.organizations, 'acme', 'Ready')
     expect(said).toMatchObject({ status: 'False', reason: 'FormUnknown' })
     expect(said?.message).toContain('Database metrics')
-    await world.edit(resources.databases, 'metrics', { limits: {} })
+    await world.edit(resources.databases, 'metrics', { defaultRetentionPolicy: 'autogen' })
     await world.settle()
     expect(condition(world, resources.organizations, 'acme', 'Ready')?.status).toBe('True')
   })

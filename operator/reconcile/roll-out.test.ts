@@ -357,18 +357,27 @@ describe('other resources of the class', () => {
 test('limits are in force without a restart', async () => {
   const of = await tenant()
   const before = { pod: podOf(of).metadata.uid, set: setOf(of).metadata.resourceVersion }
-  const limits = { databases: 7, series: 1_234, concurrentQueries: 3, queryTimeout: '5s' }
+  const limits = {
+    databases: 7,
+    series: 1_234,
+    writeBytesPerSecond: 1_000_000,
+    concurrentQueries: 3,
+    queryTimeout: '5s',
+    requestsPerSecond: 50,
+    rowsPerQuery: 1_000,
+    queryMemory: '64Mi',
+  }
   await choose(of, { limits })
   await rounds(of)
   expect(of.world.nodes.document?.limits).toEqual({
     databases: 7,
     series: 1_234,
-    writeBytesPerSecond: null,
+    writeBytesPerSecond: 1_000_000,
     concurrentQueries: 3,
     queryTimeoutNs: '5000000000',
-    requestsPerSecond: null,
-    rowsPerQuery: 10_000_000,
-    queryMemoryBytes: null,
+    requestsPerSecond: 50,
+    rowsPerQuery: 1_000,
+    queryMemoryBytes: 64 * 1_048_576,
   })
   expect({ pod: podOf(of).metadata.uid, set: setOf(of).metadata.resourceVersion }).toEqual(before)
   expect(condition(of, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 2 })

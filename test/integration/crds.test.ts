@@ -146,7 +146,13 @@ describe.skipIf(kubeconfig === undefined)(
       expect(body['spec']).toMatchObject({
         class: 'standard',
         storage: { size: '10Gi', replicas: 1 },
-        limits: { databases: 100, series: 1_000_000, concurrentQueries: 10, queryTimeout: '60s' },
+        limits: {
+          databases: 100,
+          series: 1_000_000,
+          concurrentQueries: 10,
+          queryTimeout: '60s',
+          rowsPerQuery: 10_000_000,
+        },
         deletionPolicy: 'Retain',
       })
     })

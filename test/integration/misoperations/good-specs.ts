@@ -22,6 +22,9 @@ export const goodSpecs: Readonly<Record<KindName, Json>> = {
       writeBytesPerSecond: 1_000_000,
       concurrentQueries: 5,
       queryTimeout: '30s',
+      requestsPerSecond: 100,
+      rowsPerQuery: 1_000_000,
+      queryMemory: '64Mi',
     },
     hibernation: 'Never',
     deletionPolicy: 'Retain',
@@ -31,7 +34,7 @@ export const goodSpecs: Readonly<Record<KindName, Json>> = {
     retention: '720h',
     retentionPolicies: [{ name: 'week', duration: '168h', shardDuration: '24h' }],
     defaultRetentionPolicy: 'autogen',
-    limits: { fieldsPerMeasurement: 100 },
+    limits: { series: 500, fieldsPerMeasurement: 100 },
     deletionPolicy: 'Retain',
   },
   Token: {
