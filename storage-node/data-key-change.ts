@@ -73,7 +73,7 @@ export class DataKeyChange {
   }
 }
 
-function stillNeeded(id: string): AppError {
+export function stillNeeded(id: string): AppError {
   return new AppError(
     'conflict',
     'ERR_DATA_KEY_NEEDED',

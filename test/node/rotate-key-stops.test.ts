@@ -39,7 +39,8 @@ function rotate(disk: MemoryDisk): Promise<void> {
   stage.disk = disk
   const onFatal = (error: Error) => expect.unreachable(error.message)
   const auditOutput = () => undefined
-  return rotateKey(config, { disk, clock: new FakeClock(), log: silentLogger, auditOutput, onFatal })
+  const onEnd = () => expect.unreachable('nobody locks a node that runs alone')
+  return rotateKey(config, { disk, clock: new FakeClock(), log: silentLogger, auditOutput, onFatal, onEnd })
 }
 
 test('a kill or a loss of power before any step, then once more', async () => {
