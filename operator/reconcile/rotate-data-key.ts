@@ -13,6 +13,8 @@ import { secretNames } from '../naming/names.ts'
 import type { NodeAddress } from '../node-client/node-client.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { stalled, type Standing } from '../status/standing.ts'
+import { customerDataKey, type NewDataKey, type WantedDataKey } from './customer-key.ts'
+import { seenDataKeys } from './memory.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { eventTarget } from './write.ts'
@@ -37,12 +39,17 @@ export interface DataKeyStand {
   readonly lostKey: Standing | null
 }
 
-interface Scene {
+interface StoredScene {
   readonly pass: Pass
   readonly organization: Organization
   readonly organizationId: string
+}
+
+interface Scene extends StoredScene {
   readonly runtime: Runtime
   readonly reports: readonly PodReport[]
+  /** What the spec asks for, as far as the customer's Secret says. */
+  readonly wanted: WantedDataKey
 }
 
 type Rotation = NonNullable<EncryptionStatus['rotation']>
@@ -57,11 +64,13 @@ const messageLimit = 4_096
 /** @param organization in the form in force, with its newest status */
 export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
   const { organization, runtime, pass } = scene
-  const known = organization.status?.encryption
+  // What was under way when the key was taken away is told by the Secret.
+  const said = organization.status?.encryption
+  const known = said?.locked ? undefined : said
   if (!runtime.statefulSet) return { encryption: null, lookAgainMs: null, lostKey: null }
   try {
     if (known && isOtherThanStored(scene, known)) return await lookIntoStored(scene, known)
-    const dueMs = known ? dueInMs(scene, Date.parse(known.keySince)) : 0
+    const dueMs = known ? dueInMs(scene, { ...known, sinceMs: Date.parse(known.keySince) }) : 0
     if (known && !known.rotation && dueMs > 0)
       return { encryption: known, lookAgainMs: Math.min(dueMs, longestWaitMs), lostKey: null }
     const encryption = await next(scene, known)
@@ -76,6 +85,11 @@ export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
   }
 }
 
+/** What status says of a key that is back, a change that was under way when it went included; null for nothing new. */
+export async function afterLock(scene: StoredScene): Promise<EncryptionStatus | null> {
+  return scene.organization.status?.encryption?.locked ? settled((await readStored(scene)).stored) : null
+}
+
 async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<EncryptionStatus> {
   if (!known) return settled((await readStored(scene)).stored)
   return known.rotation ? step(scene, known, known.rotation) : begin(scene, known)
@@ -83,7 +97,7 @@ async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<
 
 /** Whether the Secret, when it was looked at last, held neither the key in force nor the one that is coming. */
 function isOtherThanStored({ pass, organizationId }: Scene, { keyId, rotation }: EncryptionStatus): boolean {
-  const stored = pass.memory.runtimeLook(organizationId)?.dataKeyIds ?? null
+  const stored = pass.memory.runtimeLook(organizationId)?.dataKeys?.ids ?? null
   return stored !== null && ![keyId, rotation?.keyId].some((id) => id !== undefined && stored.includes(id))
 }
 
@@ -125,8 +139,21 @@ const aheadMs = 3_600_000
 
 const isAhead = ({ pass }: Scene, sinceMs: number): boolean => sinceMs > pass.now.getTime() + aheadMs
 
-/** Tenants that were made together do not change their keys together, but for who asks for it. */
-function dueInMs(scene: Scene, sinceMs: number): number {
+interface KeyInForce {
+  readonly keyId: string
+  readonly source?: EncryptionStatus['source']
+  readonly sinceMs: number
+}
+
+/**
+ * A customer's key is as old as the customer wants. Tenants whose generated keys were made together do not change them
+ * together, but for who asks for it.
+ */
+function dueInMs(scene: Scene, { keyId, source, sinceMs }: KeyInForce): number {
+  const { wanted } = scene
+  if (wanted.source === 'Unknown') return Infinity
+  if (wanted.source === 'Customer') return keyId === wanted.keyId ? Infinity : 0
+  if (source === 'Customer') return 0
   // Nobody knows how old it is, and by that time it would not be due for longer than it may.
   if (isAhead(scene, sinceMs)) return 0
   const { pass, organization, organizationId } = scene
@@ -142,12 +169,14 @@ async function begin(scene: Scene, known: EncryptionStatus): Promise<EncryptionS
   if (!allWell(scene)) return known
   const { stored } = await readStored(scene)
   // Status is what some process wrote; the Secret says when its key was made.
-  if (dueInMs(scene, stored.since.getTime()) > 0) return settled(stored)
-  return {
-    keyId: known.keyId,
-    keySince: known.keySince,
-    rotation: { step: 'Storing', startedAt: scene.pass.now.toISOString() },
+  const inForce = settled(stored)
+  if (dueInMs(scene, { ...inForce, sinceMs: stored.since.getTime() }) > 0) return inForce
+  // One that was just stored may be the very one whose id nobody knew.
+  if (scene.wanted.source === 'Customer') {
+    const { key } = await customerDataKey(scene, stored.customer)
+    if (dataKeyId(key) === inForce.keyId) return inForce
   }
+  return { ...known, rotation: { step: 'Storing', startedAt: scene.pass.now.toISOString() } }
 }
 
 function step(scene: Scene, known: EncryptionStatus, rotation: Rotation): Promise<EncryptionStatus> {
@@ -176,11 +205,18 @@ async function store(
   if (lost !== null) return waiting(known, lost)
   if (stored.keys.length >= dataKeysLimit)
     return waiting(known, `the Secret holds ${stored.keys.length} keys already`)
-  const key = randomBytes(dataKeyBytes)
+  const { key, customer } = await newDataKey(scene, stored)
+  // The customer has thought better of it.
+  if (dataKeyId(key) === known.keyId) return settled(stored)
   // Never before its own change began, whatever the clocks of two operators say.
   const since = new Date(Math.max(scene.pass.now.getTime(), Date.parse(startedAt)))
-  await write(scene, secret, { keys: [key, ...stored.keys], since })
+  await write(scene, secret, { keys: [key, ...stored.keys], since, customer })
   return to(key)
+}
+
+async function newDataKey(scene: Scene, { customer }: StoredDataKeys): Promise<NewDataKey> {
+  if (scene.wanted.source === 'Generated') return { key: randomBytes(dataKeyBytes), customer }
+  return customerDataKey(scene, customer)
 }
 
 async function adopt(
@@ -211,7 +247,7 @@ async function drop(
   // The old key is lost for good with this: what the nodes said a pass ago is not enough.
   const behind = await firstBehind(scene, keyId, (node) => getDataKey(scene, node))
   if (behind !== null) return { ...known, rotation: { ...adopting, message: behind } }
-  const left = { keys: stored.keys.slice(0, 1), since: stored.since }
+  const left = { ...stored, keys: stored.keys.slice(0, 1) }
   if (stored.keys.length > 1) await write(scene, secret, left)
   const target = eventTarget(scene.organization)
   scene.pass.events.record(target, 'Normal', 'DataKeyRotated', `data key ${keyId} is in force, alone`)
@@ -220,9 +256,11 @@ async function drop(
 }
 
 /** What status says of a key when nothing but the Secret is known. */
-function settled({ keys, since }: StoredDataKeys): EncryptionStatus {
+function settled({ keys, since, customer }: StoredDataKeys): EncryptionStatus {
   const [key, older] = keys
-  const encryption = { keyId: dataKeyId(older ?? key!), keySince: since.toISOString() }
+  const keyId = dataKeyId(older ?? key!)
+  const source = customer?.keyIds.includes(keyId) ? ('Customer' as const) : ('Generated' as const)
+  const encryption = { keyId, keySince: since.toISOString(), source }
   if (!older) return encryption
   const rotation = { step: 'Adopting' as const, keyId: dataKeyId(key!), startedAt: encryption.keySince }
   return { ...encryption, rotation }
@@ -271,13 +309,13 @@ async function isStored(scene: Scene, keyId: string): Promise<boolean> {
 async function readStored({
   pass,
   organizationId,
-}: Scene): Promise<{ readonly secret: KubeObject; readonly stored: StoredDataKeys }> {
+}: StoredScene): Promise<{ readonly secret: KubeObject; readonly stored: StoredDataKeys }> {
   const namespace = runtimeNamespace(organizationId)
   const secret = await pass.client.get(resources.secrets, { namespace, name: secretNames.dataKey })
   if (!secret)
     throw new AppError('corrupt', 'ERR_DATA_KEY_FILE', `Secret ${namespace}/data-key is gone: restore it`)
   const stored = storedDataKeys(secret)
-  pass.memory.sawDataKeys(organizationId, stored.keys.map(dataKeyId))
+  pass.memory.sawDataKeys(organizationId, seenDataKeys(secret))
   return { secret, stored }
 }
 
@@ -286,6 +324,7 @@ async function write(
   secret: KubeObject,
   keys: StoredDataKeys,
 ): Promise<void> {
-  await pass.client.replace(withDataKeys(secret, keys))
-  pass.memory.sawDataKeys(organizationId, keys.keys.map(dataKeyId))
+  const wanted = withDataKeys(secret, keys)
+  await pass.client.replace(wanted)
+  pass.memory.sawDataKeys(organizationId, seenDataKeys(wanted))
 }
