@@ -9,7 +9,6 @@ import { RateLimit, type Rate } from '../common/rate-limit.ts'
 import { TlsDirectory } from '../common/tls-directory.ts'
 import { Absences } from './absences.ts'
 import type { GatewayConfig } from './config.ts'
-import { CoolDown } from './cool-down.ts'
 import { createGatewayHandler } from './handler.ts'
 import { Holds } from './holds.ts'
 import { createGatewayMetrics } from './metrics.ts'
@@ -57,7 +56,6 @@ export function createGateway(config: GatewayConfig, targetOf: TargetOf, clock: 
       bySource: new RateLimit(config.attempts, clock),
       byOrganization: new RateLimit(times(config.attempts, 4), clock),
       byCredential: new RateLimit(config.requests, clock),
-      coolDown: new CoolDown(clock),
       accepted: new Remembered(clock),
       reached: new Remembered(clock),
       holds,

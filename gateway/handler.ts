@@ -19,7 +19,6 @@ import { requestIdOf } from '../common/request-id.ts'
 import { loggedPath } from '../common/routes.ts'
 import { version } from '../common/version.ts'
 import type { Absences } from './absences.ts'
-import type { CoolDown } from './cool-down.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { routingOf, type Routing } from './organization.ts'
 import type { OrganizationPools } from './pools.ts'
@@ -37,8 +36,6 @@ export interface GatewayParts {
   /** Attempts of one source address at one organization. */
   readonly byOrganization: RateLimit
   readonly byCredential: RateLimit
-  /** Credentials whose node refuses what they send of one kind, one request after the other. */
-  readonly coolDown: CoolDown
   /** Credentials that a node let in. */
   readonly accepted: Remembered
   /** Organizations that have a node. */
@@ -158,9 +155,6 @@ async function serve(parts: GatewayParts, visit: Visit): Promise<void> {
   visit.organizationId = routing.id
   const waitSeconds = parts.byCredential.take(routing.credentialKey)
   if (waitSeconds > 0) return tooMany(visit, 'requests', waitSeconds)
-  // As the node itself would answer, and as late would have its client come back.
-  if (parts.coolDown.isOn(coolDownKey(visit, routing)))
-    return tooMany(visit, 'cool-down', visit.retryAfterSeconds)
   return pass(parts, visit, routing)
 }
 
@@ -176,9 +170,6 @@ function takeAttempt(parts: GatewayParts, routing: Routing, source: string): num
   const mayBeReal = routing.token !== null && parts.reached.has(routing.id)
   return mayBeReal ? parts.byOrganization.take(`${routing.id} ${source}`) : parts.bySource.take(source)
 }
-
-/** A path each: who writes too much may still query. */
-const coolDownKey = ({ path }: Visit, { credentialKey }: ToOrganization): string => `${credentialKey} ${path}`
 
 type ToOrganization = Extract<Routing, { readonly to: 'organization' }>
 
@@ -229,15 +220,18 @@ async function passOn(
   }
 }
 
-function settle(parts: GatewayParts, visit: Visit, routing: ToOrganization, outcome: HeldOutcome): void {
-  const { id: organizationId, credentialKey } = routing
+function settle(
+  parts: GatewayParts,
+  visit: Visit,
+  { id: organizationId, credentialKey }: ToOrganization,
+  outcome: HeldOutcome,
+): void {
   switch (outcome.kind) {
     case 'answered':
       visit.answeredBy = 'node'
       parts.reached.add(organizationId)
       // A node that starts says so itself: it is still away.
       if (visit.response.statusCode !== 503) parts.absences.end(organizationId)
-      if (visit.response.statusCode === 429 && visit.letIn) parts.coolDown.note(coolDownKey(visit, routing))
       return
     case 'client-gone':
       visit.refusal = 'client-gone'

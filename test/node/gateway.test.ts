@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect as connectPlain } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { gzipSync } from 'node:zlib'
-import { Pool, request, type Agent } from 'undici'
+import { request, type Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { letInHeader } from '../../common/door.ts'
 import { tokenId } from '../../common/ids.ts'
@@ -332,31 +332,4 @@ describe('limits hold at the door and at the node', () => {
       // Means of so few points are there before it is time to look at the clock.
       expect(await select('count(distinct(v))')).toMatchObject({ status: 200, text })
     }))
-
-  test('who writes on and on beyond the limit is refused by the gateway, on one connection, and may query', async () => {
-    await withLimits({ writeBytesPerSecond: 1 }, async () => {
-      const url = `https://${host}:${gateway.port}/write?db=metrics`
-      const ca = installation.operator.ca
-      const one = new Pool(new URL(url).origin, { connections: 1, connect: { ca } })
-      let connections = 0
-      one.on('connect', () => connections++)
-      const headers = { authorization: `Token ${a.token}` }
-      const body = 'flood v=1\n'.repeat(6_000)
-      const texts: string[] = []
-      let answer: Answer
-      do {
-        answer = await send(one, url, { method: 'POST', headers, body })
-        texts.push(answer.text)
-      } while (!answer.text.includes('too many requests') && texts.length < 200)
-      expect(answer).toMatchObject({ status: 429, headers: { 'retry-after': '2' } })
-      expect(answer.text).toBe('{"error":"too many requests"}\n')
-      const nodes = texts.filter((text) => text.includes('limit of 1 bytes written a second exceeded'))
-      expect(nodes.length).toBeGreaterThanOrEqual(10)
-      expect(connections).toBe(1)
-      expect((await select('count(v)')).status).toBe(200)
-      await one.close()
-    })
-    // It is over in a second.
-    await expect.poll(async () => (await write(a.token, 'flood v=2')).status).toBe(204)
-  })
 })
