@@ -116,10 +116,12 @@ export function createAudit({ clock, output, log, publicKey, ...origin }: AuditS
 const standardError = 2
 const retryMs = 5
 const giveUpMs = 1_000
+/** Nobody empties it: until something gets through again, no line waits. */
+let isStuck = false
 
 /**
  * Writes to standard error and returns when the system has it: a line of a decision is never only in memory. Of a pipe
- * that somebody made non-blocking and nobody empties, it gives up after a second.
+ * that somebody made non-blocking and nobody empties, it gives up after a second, and then at once until there is room.
  * @throws what the system says
  */
 export function writeToStandardError(lines: string): void {
@@ -127,9 +129,13 @@ export function writeToStandardError(lines: string): void {
   for (let done = 0, waitedMs = 0; done < bytes.length;) {
     try {
       done += writeSync(standardError, bytes, done)
+      isStuck = false
     } catch (error) {
       const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
-      if (!isFull || waitedMs >= giveUpMs) throw error
+      if (!isFull || isStuck || waitedMs >= giveUpMs) {
+        isStuck = isFull
+        throw error
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs)
       waitedMs += retryMs
     }

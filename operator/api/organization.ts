@@ -102,7 +102,7 @@ const limits = z.object({
     .min(1)
     .max(1_000_000_000)
     .default(defaultRowsPerQuery)
-    .describe('Most rows that a statement may answer with.'),
+    .describe('Most rows that a SELECT may answer with.'),
   queryMemory: optional(quantity()).describe(
     'Most memory that one query may hold for what it merges, 16Mi to 1Ti; none for what all queries share.',
   ),

@@ -1,17 +1,20 @@
 import { expect, test } from 'vitest'
-import { Stalls, undisturbed } from './stalls.ts'
+import { stalledMs, stallSince, undisturbed } from './stalls.ts'
 
 // Promise: only what stood in the way of everybody is left out of the count, and only that is a reason to try again.
 
-test('looks that come a little late are no stall, one that comes seconds late is, once', () => {
-  let nowMs = 1_000
-  const stalls = new Stalls(() => nowMs)
-  const after = (ms: number) => {
-    nowMs += ms
-    return stalls.look()
-  }
-  expect([50, 120, 250].map(after)).toEqual([0, 0, 0])
-  expect([3_250, 50, 1_250].map(after)).toEqual([3_000, 3_000, 4_000])
+test.each([
+  [50, 0],
+  [250, 0],
+  [3_250, 3_000],
+])('%i ms from one look to the next are a stall of %i', (ms, stalled) => {
+  expect(stallSince(1_000, 1_000 + ms)).toBe(stalled)
+})
+
+test('work that keeps this thread busy is none', () => {
+  const [startedMs, stalledBeforeMs] = [performance.now(), stalledMs()]
+  while (performance.now() - startedMs < 600);
+  expect(stalledMs() - stalledBeforeMs).toBeLessThan(300)
 })
 
 test.each([

@@ -1,38 +1,39 @@
+import { Worker } from 'node:worker_threads'
+
 /** Of a look to the next. */
 const tickMs = 50
 /** What a look may come late on a machine that has others to serve. */
 const usualMs = 200
 
 /**
- * How long a machine has stood still: as another guest of its host, or its disk, may have it for seconds. Nothing on it does
- * anything meanwhile, so that no promise of time is broken by it.
+ * How long a machine has stood still between two looks: as another guest of its host, or its disk, may have it for seconds.
+ * Nothing on it does anything meanwhile, so that no promise of time is broken by it.
  */
-export class Stalls {
-  readonly #nowMs: () => number
-  #lookedMs: number
-  #ms = 0
+export const stallSince = (lookedMs: number, nowMs: number): number =>
+  Math.max(0, nowMs - lookedMs - tickMs - usualMs)
 
-  /** @param nowMs of a clock that goes on while the machine stands still */
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs
-    this.#lookedMs = nowMs()
-  }
+/** Monotonic milliseconds, the same for all threads. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-  /** Comes every `tickMs` where nothing is in the way. @returns milliseconds so far */
-  look(): number {
-    const nowMs = this.#nowMs()
-    this.#ms += Math.max(0, nowMs - this.#lookedMs - tickMs - usualMs)
-    this.#lookedMs = nowMs
-    return this.#ms
-  }
-}
-
-const now = () => performance.now()
-const own = new Stalls(now)
-setInterval(() => own.look(), tickMs).unref()
+/**
+ * Looked for by a thread of its own: a product that blocks the test's own thread is not a machine that stands still. What it has
+ * found, and when it looked last, in milliseconds.
+ */
+const shared = new Float64Array(new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT))
+shared[1] = now()
+new Worker(
+  `const { workerData: shared } = require('node:worker_threads')
+   const now = () => Number(process.hrtime.bigint()) / 1e6
+   setInterval(() => {
+     const nowMs = now()
+     shared[0] += Math.max(0, nowMs - shared[1] - ${tickMs + usualMs})
+     shared[1] = nowMs
+   }, ${tickMs})`,
+  { eval: true, workerData: shared },
+).unref()
 
 /** Milliseconds so far in which this machine stood still. */
-export const stalledMs = (): number => own.look()
+export const stalledMs = (): number => shared[0]! + stallSince(shared[1]!, now())
 
 /** Milliseconds in which it did not: for limits that are promises of time. */
 export const runningMs = (): number => now() - stalledMs()
