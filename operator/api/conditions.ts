@@ -147,16 +147,6 @@ export const reasons = {
     meaning:
       'The Secret with the data key is gone, or does not hold the key that the message names, and there is data that cannot be read without it. It is never made anew: restore it. Storage nodes that run go on serving until they are started again.',
   },
-  DataKeyRevoked: {
-    of: ['Ready', 'Stalled'],
-    meaning:
-      'The key that spec.encryption.keySecretRef names was taken away: its Secret or entry was not there at two looks, 10 s apart. Nothing that its data key has decrypted is left in a storage node, and requests are answered 503 until the key is back. Revocations wait; rollouts, changes of the key and going to sleep when idle too.',
-  },
-  SecretUnusable: {
-    of: ['Ready', 'Reconciling', 'Stalled'],
-    meaning:
-      'A Secret that the spec refers to is not there yet (Reconciling), or does not hold what is expected (Stalled); the message names Secret and entry. What is served goes on as before; what is new waits.',
-  },
   NamespaceNotOurs: {
     of: ['Ready', 'Stalled'],
     meaning: 'The runtime namespace exists and was not made for this organization. It is never adopted.',

@@ -148,7 +148,7 @@ export const organizationSpecSchema = z.object({
   encryption: z
     .object({
       keySecretRef: optional(secretKeyRef('a key of 32 bytes')).describe(
-        'A key that you hold, from which the data key is derived; none to have one generated. When you take it away nothing is served, and nothing can be read, until it is back.',
+        'Your own data key; none to have one generated.',
       ),
       rotateEvery: duration()
         .default('2160h')
@@ -189,19 +189,6 @@ export const organizationSpecSchema = z.object({
 const encryptionStatus = z.object({
   keyId: id().describe('Id of the data key in force; it says nothing about the key.'),
   keySince: z.iso.datetime().describe('When that key was made.'),
-  source: z
-    .enum(['Generated', 'Customer'])
-    .optional()
-    .describe('Whether it was generated, or derived from the key that spec.encryption.keySecretRef names.'),
-  locked: z
-    .object({
-      since: z.iso.datetime().describe('When that was found out.'),
-      message: z.string().max(4096).describe('What is missing.'),
-    })
-    .optional()
-    .describe(
-      'The key from which the data key is derived was taken away: nothing is served until it is back.',
-    ),
   rotation: z
     .object({
       step: z

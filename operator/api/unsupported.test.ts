@@ -29,6 +29,7 @@ describe('Organization', () => {
       { authentication: { clientCertificates: { caSecretRef: secretRef } } },
     ],
     ['spec.members', { members: [{ user: 'a', role: 'Owner' }] }],
+    ['spec.encryption.keySecretRef', { encryption: { keySecretRef: secretRef } }],
     ['spec.backup', { backup: { schedule: '0 3 * * *', destination: 'nightly' } }],
     [
       'spec.restoreFrom.pointInTime',
@@ -61,7 +62,7 @@ describe('Organization', () => {
         rowsPerQuery: 1,
         queryMemory: '16Mi',
       },
-      encryption: { rotateEvery: '2160h', keySecretRef: secretRef },
+      encryption: { rotateEvery: '2160h' },
       restoreFrom: { organizationId: '0123456789abcdef' },
     }
     expect(unsupportedInOrganization(organization(spec, { storage: { size: '10240Mi' } }))).toEqual([])

@@ -42,13 +42,14 @@ export const unsupportedInToken = (spec: TokenSpec): readonly Violation[] =>
   listUnsupported(tokenChecks(spec))
 
 export function organizationChecks({ spec }: Organization): readonly Check[] {
-  const { storage, authentication } = spec
+  const { storage, authentication, encryption } = spec
   return [
     ['spec.storage.replicas', storage.replicas !== 1, 'set it to 1'],
     ['spec.authentication.oidc', authentication.oidc !== null, leaveOut],
     ['spec.authentication.jwtSharedSecretRef', authentication.jwtSharedSecretRef !== null, leaveOut],
     ['spec.authentication.clientCertificates', authentication.clientCertificates !== null, leaveOut],
     ['spec.members', spec.members.length > 0, leaveOut],
+    ['spec.encryption.keySecretRef', encryption.keySecretRef !== null, leaveOut],
     ['spec.backup', spec.backup !== null, leaveOut],
     ['spec.restoreFrom.pointInTime', (spec.restoreFrom?.pointInTime ?? null) !== null, leaveOut],
   ]

@@ -1,11 +1,11 @@
-import { dataKeyBytes, dataKeyId, dataKeysText, parseDataKeys } from '../../common/data-key.ts'
+import { dataKeyBytes, dataKeysText, parseDataKeys } from '../../common/data-key.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { identityData, tlsSecretType, type Identity } from '../authority/secrets.ts'
 import { tokenSecretName, type Token } from '../api/token.ts'
 import type { Platform } from '../api/platform.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { annotationKeys, organizationLabels } from '../naming/labels.ts'
-import { dataKeyField, dataKeySaltField, lastGoodField, secretNames, setAsideField } from '../naming/names.ts'
+import { dataKeyField, lastGoodField, secretNames, setAsideField } from '../naming/names.ts'
 
 /** Builders of Secrets, given their content. Values are base64, as the API server stores them. */
 const base64 = (value: string | Uint8Array): string => Buffer.from(value).toString('base64')
@@ -21,11 +21,17 @@ export function storageNodeTlsSecret(organizationId: string, identity: Identity)
   )
 }
 
-/** The file that the node reads holds keys as base64 text, so that it survives copying by hand. */
-export function dataKeySecret(organizationId: string, stored: StoredDataKeys): KubeObject {
-  if (stored.keys.some(({ length }) => length !== dataKeyBytes))
-    throw new TypeError('dataKey: 32 bytes expected')
-  return withDataKeys(runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {}), stored)
+/**
+ * The file that the node reads holds the key as base64 text, so that it survives copying by hand.
+ * @param dataKey 32 bytes, the key that wraps the keys of all of the organization's files
+ */
+export function dataKeySecret(organizationId: string, dataKey: Uint8Array, madeAt: Date): KubeObject {
+  if (dataKey.length !== dataKeyBytes) throw new TypeError('dataKey: 32 bytes expected')
+  const secret = runtimeSecret(organizationId, secretNames.dataKey, 'Opaque', {
+    [dataKeyField]: base64(dataKeysText([dataKey])),
+  })
+  const annotations = { [annotationKeys.dataKeySince]: madeAt.toISOString() }
+  return { ...secret, metadata: { ...secret.metadata, annotations } }
 }
 
 /** The content of a data key's Secret. */
@@ -34,65 +40,26 @@ export interface StoredDataKeys {
   readonly keys: readonly Uint8Array[]
   /** When the first was made. */
   readonly since: Date
-  /** Of those that are derived from a key that the customer holds; null where there is none. */
-  readonly customer: CustomerKeys | null
 }
-
-export interface CustomerKeys {
-  readonly salt: Uint8Array
-  readonly keyIds: readonly string[]
-}
-
-/** @returns null where there is no such entry */
-export function bytesIn(secret: KubeObject, entry: string): Buffer | null {
-  const data = secret['data'] as Readonly<Record<string, string>> | null | undefined
-  const value = data && Object.hasOwn(data, entry) ? data[entry] : undefined
-  return value === undefined ? null : Buffer.from(value, 'base64')
-}
-
-export function customerKeysOf(secret: KubeObject): CustomerKeys | null {
-  const keyIds = secret.metadata.annotations?.[annotationKeys.customerKeys]
-  const salt = bytesIn(secret, dataKeySaltField)
-  return keyIds === undefined || !salt ? null : { salt, keyIds: keyIds.split(',') }
-}
-
-export const customerAnnotation = ({ keyIds }: CustomerKeys): Readonly<Record<string, string>> => ({
-  [annotationKeys.customerKeys]: keyIds.join(','),
-})
 
 /** @throws AppError invalid, ERR_DATA_KEY_FILE */
 export function storedDataKeys(secret: KubeObject): StoredDataKeys {
+  const data = secret['data'] as Readonly<Record<string, string>> | undefined
   const { annotations, creationTimestamp } = secret.metadata
-  const keys = parseDataKeys(bytesIn(secret, dataKeyField)?.toString('utf8') ?? '')
-  const since = new Date(annotations?.[annotationKeys.dataKeySince] ?? creationTimestamp ?? 0)
-  return { keys, since, customer: customerKeysOf(secret) }
+  const keys = parseDataKeys(Buffer.from(data?.[dataKeyField] ?? '', 'base64').toString('utf8'))
+  return { keys, since: new Date(annotations?.[annotationKeys.dataKeySince] ?? creationTimestamp ?? 0) }
 }
 
-/**
- * The same Secret, only to be written where it is still what was read. The salt goes with the last key that was derived
- * with it.
- */
-export function withDataKeys(secret: KubeObject, { keys, since, customer }: StoredDataKeys): KubeObject {
-  const {
-    [annotationKeys.keyRevoked]: _revoked,
-    [annotationKeys.customerKeys]: _keys,
-    ...others
-  } = secret.metadata.annotations ?? {}
-  const there = keys.map(dataKeyId)
-  const keyIds = customer?.keyIds.filter((id) => there.includes(id)) ?? []
-  const kept = customer && keyIds.length > 0 ? { ...customer, keyIds } : null
+/** The same Secret, only to be written where it is still what was read. */
+export function withDataKeys(secret: KubeObject, { keys, since }: StoredDataKeys): KubeObject {
   const annotations = {
-    ...others,
+    ...secret.metadata.annotations,
     [annotationKeys.dataKeySince]: since.toISOString(),
-    ...(kept && customerAnnotation(kept)),
   }
   return {
     ...secret,
     metadata: { ...secret.metadata, annotations },
-    data: {
-      [dataKeyField]: base64(dataKeysText(keys)),
-      ...(kept && { [dataKeySaltField]: base64(kept.salt) }),
-    },
+    data: { [dataKeyField]: base64(dataKeysText(keys)) },
   }
 }
 

@@ -35,10 +35,6 @@ export const annotationKeys = {
   transferTo: 'holdfast.dev/transfer-to',
   /** Of the Secret with the data key: when the one in force was made. */
   dataKeySince: 'holdfast.dev/data-key-since',
-  /** Of the same Secret: ids of the data keys that were derived from one that the customer holds. */
-  customerKeys: 'holdfast.dev/customer-keys',
-  /** Of the same Secret: since when it holds no key, because the customer has taken the own one back. */
-  keyRevoked: 'holdfast.dev/key-revoked',
 } as const
 
 /** Labels of everything that the operator makes. */

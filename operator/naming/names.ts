@@ -17,9 +17,6 @@ export const secretNames = {
   setAside: 'storage-node-set-aside',
 } as const
 export const dataKeyField = 'data-key'
-/** In the same Secret: what a data key was derived with, and older keys of one that was taken away; pods mount neither. */
-export const dataKeySaltField = 'salt'
-export const lockedKeysField = 'locked-keys'
 export const lastGoodField = 'forms'
 export const setAsideField = 'storage-nodes'
 

@@ -62,8 +62,6 @@ export type PodReport = {
   readonly troubles?: readonly NodeTrouble[]
   /** For how long it has served nobody; absent if the node has not said. */
   readonly idleMs?: number
-  /** Of a locked node, ids of the data keys that it needs, as far as it knows them. */
-  readonly lockedFor?: readonly string[]
 } &
   /** The document is in force there. */
   (

@@ -2,7 +2,7 @@ import { runtimeNamespace } from '../../common/ids.ts'
 import { stateDigest, type StateDocument } from '../../common/state-document.ts'
 import { hibernationOf } from '../api/hibernation.ts'
 import type { Database } from '../api/database.ts'
-import type { EncryptionStatus, Organization } from '../api/organization.ts'
+import type { Organization } from '../api/organization.ts'
 import type { Token } from '../api/token.ts'
 import { existingStorageNodes } from '../desired/existing.ts'
 import { recordedRollout } from '../desired/rollout.ts'
@@ -136,7 +136,6 @@ function goOn(
 /**
  * Changes nothing on the nodes: what they serve goes on, also over a restart, since they keep their document. Where
  * none runs there is nothing to change.
- * @param encryption what status is to say of the data key, null for nothing new
  * @returns whether all members were told
  */
 export async function leaveInForce(
@@ -144,7 +143,6 @@ export async function leaveInForce(
   observed: Observed,
   organization: Organization,
   standing: Standing,
-  encryption: EncryptionStatus | null,
 ): Promise<boolean> {
   const organizationId = organizationIdOf(organization)
   const runtime = observeRuntime(runtimeNamespace(organizationId), pass.caches)
@@ -160,7 +158,7 @@ export async function leaveInForce(
     digest: null,
     integrity: null,
     isolation: null,
-    encryption,
+    encryption: null,
     // It goes on when there is something in force again.
     growth: organization.status?.storage?.growth ?? null,
     rollout: recordedRollout(signer, existingStorageNodes(runtime.statefulSet?.object ?? null)),

@@ -161,11 +161,8 @@ function withoutBinding(pass: Pass, made: Made, error: AppError): Made {
 async function settleFrom(pass: Pass, input: DesiredInput, served: Organization | null): Promise<void> {
   if (served === null) return settleUnknown(pass, input)
   const known = { ...input, organization: served }
-  const isLocked = served.status?.encryption?.locked !== undefined
-  const isHeld = isLocked || classNamed(pass.platform, served.spec.class) === null
-  if (!isHeld) return settleRuntime(pass, known, planOf(known))
-  // A class that the platform took away says nothing of the pods any more, and what serves nobody cannot be tried: they
-  // stay as they are recorded.
+  if (classNamed(pass.platform, served.spec.class) !== null) return settleRuntime(pass, known, planOf(known))
+  // A class that the platform took away says nothing of the pods any more: they stay as they are recorded.
   const plan = recordedPlan(known)
   return plan ? settleRuntime(pass, known, plan) : settleBounds(pass, known)
 }
@@ -180,8 +177,6 @@ function settleUnknown(pass: Pass, input: DesiredInput): Promise<void> {
 
 /** What is no failure of a request: it has a name, and says what helps. */
 function knownTrouble({ code, message }: AppError): Standing | null {
-  if (code === 'ERR_CUSTOMER_KEY_MISSING') return progressing('SecretUnusable', message)
-  if (code === 'ERR_CUSTOMER_KEY') return stalled('SecretUnusable', message)
   if (code === 'ERR_DATA_KEY_MISSING') return stalled('DataKeyMissing', message)
   if (code === 'ERR_NAMESPACE_TERMINATING') return progressing('NamespaceTerminating', message)
   return null

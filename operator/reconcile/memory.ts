@@ -1,8 +1,4 @@
 import { withRoom } from '../../common/bounded-map.ts'
-import { dataKeyId } from '../../common/data-key.ts'
-import { keyLockOf, type CustomerKey, type KeyLock } from '../desired/customer-key.ts'
-import { customerKeysOf, storedDataKeys, type CustomerKeys } from '../desired/secrets.ts'
-import type { KubeObject } from '../kube/object.ts'
 import type { Standing } from '../status/standing.ts'
 import type { StoredForms } from './last-good.ts'
 
@@ -40,36 +36,7 @@ export interface RuntimeLook {
   /** Authorities that the nodes trust. */
   readonly trustedPem: string
   /** null where another process has looked, and it is not known. */
-  readonly dataKeys: SeenDataKeys | null
-}
-
-/** What the Secret with the data keys held, without the keys. */
-export interface SeenDataKeys {
-  /** None where the keys were taken away. */
-  readonly ids: readonly string[]
-  readonly customer: CustomerKeys | null
-  /** null while the keys are there. */
-  readonly lock: KeyLock | null
-}
-
-/** @throws AppError invalid, ERR_DATA_KEY_FILE, of a Secret that lacks its keys otherwise than by a lock */
-export function seenDataKeys(secret: KubeObject): SeenDataKeys {
-  const lock = keyLockOf(secret)
-  const ids = lock ? [] : storedDataKeys(secret).keys.map(dataKeyId)
-  return { ids, customer: customerKeysOf(secret), lock }
-}
-
-/** What the last look at a customer's key has found. */
-export interface CustomerLook {
-  /** Name and entry of the Secret that was looked at. */
-  readonly of: string
-  /** Monotonic milliseconds. */
-  readonly atMs: number
-  readonly state: CustomerKey['state']
-  /** Of the data key that it makes, null where none was ever derived. */
-  readonly keyId: string | null
-  /** Of one that is missing, when it was first; monotonic milliseconds. */
-  readonly missingSinceMs: number
+  readonly dataKeyIds: readonly string[] | null
 }
 
 /**
@@ -81,7 +48,6 @@ export class PassMemory {
   readonly #failed = new Map<string, true>()
   readonly #looks = new Map<string, SecretLook>()
   readonly #runtimeLooks = new Map<string, RuntimeLook>()
-  readonly #customerLooks = new Map<string, CustomerLook>()
   readonly #retries = new Map<string, number>()
   readonly #revoked = new Map<string, true>()
   readonly #placed = new Map<string, true>()
@@ -111,26 +77,9 @@ export class PassMemory {
   }
 
   /** The data keys that are stored, as they are known since that look. */
-  sawDataKeys(organizationId: string, dataKeys: SeenDataKeys): void {
+  sawDataKeys(organizationId: string, dataKeyIds: readonly string[]): void {
     const look = this.#runtimeLooks.get(organizationId)
-    if (look) this.#runtimeLooks.set(organizationId, { ...look, dataKeys })
-  }
-
-  customerLook(organizationId: string): CustomerLook | undefined {
-    return this.#customerLooks.get(organizationId)
-  }
-
-  lookedAtCustomerKey(organizationId: string, look: CustomerLook): void {
-    bounded(this.#customerLooks).set(organizationId, look)
-  }
-
-  forgetCustomerKey(organizationId: string): void {
-    this.#customerLooks.delete(organizationId)
-  }
-
-  /** How many customers' keys are looked at. */
-  get customerLooks(): number {
-    return this.#customerLooks.size
+    if (look) this.#runtimeLooks.set(organizationId, { ...look, dataKeyIds })
   }
 
   /** The last look at a Secret, by the uid of its Token. */

@@ -57,9 +57,7 @@ async function pushTo(
   let heard: Pick<PodReport, 'damage' | 'troubles' | 'idleMs'> = {}
   try {
     let state = await nodes.getState(node, signal)
-    const { damage = [], troubles = [], idleMs, lockedFor } = state
-    // It reads nothing, so it knows nothing of its files.
-    if (lockedFor) return { result: 'unreachable', pod, lockedFor, message: 'it waits for its data key' }
+    const { damage = [], troubles = [], idleMs } = state
     heard = { damage, troubles, ...(idleMs !== undefined && { idleMs }) }
     const refused = (message: string): PodReport => ({ ...heard, result: 'refused', pod, message })
     const form = formFor(state.formatVersions, document, digest)

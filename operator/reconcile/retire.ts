@@ -44,7 +44,6 @@ export async function retireRuntime(
   // Not ours: never made by us for this organization, or taken over by another one since.
   if (proven?.uid !== leaving.uid) return { done: true }
   pass.isolation.forget(leaving.organizationId)
-  pass.memory.forgetCustomerKey(leaving.organizationId)
   if (namespace.metadata.deletionTimestamp !== undefined) {
     return { done: false, message: goingMessage(namespace) }
   }

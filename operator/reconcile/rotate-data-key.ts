@@ -13,8 +13,6 @@ import { secretNames } from '../naming/names.ts'
 import type { NodeAddress } from '../node-client/node-client.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { stalled, type Standing } from '../status/standing.ts'
-import { customerDataKey, type NewDataKey, type WantedDataKey } from './customer-key.ts'
-import { seenDataKeys } from './memory.ts'
 import type { Pass } from './pass.ts'
 import { addressOf } from './push.ts'
 import { eventTarget } from './write.ts'
@@ -39,17 +37,12 @@ export interface DataKeyStand {
   readonly lostKey: Standing | null
 }
 
-interface StoredScene {
+interface Scene {
   readonly pass: Pass
   readonly organization: Organization
   readonly organizationId: string
-}
-
-interface Scene extends StoredScene {
   readonly runtime: Runtime
   readonly reports: readonly PodReport[]
-  /** What the spec asks for, as far as the customer's Secret says. */
-  readonly wanted: WantedDataKey
 }
 
 type Rotation = NonNullable<EncryptionStatus['rotation']>
@@ -64,13 +57,11 @@ const messageLimit = 4_096
 /** @param organization in the form in force, with its newest status */
 export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
   const { organization, runtime, pass } = scene
-  // What was under way when the key was taken away is told by the Secret.
-  const said = organization.status?.encryption
-  const known = said?.locked ? undefined : said
+  const known = organization.status?.encryption
   if (!runtime.statefulSet) return { encryption: null, lookAgainMs: null, lostKey: null }
   try {
     if (known && isOtherThanStored(scene, known)) return await lookIntoStored(scene, known)
-    const dueMs = known ? dueInMs(scene, { ...known, sinceMs: Date.parse(known.keySince) }) : 0
+    const dueMs = known ? dueInMs(scene, Date.parse(known.keySince)) : 0
     if (known && !known.rotation && dueMs > 0)
       return { encryption: known, lookAgainMs: Math.min(dueMs, longestWaitMs), lostKey: null }
     const encryption = await next(scene, known)
@@ -85,11 +76,6 @@ export async function rotateDataKey(scene: Scene): Promise<DataKeyStand> {
   }
 }
 
-/** What status says of a key that is back, a change that was under way when it went included; null for nothing new. */
-export async function afterLock(scene: StoredScene): Promise<EncryptionStatus | null> {
-  return scene.organization.status?.encryption?.locked ? settled((await readStored(scene)).stored) : null
-}
-
 async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<EncryptionStatus> {
   if (!known) return settled((await readStored(scene)).stored)
   return known.rotation ? step(scene, known, known.rotation) : begin(scene, known)
@@ -97,7 +83,7 @@ async function next(scene: Scene, known: EncryptionStatus | undefined): Promise<
 
 /** Whether the Secret, when it was looked at last, held neither the key in force nor the one that is coming. */
 function isOtherThanStored({ pass, organizationId }: Scene, { keyId, rotation }: EncryptionStatus): boolean {
-  const stored = pass.memory.runtimeLook(organizationId)?.dataKeys?.ids ?? null
+  const stored = pass.memory.runtimeLook(organizationId)?.dataKeyIds ?? null
   return stored !== null && ![keyId, rotation?.keyId].some((id) => id !== undefined && stored.includes(id))
 }
 
@@ -139,21 +125,8 @@ const aheadMs = 3_600_000
 
 const isAhead = ({ pass }: Scene, sinceMs: number): boolean => sinceMs > pass.now.getTime() + aheadMs
 
-interface KeyInForce {
-  readonly keyId: string
-  readonly source?: EncryptionStatus['source']
-  readonly sinceMs: number
-}
-
-/**
- * A customer's key is as old as the customer wants. Tenants whose generated keys were made together do not change them
- * together, but for who asks for it.
- */
-function dueInMs(scene: Scene, { keyId, source, sinceMs }: KeyInForce): number {
-  const { wanted } = scene
-  if (wanted.source === 'Unknown') return Infinity
-  if (wanted.source === 'Customer') return keyId === wanted.keyId ? Infinity : 0
-  if (source === 'Customer') return 0
+/** Tenants that were made together do not change their keys together, but for who asks for it. */
+function dueInMs(scene: Scene, sinceMs: number): number {
   // Nobody knows how old it is, and by that time it would not be due for longer than it may.
   if (isAhead(scene, sinceMs)) return 0
   const { pass, organization, organizationId } = scene
@@ -169,14 +142,12 @@ async function begin(scene: Scene, known: EncryptionStatus): Promise<EncryptionS
   if (!allWell(scene)) return known
   const { stored } = await readStored(scene)
   // Status is what some process wrote; the Secret says when its key was made.
-  const inForce = settled(stored)
-  if (dueInMs(scene, { ...inForce, sinceMs: stored.since.getTime() }) > 0) return inForce
-  // One that was just stored may be the very one whose id nobody knew.
-  if (scene.wanted.source === 'Customer') {
-    const { key } = await customerDataKey(scene, stored.customer)
-    if (dataKeyId(key) === inForce.keyId) return inForce
+  if (dueInMs(scene, stored.since.getTime()) > 0) return settled(stored)
+  return {
+    keyId: known.keyId,
+    keySince: known.keySince,
+    rotation: { step: 'Storing', startedAt: scene.pass.now.toISOString() },
   }
-  return { ...known, rotation: { step: 'Storing', startedAt: scene.pass.now.toISOString() } }
 }
 
 function step(scene: Scene, known: EncryptionStatus, rotation: Rotation): Promise<EncryptionStatus> {
@@ -205,18 +176,11 @@ async function store(
   if (lost !== null) return waiting(known, lost)
   if (stored.keys.length >= dataKeysLimit)
     return waiting(known, `the Secret holds ${stored.keys.length} keys already`)
-  const { key, customer } = await newDataKey(scene, stored)
-  // The customer has thought better of it.
-  if (dataKeyId(key) === known.keyId) return settled(stored)
+  const key = randomBytes(dataKeyBytes)
   // Never before its own change began, whatever the clocks of two operators say.
   const since = new Date(Math.max(scene.pass.now.getTime(), Date.parse(startedAt)))
-  await write(scene, secret, { keys: [key, ...stored.keys], since, customer })
+  await write(scene, secret, { keys: [key, ...stored.keys], since })
   return to(key)
-}
-
-async function newDataKey(scene: Scene, { customer }: StoredDataKeys): Promise<NewDataKey> {
-  if (scene.wanted.source === 'Generated') return { key: randomBytes(dataKeyBytes), customer }
-  return customerDataKey(scene, customer)
 }
 
 async function adopt(
@@ -247,7 +211,7 @@ async function drop(
   // The old key is lost for good with this: what the nodes said a pass ago is not enough.
   const behind = await firstBehind(scene, keyId, (node) => getDataKey(scene, node))
   if (behind !== null) return { ...known, rotation: { ...adopting, message: behind } }
-  const left = { ...stored, keys: stored.keys.slice(0, 1) }
+  const left = { keys: stored.keys.slice(0, 1), since: stored.since }
   if (stored.keys.length > 1) await write(scene, secret, left)
   const target = eventTarget(scene.organization)
   scene.pass.events.record(target, 'Normal', 'DataKeyRotated', `data key ${keyId} is in force, alone`)
@@ -256,11 +220,9 @@ async function drop(
 }
 
 /** What status says of a key when nothing but the Secret is known. */
-function settled({ keys, since, customer }: StoredDataKeys): EncryptionStatus {
+function settled({ keys, since }: StoredDataKeys): EncryptionStatus {
   const [key, older] = keys
-  const keyId = dataKeyId(older ?? key!)
-  const source = customer?.keyIds.includes(keyId) ? ('Customer' as const) : ('Generated' as const)
-  const encryption = { keyId, keySince: since.toISOString(), source }
+  const encryption = { keyId: dataKeyId(older ?? key!), keySince: since.toISOString() }
   if (!older) return encryption
   const rotation = { step: 'Adopting' as const, keyId: dataKeyId(key!), startedAt: encryption.keySince }
   return { ...encryption, rotation }
@@ -309,13 +271,13 @@ async function isStored(scene: Scene, keyId: string): Promise<boolean> {
 async function readStored({
   pass,
   organizationId,
-}: StoredScene): Promise<{ readonly secret: KubeObject; readonly stored: StoredDataKeys }> {
+}: Scene): Promise<{ readonly secret: KubeObject; readonly stored: StoredDataKeys }> {
   const namespace = runtimeNamespace(organizationId)
   const secret = await pass.client.get(resources.secrets, { namespace, name: secretNames.dataKey })
   if (!secret)
     throw new AppError('corrupt', 'ERR_DATA_KEY_FILE', `Secret ${namespace}/data-key is gone: restore it`)
   const stored = storedDataKeys(secret)
-  pass.memory.sawDataKeys(organizationId, seenDataKeys(secret))
+  pass.memory.sawDataKeys(organizationId, stored.keys.map(dataKeyId))
   return { secret, stored }
 }
 
@@ -324,7 +286,6 @@ async function write(
   secret: KubeObject,
   keys: StoredDataKeys,
 ): Promise<void> {
-  const wanted = withDataKeys(secret, keys)
-  await pass.client.replace(wanted)
-  pass.memory.sawDataKeys(organizationId, seenDataKeys(wanted))
+  await pass.client.replace(withDataKeys(secret, keys))
+  pass.memory.sawDataKeys(organizationId, keys.keys.map(dataKeyId))
 }

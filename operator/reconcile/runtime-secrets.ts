@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { dataKeyBytes } from '../../common/data-key.ts'
+import { dataKeyId } from '../../common/data-key.ts'
 import { AppError } from '../../common/errors.ts'
 import { runtimeNamespace } from '../../common/ids.ts'
 import { identityOf } from '../authority/secrets.ts'
 import type { DesiredInput } from '../desired/input.ts'
-import { dataKeySecret, storageNodeTlsSecret } from '../desired/secrets.ts'
+import { dataKeySecret, storageNodeTlsSecret, storedDataKeys } from '../desired/secrets.ts'
 import { differs } from '../kube/differs.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
@@ -12,9 +12,7 @@ import { organizationLabels } from '../naming/labels.ts'
 import { storageNodeDnsNames } from '../naming/addresses.ts'
 import { claimNames, secretNames } from '../naming/names.ts'
 import { saidReady } from '../status/standing.ts'
-import { customerDataKey } from './customer-key.ts'
 import { keepStored, nothingStored } from './last-good.ts'
-import { seenDataKeys, type SeenDataKeys } from './memory.ts'
 import type { Pass } from './pass.ts'
 import { labelled, putSecret } from './put-secret.ts'
 
@@ -50,45 +48,37 @@ export async function ensureRuntimeSecrets(pass: Pass, input: DesiredInput): Pro
   if (!look && input.existing && saidReady(input.organization)) {
     // A process that has just begun takes the word of the one before it until their turn comes: to read those of all tenants
     // at once would keep everybody waiting who edits meanwhile.
-    const vouched = { atMs: nowMs, wallMs, dueMs: Number.POSITIVE_INFINITY, trustedPem, dataKeys: null }
+    const vouched = { atMs: nowMs, wallMs, dueMs: Number.POSITIVE_INFINITY, trustedPem, dataKeyIds: null }
     pass.memory.lookedAtRuntime(organizationId, vouched)
     return
   }
-  const dataKeys = await ensureDataKey(pass, input)
+  const dataKeyIds = await ensureDataKey(pass, input)
   const dueMs = await ensureIdentity(pass, input)
   // What this process knows of the forms was read or made just now where this is its first look.
   if (look) await keepStored(pass, organizationId)
-  pass.memory.lookedAtRuntime(organizationId, { atMs: nowMs, wallMs, dueMs, trustedPem, dataKeys })
+  pass.memory.lookedAtRuntime(organizationId, { atMs: nowMs, wallMs, dueMs, trustedPem, dataKeyIds })
 }
 
-async function ensureDataKey(pass: Pass, input: DesiredInput): Promise<SeenDataKeys> {
+/** @returns ids of the keys that are stored */
+async function ensureDataKey(pass: Pass, input: DesiredInput): Promise<readonly string[]> {
   const { organizationId, existing } = input
-  const isNew = isUntouched(pass, input)
-  const first = isNew ? await firstSecret(pass, input) : null
-  if (first && (await createFirst(pass, first))) return seenDataKeys(first)
+  const key = randomBytes(32)
+  const made = dataKeySecret(organizationId, key, pass.now)
+  if (isUntouched(pass, input) && (await createFirst(pass, made))) return [dataKeyId(key)]
   const found = await read(pass, organizationId, secretNames.dataKey)
   if (found) {
-    const seen = seenIn(found, organizationId)
+    const ids = idsIn(found, organizationId)
     const mended = labelled(found, organizationLabels(organizationId))
     // Never its content: what was read is written, or nothing.
     if (differs(found, mended) !== null) await pass.client.replace(mended)
-    return seen
+    return ids
   }
   if (existing || (await hasVolume(pass, input))) {
     // A new key would only hide that the data cannot be read any more.
     throw lostKey(organizationId, 'is gone: restore it, its data cannot be read without it')
   }
-  const made = await firstSecret(pass, input)
   await putSecret(pass, null, made)
-  return seenDataKeys(made)
-}
-
-/** @throws AppError as of `customerDataKey`: without the customer's key nothing is stored by another one meanwhile */
-async function firstSecret(pass: Pass, { organization, organizationId }: DesiredInput): Promise<KubeObject> {
-  const { key, customer } = organization.spec.encryption.keySecretRef
-    ? await customerDataKey({ pass, organization, organizationId }, null)
-    : { key: randomBytes(dataKeyBytes), customer: null }
-  return dataKeySecret(organizationId, { keys: [key], since: pass.now, customer })
+  return [dataKeyId(key)]
 }
 
 /** This process has made the namespace and not yet seen that Secrets stand there: nothing is to be looked for. */
@@ -119,9 +109,9 @@ async function hasVolume(pass: Pass, { organization, organizationId }: DesiredIn
   return live.some((claim) => claim !== null)
 }
 
-function seenIn(secret: KubeObject, organizationId: string): SeenDataKeys {
+function idsIn(secret: KubeObject, organizationId: string): readonly string[] {
   try {
-    return seenDataKeys(secret)
+    return storedDataKeys(secret).keys.map(dataKeyId)
   } catch {
     // Without the parser's words, which speak of a file.
     throw lostKey(

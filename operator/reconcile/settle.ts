@@ -6,7 +6,7 @@ import { organizationIdOf } from '../naming/organization-id.ts'
 import type { Observed } from '../observe/observed.ts'
 import type { PodReport, Runtime } from '../observe/runtime.ts'
 import { damageStanding, integrityOf } from '../status/integrity.ts'
-import { progressing, stalled, whileServing, type Standing } from '../status/standing.ts'
+import { progressing, stalled, type Standing } from '../status/standing.ts'
 import {
   asleepStanding,
   isAwake,
@@ -25,8 +25,7 @@ import { makeRuntime, type Made } from './make-runtime.ts'
 import { finishDatabases, finishTokens, living, membersWait, releaseMembers } from './members.ts'
 import type { Pass } from './pass.ts'
 import { rollOut } from './roll-out.ts'
-import { returnDataKeys, settleCustomerKey, type CustomerKeyStand } from './customer-key.ts'
-import { afterLock, rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
+import { rotateDataKey, type DataKeyStand } from './rotate-data-key.ts'
 import { nextRotationMs } from './rotation.ts'
 import { takeOver } from './restore.ts'
 import { runtimeSecretsLookMs } from './runtime-secrets.ts'
@@ -78,8 +77,6 @@ async function settle(
   const { refused, passing, served, forms, mustLookAgain = false } = made
   if (passing && !served) throw passing
   if (unread && !served) return leaveUnread(pass, observed, unread, made)
-  // Before anything is brought into force: a key that was taken away is in use until its nodes are told.
-  const customer = await settleCustomerKey({ pass, organization: served ?? organization, organizationId })
   const looked = new Map<string, TokenDecision>()
   const bring = (members: Observed, before: InForce | null): Promise<InForce | Standing> =>
     served
@@ -102,8 +99,7 @@ async function settle(
       : true
   const settled = 'document' in first ? await bring(members, first) : first
   if (!('document' in settled)) {
-    const why = lockedStanding(customer) ?? made.hold ?? settled
-    const said = await leaveInForce(pass, observed, organization, why, customer.locked)
+    const said = await leaveInForce(pass, observed, organization, made.hold ?? settled)
     if (refused ?? passing) throw refused ?? passing
     return { requeueAfterMs: welcomed && said ? nextLookMs(pass, !mustLookAgain, false, null) : 0 }
   }
@@ -119,14 +115,14 @@ async function settle(
   if (passing) throw passing
   const wasReady = organization.status?.stateDigest !== undefined
   const integrity = integrityOf(runtime, reports)
-  const scene = { pass, organization: served ?? organization, organizationId, runtime, reports, customer }
+  const scene = { pass, organization: served ?? organization, organizationId, runtime, reports }
   // A pass that could not make all of the pods what they are to be judges none of them.
   const underWay = await goOn(scene, !refused, hold === null && ends.every(Boolean))
   const isolation = isolationOf(pass, scene.organization, organizationId, runtime)
   const nodesStand = standingOf(scene, underWay, wasReady)
   const isolated = requireIsolation(pass, organization, nodesStand, isolation)
-  const trouble = underWay.lostKey ?? damageStanding(integrity) ?? unreadableStanding(observed)
-  const standing = lockedStanding(customer) ?? hold ?? trouble ?? besideStanding(customer, isolated)
+  const standing =
+    hold ?? underWay.lostKey ?? damageStanding(integrity) ?? unreadableStanding(observed) ?? isolated
   const said = await sayStatuses(pass, observedNow(pass, members), {
     organization,
     organizationId,
@@ -148,7 +144,7 @@ async function settle(
   const isAllSeen = welcomed && inTime && said
   const mustRetry =
     mustLookAgain ||
-    (!customer.locked && reports.some(isOpen)) ||
+    reports.some(isOpen) ||
     !ends.every(Boolean) ||
     tokens.some(({ needsRetry }) => needsRetry)
   if (!mustRetry && !isAllSeen) return { requeueAfterMs: 0 }
@@ -196,14 +192,7 @@ async function stayWithout(pass: Pass, observed: Observed, standing: Standing): 
   return { requeueAfterMs: said ? nextLookMs(pass, true, false, null) : 0 }
 }
 
-const lockedStanding = ({ locked, standing }: CustomerKeyStand): Standing | null => (locked ? standing : null)
-
-/** A key that cannot be taken into use keeps nobody from being served with the one before it. */
-const besideStanding = ({ standing }: CustomerKeyStand, nodes: Standing): Standing =>
-  standing && nodes.state === 'ready' ? whileServing(standing, nodes) : nodes
-
 interface Scene {
-  readonly customer: CustomerKeyStand
   readonly pass: Pass
   readonly organization: Organization
   readonly organizationId: string
@@ -213,29 +202,20 @@ interface Scene {
 
 /** Takes the next step of everything that takes many passes. @param isDone nothing else is left to be done */
 async function goOn(scene: Scene, isMade: boolean, isDone: boolean) {
-  const { organization, runtime, customer } = scene
-  const isWaiting = customer.locked !== null || (await returnDataKeys(scene))
+  const { organization, runtime } = scene
   // A key is changed by nodes that run.
-  const isRest = isWaiting || isHibernated(organization, runtime)
-  const dataKey = isRest ? noStand : await rotateDataKey({ ...scene, wanted: customer.wanted })
+  const dataKey = isHibernated(organization, runtime) ? noStand : await rotateDataKey(scene)
   const grown = await growVolumes(scene)
-  // What waits for its key comes up later than any rollout allows.
-  const rolled = await rollOut(scene, isMade && isAwake(organization) && !isWaiting)
+  const rolled = await rollOut(scene, isMade && isAwake(organization))
   const { rollout } = rolled
   const { growth } = grown
   const isRotating = (dataKey.encryption ?? organization.status?.encryption)?.rotation !== undefined
   const slept = hibernate(scene, isDone && rollout === null && growth === null && !isRotating)
-  const all = [
-    customer.lookAgainMs,
-    dataKey.lookAgainMs,
-    grown.lookAgainMs,
-    rolled.lookAgainMs,
-    slept.lookAgainMs,
-  ]
+  const all = [dataKey.lookAgainMs, grown.lookAgainMs, rolled.lookAgainMs, slept.lookAgainMs]
   const looks = all.filter((ms) => ms !== null)
   const soonestMs = looks.length === 0 ? null : Math.min(...looks)
   return {
-    encryption: customer.locked ?? dataKey.encryption ?? (await afterLock(scene)),
+    encryption: dataKey.encryption,
     lostKey: dataKey.lostKey,
     growth,
     hibernation: slept.hibernation,

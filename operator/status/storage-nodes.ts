@@ -24,11 +24,6 @@ export function storageNodesStanding(
     const storageClass = unbound.storageClass ?? 'the default one'
     return progressing('VolumePending', `claim ${unbound.name} of storage class ${storageClass} is not bound`)
   }
-  const locked = reports.find(({ lockedFor }) => lockedFor !== undefined)
-  if (locked) {
-    const when = 'the kubelet brings it within a minute or two'
-    return progressing(notReady, `${locked.pod.name} waits for its data key: ${when}`)
-  }
   const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null)
   if (troubled) return progressing(notReady, `${troubled.name}: ${troubled.trouble}`)
   const silent = reports.find(({ result, pod }) => result === 'unreachable' && pod.ready)

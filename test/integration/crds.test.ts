@@ -298,7 +298,7 @@ describe.skipIf(kubeconfig === undefined)(
       const tlsText = { certificatePem: 'c', privateKeyPem: 'k', authorityPem: 'a' }
       const secrets = [
         storageNodeTlsSecret(input.organizationId, tlsText),
-        dataKeySecret(input.organizationId, { keys: [Buffer.alloc(32)], since: new Date(0), customer: null }),
+        dataKeySecret(input.organizationId, Buffer.alloc(32), new Date(0)),
       ]
       const runtimeNamespace = desiredTenant(input)[0]!
       expect((await server.apply(runtimeNamespace)).status).toBe(201)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../common/errors.ts'
+import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject, OwnerReference } from '../../operator/kube/object.ts'
 import { resourceOf, resources, type Resource } from '../../operator/kube/resource.ts'
 import { storageNodeLabels } from '../../operator/naming/labels.ts'
@@ -19,8 +20,7 @@ import {
   stuckStatus,
 } from '../support/stateful-pods.ts'
 import type { Platform } from '../../operator/api/platform.ts'
-import { FakeNodes, mountedKeys } from '../support/fake-nodes.ts'
-import { platform } from '../support/tenant-world.ts'
+import { FakeNodes, platform } from '../support/tenant-world.ts'
 
 const bookmarkMs = 60_000
 
@@ -95,7 +95,7 @@ export class Cluster {
     await this.#emptyNamespaces()
     for (const { metadata } of this.all(resources.pods)) {
       const secret = this.get(resources.secrets, secretNames.dataKey, metadata.namespace)
-      if (secret) this.nodes.mountedKeys = mountedKeys(secret)
+      if (secret) this.nodes.mountedKeys = storedDataKeys(secret).keys
       if (this.nodes.dataKeys.length === 0) this.nodes.dataKeys = this.nodes.mountedKeys.slice(0, 1)
     }
     if (this.clock.monotonicMs() - this.#bookmarkedMs < bookmarkMs) return
@@ -126,8 +126,6 @@ export class Cluster {
       } else if (revisionOfPod(pod) !== revisionOfSet(set)) {
         // As some controllers do, it leaves a pod alone that is not ready.
         if (isReady(pod)) await this.kube.delete(pod)
-      } else if (isReady(pod) && this.nodes.lockedFor) {
-        await this.kube.patchStatus(pod, runningStatus(false))
       } else if (!isReady(pod) && this.nodes.document && !this.brokenImages.has(imageOfSet(set))) {
         await this.kube.patchStatus(pod, runningStatus(true))
       }

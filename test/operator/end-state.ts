@@ -2,10 +2,10 @@ import { dataKeyId } from '../../common/data-key.ts'
 import { idOfUid } from '../../common/ids.ts'
 import type { AnyStateDocument } from '../../common/state-document-formats.ts'
 import { canonicalJson } from '../../common/state-document.ts'
+import { storedDataKeys } from '../../operator/desired/secrets.ts'
 import type { KubeObject } from '../../operator/kube/object.ts'
 import { resources } from '../../operator/kube/resource.ts'
 import { secretNames } from '../../operator/naming/names.ts'
-import { mountedKeys } from '../support/fake-nodes.ts'
 import type { Cluster } from './cluster.ts'
 
 /**
@@ -34,7 +34,7 @@ export function endState(cluster: Cluster): readonly string[] {
   return [
     ...objects.toSorted(),
     `node ${document ? served(document, mask) : 'without a document'}`,
-    `node keys fit: ${keysFit(cluster)}${cluster.nodes.lockedFor ? ', locked' : ''}`,
+    `node keys fit: ${keysFit(cluster)}`,
     `tokens fit: ${tokensFit(cluster)}`,
     `dropped: ${[...new Set(cluster.nodes.dropped)].toSorted().join(' ')}`,
   ]
@@ -84,7 +84,7 @@ function keysFit(cluster: Cluster): string {
     .all(resources.secrets)
     .filter(({ metadata }) => metadata.name === secretNames.dataKey)
     .map((secret) => {
-      const stored = mountedKeys(secret).map(dataKeyId)
+      const stored = storedDataKeys(secret).keys.map(dataKeyId)
       return canonicalJson(cluster.nodes.dataKeys.map((key) => stored.indexOf(dataKeyId(key))))
     })
     .join(' ')

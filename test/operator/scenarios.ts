@@ -3,18 +3,9 @@ import { resources } from '../../operator/kube/resource.ts'
 import { annotationKeys } from '../../operator/naming/labels.ts'
 import { rolloutLimitMs } from '../../operator/status/upgrade.ts'
 import { platform } from '../support/tenant-world.ts'
-import type { Cluster } from './cluster.ts'
+import { Cluster } from './cluster.ts'
 import { Line } from './faulty-client.ts'
-import {
-  annotateObject,
-  createAll,
-  createObject,
-  editObject,
-  empty,
-  putCustomerKey,
-  removeObject,
-  team,
-} from './objects.ts'
+import { annotateObject, createObject, editObject, removeObject, team } from './objects.ts'
 import { OperatorProcess } from './operator-process.ts'
 
 /** What a user does, from a cluster that has come to rest. */
@@ -27,28 +18,30 @@ export interface Scenario {
 }
 
 const twoHoursMs = 7_200_000
-/** From one look at a customer's key to the next, with what is left of a pass. */
-const lookMs = 12_000
 
-/** A tenant that has been ready for two hours, and no operator. */
-export async function settledTenant(
-  deletionPolicy: 'Retain' | 'Delete',
-  more: object = {},
-): Promise<Cluster> {
-  const cluster = await empty()
-  if (more === withCustomer) await putCustomerKey(cluster, 1)
-  await withOperator(cluster, () => createAll(cluster, deletionPolicy, more))
-  cluster.clock.jump(twoHoursMs)
+const specs = {
+  Organization: (deletionPolicy: string, more: object) => ({ deletionPolicy, ...more }),
+  Database: () => ({ organization: 'acme', retention: '720h', deletionPolicy: 'Delete' }),
+  Token: () => ({ organization: 'acme', permissions: [{ database: 'metrics', access: ['read', 'write'] }] }),
+}
+
+async function createAll(cluster: Cluster, deletionPolicy: string, more: object = {}): Promise<void> {
+  await createObject(cluster, 'Token', 'writer', specs.Token())
+  await createObject(cluster, 'Database', 'metrics', specs.Database())
+  await createObject(cluster, 'Organization', 'acme', specs.Organization(deletionPolicy, more))
+}
+
+async function empty(): Promise<Cluster> {
+  const cluster = Cluster.create()
+  await cluster.kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: team } })
   return cluster
 }
 
-/** Of a tenant whose data key is derived from the one that its customer holds. */
-const withCustomer = { encryption: { keySecretRef: { name: 'mine', key: 'key' } } }
-
-/** That tenant without its key. */
-async function lockedTenant(held: Cluster): Promise<Cluster> {
-  const cluster = held.fork()
-  await withOperator(cluster, () => removeObject(cluster, resources.secrets, 'mine', team))
+/** A tenant that has been ready for two hours, and no operator. */
+export async function settledTenant(deletionPolicy: 'Retain' | 'Delete'): Promise<Cluster> {
+  const cluster = await empty()
+  await withOperator(cluster, () => createAll(cluster, deletionPolicy))
+  cluster.clock.jump(twoHoursMs)
   return cluster
 }
 
@@ -202,9 +195,6 @@ export const scenarioNames = [
   'new string for a deleted Secret',
   'rotate a token',
   'data key rotation',
-  'customer replaces the key',
-  'customer takes the key away',
-  'customer brings the key back',
   'certificate renewal',
   'upgrade',
   'upgrade that is taken back',
@@ -231,7 +221,7 @@ export const scenarioNames = [
 ] as const
 
 export async function scenarios(): Promise<readonly Scenario[]> {
-  const [fresh, settled, mortal, asleep, stopped, between, used, held] = await Promise.all([
+  const [fresh, settled, mortal, asleep, stopped, between, used] = await Promise.all([
     empty(),
     settledTenant('Retain'),
     settledTenant('Delete'),
@@ -239,7 +229,6 @@ export async function scenarios(): Promise<readonly Scenario[]> {
     stoppedTenant(),
     tenantWithoutSet(),
     usedTenant(),
-    settledTenant('Retain', withCustomer),
   ])
   const idle = await idleTenant(used)
   const stuck = await stuckTenant(settled)
@@ -281,24 +270,6 @@ export async function scenarios(): Promise<readonly Scenario[]> {
       name: 'data key rotation',
       from: settled,
       act: (cluster) => editObject(cluster, organizations, 'acme', { encryption: { rotateEvery: '1h' } }),
-    },
-    {
-      name: 'customer replaces the key',
-      from: held,
-      act: (cluster) => putCustomerKey(cluster, 2),
-      waitsMs: lookMs,
-    },
-    {
-      name: 'customer takes the key away',
-      from: held,
-      act: (cluster) => removeObject(cluster, secrets, 'mine', team),
-      waitsMs: lookMs,
-    },
-    {
-      name: 'customer brings the key back',
-      from: await lockedTenant(held),
-      act: (cluster) => putCustomerKey(cluster, 1),
-      waitsMs: lookMs,
     },
     {
       name: 'certificate renewal',
