@@ -10,7 +10,6 @@
  * | `GET /admin/data-key` | 200 DataKeyState |
  * | `POST /admin/data-key` | the data key file is read again and its first key put in force: 200 DataKeyState with no older keys; 409 when the file lacks a key that is still needed |
  * | `GET /admin/token-uses` | 200 TokenUses |
- * | `POST /admin/data-key/lock` | the node reads no data key any more: 202, and its process ends; the next one answers clients 503 until `POST /admin/data-key` finds all keys that are needed, and ends too |
  * | `POST /admin/attempts`, body as attempts.ts says | 200: what became of each attempt to reach an address; 429 when asked too often |
  * | `GET /admin/health` | 200 {status: "pass"} |
  * | `GET /admin/metrics` | 200, Prometheus text format |
@@ -26,7 +25,6 @@ export const adminPaths = {
   databases: '/admin/databases/',
   dataKey: '/admin/data-key',
   tokenUses: '/admin/token-uses',
-  dataKeyLock: '/admin/data-key/lock',
   attempts: '/admin/attempts',
   health: '/admin/health',
   metrics: '/admin/metrics',
@@ -52,11 +50,6 @@ export interface NodeState {
    * in; 0 while one is being served. By the node's own clock that nobody sets.
    */
   readonly idleMs?: number | undefined
-  /**
-   * Of a locked node alone: ids of the data keys without which its volume does not open, as far as it knows them. It
-   * serves nobody and takes no document.
-   */
-  readonly lockedFor?: readonly string[] | undefined
 }
 
 /** Work that has failed three times in a row at least. */

@@ -73,7 +73,7 @@ export class DataKeyChange {
   }
 }
 
-export function stillNeeded(id: string): AppError {
+function stillNeeded(id: string): AppError {
   return new AppError(
     'conflict',
     'ERR_DATA_KEY_NEEDED',

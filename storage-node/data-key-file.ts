@@ -29,16 +29,6 @@ export async function readDataKeys(disk: Disk, file: string): Promise<DataKeys> 
   }
 }
 
-/** Whether the file is there and empty: the operator has taken the key away. */
-export async function holdsNoKey(disk: Disk, file: string): Promise<boolean> {
-  return (
-    (await disk.exists(file)) &&
-    Buffer.from(await disk.read(file))
-      .toString('utf8')
-      .trim() === ''
-  )
-}
-
 export async function writeDataKeys(disk: Disk, file: string, keys: DataKeys): Promise<void> {
   await disk.replace(file, Buffer.from(dataKeysText([keys.dataKey, ...keys.olderDataKeys])))
 }

@@ -11,6 +11,4 @@ export interface NodeEnvironment {
   readonly auditOutput: (lines: string) => void
   /** Ends the process: what is on disk can no longer be known. */
   readonly onFatal: (error: Error) => void
-  /** Ends the process as it is, without a flush, so that nothing of what it has decrypted stays. */
-  readonly onEnd: () => void
 }

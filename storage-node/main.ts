@@ -24,14 +24,12 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'the state on disk is not known any more')
     process.exit(1)
   }
-  const onEnd = (): void => process.exit(0)
   const environment = {
     disk: nodeDisk,
     clock: systemClock,
     log,
     auditOutput: writeToStandardError,
     onFatal,
-    onEnd,
   }
   const release = await lockFolder(config.dataDir)
   if (isRotation) {

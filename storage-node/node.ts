@@ -1,30 +1,48 @@
 import { join } from 'node:path'
 import { createAudit, silentAudit, type Audit } from '../common/audit.ts'
+import { Attempts } from '../common/attempts.ts'
+import { watchEventLoop } from '../common/event-loop-delay.ts'
 import { Lifecycle, type Component } from '../common/lifecycle.ts'
 import { certificateMetrics } from '../common/certificate-metrics.ts'
 import { TlsDirectory } from '../common/tls-directory.ts'
+import { reach } from '../common/reach.ts'
+import { isSmallPod } from '../common/small-pod.ts'
 import type { StateDocument } from '../common/state-document.ts'
 import { ownAuditKey } from './audit-key-file.ts'
 import type { NodeConfig } from './config.ts'
-import { createParts, dataOf } from './create-parts.ts'
 import { Keyring } from './crypto/keyring.ts'
+import { pressedCollection } from '../common/pressed-collection.ts'
 import { DataKeyChange } from './data-key-change.ts'
-import { holdsNoKey, readDataKeys } from './data-key-file.ts'
-import type { Disk } from './disk/disk.ts'
+import { UsedTokens } from './auth/token-uses.ts'
+import { readDataKeys } from './data-key-file.ts'
+import { requireNone } from './disk/damage.ts'
 import { EngineComponent } from './engine-component.ts'
 import { seriesThatFit } from './engine/shares.ts'
 import type { NodeEnvironment } from './environment.ts'
-import type { DataKeyCalls } from './http/parts.ts'
+import { Activity } from './http/activity.ts'
+import { BodyBudget, maxBodyBytes } from './http/body.ts'
+import { LineParser } from './line-protocol/line-parser.ts'
+import { QuerySlots, RequestRate, WriteRate } from './http/limits.ts'
+import { createNodeMetrics } from './http/metrics.ts'
+import type { NodeParts } from './http/parts.ts'
+import { Rounds } from './http/rounds.ts'
+import { Turns } from './http/turns.ts'
+import { HeldBytes } from './query/held-bytes.ts'
 import { serveOwnDocument, ownIdentity } from './identity.ts'
 import { adminServer, clientServer, metricsServer } from './listeners.ts'
-import { lockFile, type LockFile, type LockMark } from './lock-file.ts'
-import { lockedNode } from './locked.ts'
-import { deleteForgotten } from './state/alone.ts'
+import { aloneCommands, clusterCommands, deleteForgotten, type DataDisposal } from './state/alone.ts'
 import { sealedStateFile } from './state/state-file.ts'
 import { StateStore } from './state/state-store.ts'
 
 /** How long a node of a cluster waits for the operator before it serves the document that it kept. */
 const pushWaitMs = 5_000
+/** Of the memory limit: a series key that is remembered between bodies takes half a kilobyte to one of it. */
+const bytesPerKnownSeries = 8_192
+/** Queries that read points at one time: with more of them the query process has no memory left for flushes. */
+const maxReadingQueries = 3
+const bytesPerReadingQuery = 256 * 1_048_576
+/** The operator tries closed paths every few minutes: more is nobody's need. */
+const attemptBounds = { atOnce: 1, pauseMs: 500 }
 
 export interface StorageNode {
   /** The port for clients, once started. */
@@ -44,12 +62,6 @@ export async function createStorageNode(
   environment: NodeEnvironment,
 ): Promise<StorageNode> {
   const { disk, clock, log } = environment
-  const lock = lockFile(disk, config.dataDir)
-  const mark = await markOf(lock, disk, config)
-  if (config.mode === 'cluster' && mark?.state === 'locked')
-    return lockedNode(config, environment, lock, mark.keyIds)
-  // A token may have been revoked while it was locked: what it kept then is served to nobody.
-  let awaitsPush = mark !== null
   const own =
     config.mode === 'alone'
       ? await ownIdentity(disk, config.dataDir, config.dataKeyFile, log)
@@ -59,43 +71,22 @@ export async function createStorageNode(
   const store = new StateStore({
     organizationId: own.organizationId,
     file: sealedStateFile(disk, keyring, config.dataDir),
-    async onChange(document) {
-      engineHolder.require().setDatabases(document.databases, { series: mostSeries(document, config) })
-      if (awaitsPush) await lock.remove()
-      awaitsPush = false
-    },
+    onChange: async (document) =>
+      engineHolder.require().setDatabases(document.databases, { series: mostSeries(document, config) }),
     log,
   })
-  const change = new DataKeyChange({
+  const dataKeys = new DataKeyChange({
     readKeys: () => readDataKeys(disk, config.dataKeyFile),
     keyring,
     store,
     engine: () => engineHolder.require(),
     log,
   })
-  const dataKeys: DataKeyCalls = {
-    state: () => change.state(),
-    run: () => change.run(),
-    async lock() {
-      awaitsPush = false
-      // Which older ones are needed is known when the engine is open.
-      const { keyId, olderKeyIds } = engineHolder.current
-        ? change.state()
-        : { keyId: keyring.keyId, olderKeyIds: [] }
-      await lock.replace({ state: 'locked', keyIds: [keyId, ...olderKeyIds] })
-    },
-  }
-  const parts = createParts({
-    config,
-    organizationId: own.organizationId,
-    store,
-    engine: engineHolder,
-    dataKeys,
-    environment,
-    ownPort: () => admin?.port ?? clients.port,
-    lockedFor: null,
+  const ownPort = () => admin?.port ?? clients.port
+  const parts: NodeParts = {
+    ...createParts(config, own.organizationId, store, engineHolder, dataKeys, environment, ownPort),
     audit: await auditOf(config, own.organizationId, environment),
-  })
+  }
   const certificates =
     config.tlsDir === null
       ? null
@@ -107,7 +98,7 @@ export async function createStorageNode(
   const state: Component = {
     name: 'state document',
     async start() {
-      if (config.mode === 'cluster' && !awaitsPush) await store.settle(pushWaitMs, clock)
+      if (config.mode === 'cluster') await store.settle(pushWaitMs, clock)
       if (config.mode === 'alone') {
         // Before anything is served: nobody can have made a database that the kept document does not know.
         await deleteForgotten(store.kept, dataOf(engineHolder), log)
@@ -118,7 +109,7 @@ export async function createStorageNode(
           config.authentication ? { disk, tokenFile, log } : null,
         )
       }
-      await change.finish()
+      await dataKeys.finish()
     },
     stop: async () => undefined,
   }
@@ -163,20 +154,86 @@ async function auditOf(
   return createAudit({ program: 'storage-node', organizationId, publicKey, clock, output, log })
 }
 
-/** Without a word from the operator too, a node that gets no key any more is locked, and stays so. */
-async function markOf(
-  lock: LockFile,
-  disk: Disk,
-  { mode, dataKeyFile }: NodeConfig,
-): Promise<LockMark | null> {
-  if (mode === 'alone') return null
-  const mark = await lock.read()
-  if (mark?.state === 'locked' || !(await holdsNoKey(disk, dataKeyFile))) return mark
-  const locked = { state: 'locked' as const, keyIds: [] }
-  await lock.replace(locked)
-  return locked
-}
-
 function mostSeries({ limits }: StateDocument, { memoryLimitBytes }: NodeConfig): number {
   return Math.min(limits.series, seriesThatFit(memoryLimitBytes) ?? Infinity)
+}
+
+function readingQueries({ memoryLimitBytes }: NodeConfig): number {
+  return Math.min(maxReadingQueries, Math.max(1, Math.floor(memoryLimitBytes / bytesPerReadingQuery)))
+}
+
+/** One body of the largest size fits at least, what is left of it as it came beside what is decompressed. */
+function bodyBytes({ memoryLimitBytes }: NodeConfig): number {
+  // Two bodies of the largest size would leave too little for all else.
+  if (isSmallPod(memoryLimitBytes)) return Math.ceil(1.25 * maxBodyBytes)
+  return Math.max(2 * maxBodyBytes, Math.floor(memoryLimitBytes / 16))
+}
+
+function dataOf(engine: EngineComponent): DataDisposal {
+  return {
+    databasesWithData: () => engine.require().databasesWithData(),
+    requireWritable: () => requireNone(engine.require().damage),
+    dropDatabase: (id) => engine.require().deleteDatabase(id),
+  }
+}
+
+function createParts(
+  config: NodeConfig,
+  organizationId: string,
+  store: StateStore,
+  engine: EngineComponent,
+  dataKeys: DataKeyChange,
+  { clock, log }: NodeEnvironment,
+  ownPort: () => number,
+): Omit<NodeParts, 'audit'> {
+  const bodies = new BodyBudget(bodyBytes(config))
+  const slots = new QuerySlots(readingQueries(config))
+  const activity = new Activity(clock)
+  const metrics = createNodeMetrics({
+    engineStats: () => engine.current?.stats() ?? null,
+    servesStoredState: () => store.servesKept,
+    damagedFiles: () => engine.current?.damage.length ?? 0,
+    bodyBytesInFlight: () => bodies.usedBytes,
+    runningQueries: () => slots.running,
+    waitingQueries: () => slots.waiting,
+    idleMs: () => activity.idleMs,
+    eventLoopDelay: watchEventLoop(),
+  })
+  return {
+    organizationId,
+    authentication: config.mode === 'cluster' || config.authentication,
+    usedTokens: new UsedTokens(),
+    store,
+    engine: () => engine.current,
+    dataKeys,
+    commands: config.mode === 'alone' ? aloneCommands(store, dataOf(engine)) : clusterCommands(store),
+    queryLimits: {
+      maxSeries: 1_000_000,
+      maxPoints: 500_000_000,
+      maxBuckets: 1_000_000,
+      maxColumns: 10_000,
+      maxCells: 100_000_000,
+      maxReads: 1_000,
+      maxReadsOfColumn: 50,
+    },
+    bodies,
+    lines: new LineParser(Math.floor(config.memoryLimitBytes / bytesPerKnownSeries)),
+    slots,
+    held: new HeldBytes(Math.floor(config.memoryLimitBytes / 8)),
+    turns: new Turns(
+      clock,
+      isSmallPod(config.memoryLimitBytes)
+        ? pressedCollection(config.memoryLimitBytes, clock).look
+        : undefined,
+    ),
+    rounds: new Rounds(),
+    writeRate: new WriteRate(clock),
+    requestRate: new RequestRate(clock),
+    activity,
+    attempts: new Attempts({ reach, ownPort, bounds: attemptBounds, clock }),
+    metrics,
+    clock,
+    log,
+    startedMs: clock.nowMs(),
+  }
 }

@@ -1,9 +1,11 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client, type Dispatcher } from 'undici'
+import * as z from 'zod'
 import {
   adminPaths,
   adminPort,
   organizationHeader,
+  tokenUsesLimit,
   type AdminError,
   type DataKeyState,
   type NodeState,
@@ -17,7 +19,6 @@ import { stateBody, type AnyStateDocument } from '../../common/state-document-fo
 import { canonicalJson } from '../../common/state-document.ts'
 import { reachMs, tlsConnector } from '../../common/tls-connector.ts'
 import { tlsPolicy } from '../../common/tls.ts'
-import { adminErrorSchema, dataKeyStateSchema, nodeStateSchema, tokenUsesSchema } from './answers.ts'
 import { identityError, type ClientIdentity } from './peer.ts'
 
 /** One storage node: a pod that runs, at the address that its status shows. */
@@ -55,8 +56,6 @@ export interface Nodes {
   useDataKey(node: NodeAddress, signal?: AbortSignal): Promise<DataKeyState>
   /** When token strings were last let in; none of a node whose version does not know. */
   tokenUses(node: NodeAddress, signal?: AbortSignal): Promise<TokenUses>
-  /** The node ends its process, and the next one reads no data key until it is told to look for it by `useDataKey`. */
-  lockDataKey(node: NodeAddress, signal?: AbortSignal): Promise<void>
   /** The node tries to reach addresses. @throws AppError unsupported, if its version cannot */
   attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes>
 }
@@ -70,6 +69,38 @@ const asideTimeoutMs = 1_000
 const bodyLimitBytes = 1024 * 1024
 const connectionsLimit = 256
 const idleLimitMs = 60_000
+
+const shortText = z.string().transform((text) => text.slice(0, 500))
+const fileDamageSchema = z.object({ file: shortText, offsetBytes: z.number().nullable(), what: shortText })
+const nodeTroubleSchema = z.object({
+  work: z.enum(['flush', 'compaction']),
+  failures: z.int().min(1),
+  since: z.iso.datetime(),
+  message: shortText,
+  refusesWrites: z.boolean(),
+})
+
+const nodeStateSchema = z.object({
+  organizationId: z.string(),
+  digest: z.string().regex(/^([0-9a-f]{64})?$/),
+  formatVersions: z.array(z.int()).min(1).max(100),
+  version: z.string().max(100),
+  databasesWithData: z.array(z.string().refine(isId)).max(100_000),
+  damage: z.array(fileDamageSchema).max(1_000).default([]),
+  troubles: z.array(nodeTroubleSchema).max(10).default([]),
+  idleMs: z.int().min(0).optional(),
+})
+
+const dataKeyStateSchema = z.object({
+  keyId: z.string().refine(isId),
+  olderKeyIds: z.array(z.string().refine(isId)).max(100),
+})
+
+const tokenUsesSchema = z.object({
+  uses: z.array(z.object({ id: z.string().refine(isId), lastUsedAt: z.iso.datetime() })).max(tokenUsesLimit),
+})
+
+const adminErrorSchema = z.object({ code: z.string().max(200), message: z.string().max(2_000) })
 
 interface Connection {
   readonly client: Client
@@ -189,13 +220,6 @@ export class NodeClient implements Nodes {
     const parsed = tokenUsesSchema.safeParse(jsonOf(answer))
     if (answer.status === 200 && parsed.success) return parsed.data
     throw unexpected(node, 'GET', path, answer)
-  }
-
-  async lockDataKey(node: NodeAddress, signal?: AbortSignal): Promise<void> {
-    const path = adminPaths.dataKeyLock
-    const answer = await this.#request(node, { method: 'POST', path }, requestTimeoutMs, signal)
-    if (answer.status === 202) return
-    throw unexpected(node, 'POST', path, answer)
   }
 
   async attempts(node: NodeAddress, attempts: readonly Attempt[], signal?: AbortSignal): Promise<Outcomes> {

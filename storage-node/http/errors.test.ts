@@ -35,16 +35,6 @@ describe('each dialect has the bodies, headers and codes that its clients look f
     })
   })
 
-  test.each(['v1', 'v2'] as const)(
-    '%s: a key that is gone is looked for later than a node that starts',
-    (dialect) => {
-      const after = (code: `ERR_${string}`) =>
-        answerOf(error('unavailable', 'what', code), dialect).headers['retry-after']
-      expect(after('ERR_DATA_KEY_GONE')).toBe('30')
-      expect(after('ERR_NODE_STARTING')).toBe('2')
-    },
-  )
-
   test('v2: code and message, and the code as a header', () => {
     expect(answerOf(error('forbidden', 'insufficient permissions for write'), 'v2')).toEqual({
       status: 403,

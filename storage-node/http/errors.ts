@@ -12,11 +12,6 @@ export interface ErrorAnswer extends WireError {
 /** Seconds after which a client should come back, where coming back may help. */
 const retryAfterSeconds = 2
 
-/** Codes for which it is later than for their kind: what is waited for takes a person. */
-const retryAfters: Readonly<Record<string, number>> = {
-  ERR_DATA_KEY_GONE: 30,
-}
-
 /** Codes whose status says more than their kind does. */
 const statuses: Readonly<Record<string, number>> = {
   ERR_BODY_ENCODING: 415,
@@ -47,10 +42,7 @@ export function answerOf(error: unknown, dialect: Dialect, form: AnswerForm = co
           ...inForm(v1Error(statusOf(kind), message), message, form),
         }
   if (kind !== 'unavailable' && kind !== 'too-many-requests') return wire
-  return {
-    ...wire,
-    headers: { ...wire.headers, 'retry-after': String(retryAfters[code] ?? retryAfterSeconds) },
-  }
+  return { ...wire, headers: { ...wire.headers, 'retry-after': String(retryAfterSeconds) } }
 }
 
 const compactJson: AnswerForm = { contentType: 'application/json', pretty: false }

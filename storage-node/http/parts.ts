@@ -1,9 +1,9 @@
 import type { Audit } from '../../common/audit.ts'
 import type { Attempts } from '../../common/attempts.ts'
 import type { Clock } from '../../common/clock.ts'
-import type { DataKeyState } from '../../common/admin-api.ts'
 import { AppError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import type { DataKeyChange } from '../data-key-change.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { UsedTokens } from '../auth/token-uses.ts'
 import type { CatalogCommands, QueryLimits } from '../query/influxql/context.ts'
@@ -17,19 +17,6 @@ import type { QuerySlots, RequestRate, WriteRate } from './limits.ts'
 import type { Rounds } from './rounds.ts'
 import type { Turns } from './turns.ts'
 
-/** What the operator may ask for about data keys. */
-export interface DataKeyCalls {
-  /** @throws AppError unavailable while the engine is not open */
-  state(): DataKeyState
-  /**
-   * Puts the first key of the key file in force; of a locked node, opens the way for the process after this one.
-   * @throws AppError conflict, ERR_DATA_KEY_NEEDED; invalid, ERR_DATA_KEY_FILE; unavailable
-   */
-  run(): Promise<DataKeyState>
-  /** When it resolves the next process reads no key, until one that is needed is back. */
-  lock(): Promise<void>
-}
-
 /** What the endpoints work with. */
 export interface NodeParts {
   readonly organizationId: string
@@ -39,11 +26,7 @@ export interface NodeParts {
   readonly store: StateStore
   /** null until what the log holds has been replayed. */
   engine(): Engine | null
-  readonly dataKeys: DataKeyCalls
-  /** Of a locked node, ids of the keys that it needs, as far as they are known; null of one that is not locked. */
-  readonly lockedFor: readonly string[] | null
-  /** Ends the process without a flush. */
-  end(): void
+  readonly dataKeys: DataKeyChange
   readonly commands: CatalogCommands
   /** Those that no organization has a say in. */
   readonly queryLimits: Omit<QueryLimits, 'maxRows'>
@@ -66,12 +49,8 @@ export interface NodeParts {
   readonly startedMs: number
 }
 
-export const dataKeyGone = (): AppError =>
-  new AppError('unavailable', 'ERR_DATA_KEY_GONE', 'the data key of this organization is not available')
-
 /** @throws AppError unavailable while no document is in force */
 export function requireState(parts: NodeParts): StateInForce {
-  if (parts.lockedFor) throw dataKeyGone()
   const state = parts.store.inForce
   if (!state) throw new AppError('unavailable', 'ERR_NODE_STARTING', 'the node waits for its state document')
   return state
@@ -79,7 +58,6 @@ export function requireState(parts: NodeParts): StateInForce {
 
 /** @throws AppError unavailable while the engine is being opened */
 export function requireEngine(parts: NodeParts): Engine {
-  if (parts.lockedFor) throw dataKeyGone()
   const engine = parts.engine()
   if (!engine) throw new AppError('unavailable', 'ERR_NODE_STARTING', 'the node is replaying its log')
   return engine

@@ -1,6 +1,6 @@
 import { healthBody, pingBody, readyBody } from '../../common/probes.ts'
 import type { Exchange } from './exchange.ts'
-import { dataKeyGone, type NodeParts } from './parts.ts'
+import type { NodeParts } from './parts.ts'
 import { respond } from './respond.ts'
 
 const json = { 'content-type': 'application/json; charset=utf-8' }
@@ -16,10 +16,8 @@ export async function ping(_parts: NodeParts, exchange: Exchange): Promise<void>
   )
 }
 
-/** `GET /health`: the engine is open, or the node is locked, which no restart mends. */
+/** `GET /health`: the engine is open. */
 export async function health(parts: NodeParts, exchange: Exchange): Promise<void> {
-  if (parts.lockedFor)
-    return respond(exchange, 200, json, healthBody('pass', `locked: ${dataKeyGone().message}`))
   const engine = parts.engine()
   // A restart repairs neither damage nor a disk: what watches over the process has to let it live.
   const refusing = engine?.troubles.find(({ refusesWrites }) => refusesWrites)
@@ -52,8 +50,6 @@ export async function ready(parts: NodeParts, exchange: Exchange): Promise<void>
     exchange,
     serving ? 200 : 503,
     json,
-    serving
-      ? readyBody(parts.startedMs, parts.clock.nowMs(), more)
-      : JSON.stringify({ status: parts.lockedFor ? 'locked' : 'starting' }),
+    serving ? readyBody(parts.startedMs, parts.clock.nowMs(), more) : JSON.stringify({ status: 'starting' }),
   )
 }

@@ -106,7 +106,6 @@ function nodesOf(cluster: Cluster, line: Line): Nodes {
       line.requireLife()
       return nodes.tokenUses()
     },
-    lockDataKey: () => ask('lock', () => nodes.lockDataKey()),
     useDataKey: () => ask('data key', () => nodes.useDataKey()),
   }
 }

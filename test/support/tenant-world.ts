@@ -62,15 +62,11 @@ export class FakeNodes implements Nodes {
   dataKeys: readonly Uint8Array[] = []
   /** The key file as the kubelet shows it. */
   mountedKeys: readonly Uint8Array[] = []
-  /** Of a locked node, ids of the keys that it needs; null of one that is not locked. */
-  lockedFor: readonly string[] | null = null
   readonly dropped: string[] = []
   /** Id of a database that fails to go. */
   cannotDrop: string | null = null
   readonly refusals: string[] = []
   readonly #revoked = new Set<string>()
-  /** What was in force when it was locked. */
-  #kept: AnyStateDocument | null = null
 
   /** As it is now, to go another way. */
   fork(): FakeNodes {
@@ -78,8 +74,6 @@ export class FakeNodes implements Nodes {
     copy.document = this.document
     copy.dataKeys = this.dataKeys
     copy.mountedKeys = this.mountedKeys
-    copy.lockedFor = this.lockedFor
-    copy.#kept = this.#kept
     copy.idleMs = this.idleMs
     copy.dropped.push(...this.dropped)
     for (const id of this.#revoked) copy.#revoked.add(id)
@@ -90,7 +84,6 @@ export class FakeNodes implements Nodes {
   wipe(): void {
     this.document = null
     this.dataKeys = []
-    this.lockedFor = null
     this.#revoked.clear()
   }
   isCut: () => boolean = () => false
@@ -123,7 +116,6 @@ export class FakeNodes implements Nodes {
       damage: this.damage,
       troubles: this.troubles,
       ...(this.idleMs !== null && { idleMs: this.idleMs }),
-      ...(this.lockedFor && { lockedFor: this.lockedFor }),
     }
   }
 
@@ -131,14 +123,13 @@ export class FakeNodes implements Nodes {
     this.#answer()
     if (!this.formatVersions.includes(document.formatVersion))
       throw new AppError('invalid', 'ERR_NODE_REFUSED', `format ${document.formatVersion} is not known`)
-    this.#requireKey()
     const ids = new Set(document.tokens.map(({ id }) => id))
     const revived = [...ids].find((id) => this.#revoked.has(id))
     if (revived !== undefined) {
       this.refusals.push(revived)
       throw new AppError('invalid', 'ERR_NODE_REFUSED', `${revived} is revoked`)
     }
-    for (const { id } of (this.document ?? this.#kept)?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
+    for (const { id } of this.document?.tokens ?? []) if (!ids.has(id)) this.#revoked.add(id)
     this.document = document
     const state = await this.getState(node)
     this.changed(`node document ${state.digest}`)
@@ -147,7 +138,6 @@ export class FakeNodes implements Nodes {
 
   async getDataKey() {
     this.#answer()
-    this.#requireKey()
     const [keyId, ...olderKeyIds] = this.dataKeys.map(dataKeyId)
     if (keyId === undefined) throw new AppError('internal', 'ERR_TEST', 'the node runs without a key')
     return { keyId, olderKeyIds }
@@ -161,31 +151,11 @@ export class FakeNodes implements Nodes {
     for (const id of this.dataKeys.map(dataKeyId)) {
       if (!there.includes(id)) throw new AppError('conflict', 'ERR_NODE_DATA_KEY', `${id} is still needed`)
     }
-    if (this.lockedFor) {
-      if (mounted.length === 0) throw new AppError('unavailable', 'ERR_NODE_ANSWER', 'there is no key')
-      this.lockedFor = null
-      this.changed('node unlocked')
-      return { keyId: there[0]!, olderKeyIds: [] }
-    }
     const isNew = this.dataKeys.length > 1 || there[0] !== dataKeyId(this.dataKeys[0]!)
     this.dataKeys = mounted.slice(0, 1)
     const state = await this.getDataKey()
     if (isNew) this.changed(`node data-key ${state.keyId}`)
     return state
-  }
-
-  /** What it had in force is kept, and serves nobody any more. */
-  async lockDataKey() {
-    this.#answer()
-    if (this.lockedFor) return
-    this.lockedFor = this.dataKeys.map(dataKeyId)
-    this.#kept = this.document
-    this.document = null
-    this.changed('node locked')
-  }
-
-  #requireKey(): void {
-    if (this.lockedFor) throw new AppError('unavailable', 'ERR_NODE_ANSWER', 'node answered with 503')
   }
 
   #answer(): void {

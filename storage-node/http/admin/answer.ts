@@ -3,8 +3,6 @@ export interface AdminAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string
-  /** The process ends when this has left. */
-  readonly isLast?: true
 }
 
 export const jsonAnswer = (status: number, value: object): AdminAnswer => ({

@@ -5,7 +5,6 @@ import { adminAnswerOf } from '../errors.ts'
 import type { NodeParts } from '../parts.ts'
 import { jsonAnswer, type AdminAnswer } from './answer.ts'
 import { makeAttempts } from './attempts.ts'
-import { lockDataKey, useDataKey } from './data-key.ts'
 import { deleteDatabase } from './databases.ts'
 import { getState, putState } from './state.ts'
 
@@ -17,14 +16,13 @@ export function createAdminHandler(parts: NodeParts): RequestHandler {
   return async (request, response) => {
     const startMs = parts.clock.monotonicMs()
     const path = (request.url ?? '').split('?', 1)[0]!
-    const answer = await route(parts, request, response, path).catch((error: unknown): AdminAnswer => {
+    const answer = await route(parts, request, response, path).catch((error: unknown) => {
       const wire = adminAnswerOf(error)
       if (wire.status >= 500) parts.log.error({ err: error, path }, 'admin request failed')
       return { status: wire.status, contentType: wire.headers['content-type']!, body: wire.body }
     })
     const length = answer.status === 204 ? {} : { 'content-length': Buffer.byteLength(answer.body) }
     response.writeHead(answer.status, { 'content-type': answer.contentType, ...length })
-    if (answer.isLast) response.once('close', () => parts.end())
     response.end(answer.body)
     parts.log.debug(
       {
@@ -56,9 +54,8 @@ async function route(
   if (is('GET', adminPaths.state)) return getState(parts)
   if (is('PUT', adminPaths.state)) return putState(parts, request, response)
   if (is('GET', adminPaths.dataKey)) return jsonAnswer(200, parts.dataKeys.state())
+  if (is('POST', adminPaths.dataKey)) return jsonAnswer(200, await parts.dataKeys.run())
   if (is('GET', adminPaths.tokenUses)) return jsonAnswer(200, parts.usedTokens.report())
-  if (is('POST', adminPaths.dataKey)) return useDataKey(parts)
-  if (is('POST', adminPaths.dataKeyLock)) return lockDataKey(parts)
   if (is('POST', adminPaths.attempts)) return makeAttempts(parts, request, response)
   if (is('GET', adminPaths.health)) return jsonAnswer(200, { status: 'pass' })
   if (is('GET', adminPaths.metrics)) {

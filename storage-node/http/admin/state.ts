@@ -21,7 +21,6 @@ function nodeState(parts: NodeParts): NodeState {
     damage: parts.engine()?.damage ?? [],
     troubles: parts.engine()?.troubles ?? [],
     idleMs: parts.activity.idleMs,
-    ...(parts.lockedFor && { lockedFor: parts.lockedFor }),
   }
 }
 
