@@ -269,6 +269,43 @@ describe('what is older', () => {
     expect(statusOf(world).tokens.find(({ hash }) => hash === oldHash)?.expiresAt).toBe(expiresAt)
   })
 
+  test('ends as soon where the Token lives for longer since, and a node was away meanwhile', async () => {
+    const world = await tenant({ every: '1h', overlap: '10m' })
+    await world.edit(tokens, 'writer', { expiresAfter: '100h' })
+    await world.settle()
+    const old = hashInSecret(world)
+    world.nodes.isUnreachable = true
+    world.clock.jump(hourMs)
+    for (let passes = 0; passes < 4; passes += 1) await world.pass()
+    await world.edit(tokens, 'writer', { expiresAfter: '8760h' })
+    world.nodes.isUnreachable = false
+    const from = world.clock.nowMs()
+    await world.settle()
+    expect(hashInSecret(world)).not.toBe(old)
+    const end = Date.parse(statusOf(world).tokens.find(({ hash }) => hash === old)?.expiresAt ?? '')
+    expect(end).toBeGreaterThanOrEqual(from + 10 * minuteMs)
+    expect(end).toBeLessThanOrEqual(world.clock.nowMs() + 10 * minuteMs)
+  })
+
+  test('is read in its turn while a node is silent', async () => {
+    const world = await tenant()
+    world.nodes.isUnreachable = true
+    world.clock.jump(hourMs)
+    await world.pass()
+    await world.pass()
+    let reads = 0
+    const usual = world.kube.world.intercept
+    world.kube.world.intercept = (call) => {
+      if (call.startsWith('get secrets writer')) reads += 1
+      usual(call)
+    }
+    for (const untilMs = world.clock.nowMs() + minuteMs; world.clock.nowMs() < untilMs;) {
+      const { requeueAfterMs } = await world.pass()
+      world.clock.jump(requeueAfterMs ?? 1_000)
+    }
+    expect(reads).toBeLessThanOrEqual(7)
+  })
+
   test('never keeps a new one from its place for longer than it lives', async () => {
     const world = await tenant({ every: '1m', overlap: '1h' })
     for (let minute = 0; minute < 30; minute += 1) {

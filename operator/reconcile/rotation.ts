@@ -73,13 +73,15 @@ export function isSuperseded(token: Token, { expiresAt }: IssuedToken): boolean 
   return expiresAt !== null && (ownEnd === null || expiresAt < ownEnd)
 }
 
-/** A string that another one has taken the place of in the Secret: it ends `overlap` after that, and not later than its Token. */
+/**
+ * A string that another one has taken the place of in the Secret: it ends `overlap` after that, and not later than its Token,
+ * or than it was to end already. What end it had before says nothing: its Token may live for longer since.
+ */
 export function superseded(token: Token, issued: IssuedToken, now: Date): IssuedToken {
-  if (isSuperseded(token, issued)) return issued
-  const ownEnd = ownEndOf(token)
   const lastMs = now.getTime() + durationMs(token.spec.rotation?.overlap ?? usualOverlap)
   const last = wholeSeconds(new Date(Math.min(lastMs, Date.parse('9999-12-31T23:59:59Z'))))
-  return { ...issued, expiresAt: ownEnd !== null && ownEnd < last ? ownEnd : last }
+  const ends = [last, issued.expiresAt, ownEndOf(token)].filter((end) => end !== null)
+  return { ...issued, expiresAt: ends.toSorted()[0] ?? last }
 }
 
 function ownEndOf(token: Token): string | null {

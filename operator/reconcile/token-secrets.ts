@@ -58,7 +58,10 @@ export async function lookAtSecrets(
     if (token.spec.hash !== null || tokenProblem(token) || isPaused(token.metadata)) return false
     const look = pass.memory.look(token.metadata.uid)
     if (!look || look.isFailed || nowMs - look.atMs >= everyMs) return true
-    if (pass.memory.pending(token.metadata.uid) || isRotationDue(pass, token, organizationId)) return true
+    const pending = pass.memory.pending(token.metadata.uid)
+    // One that a node does not accept yet is in nobody's way, and its Secret is looked at in its turn.
+    if (pending) return isAccepted(pending.hash)
+    if (isRotationDue(pass, token, organizationId)) return true
     return look.hold === null && stillKnown(pass, token, organizationId).length === 0
   })
   const inTurn = due.toSorted((a, b) => Math.sign(lastMs(a) - lastMs(b)) || 0)

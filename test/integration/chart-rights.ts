@@ -60,7 +60,8 @@ async function applyRight(server: ApiServer, object: KubeObject, release: string
   for (;;) {
     const { status, body: said } = await server.send('PATCH', `${path}?fieldManager=test&force=true`, request)
     if (status < 300) return isOurs ? path : null
-    const isFormer = status === 403 && String(said.message).includes('no params found for policy binding')
+    // 403 or 422, as it happens.
+    const isFormer = String(said.message).includes('no params found for policy binding')
     if (!isFormer || performance.now() > untilMs) throw new Error(`${object.kind} ${name}: ${said.message}`)
     await systemClock.sleep(100)
   }
