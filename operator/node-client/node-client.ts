@@ -67,7 +67,8 @@ const deleteTimeoutMs = 10_000
 const asideTimeoutMs = 1_000
 /** 10,000 database ids take 190 kB. */
 const bodyLimitBytes = 1024 * 1024
-const connectionsLimit = 256
+/** Each holds 100 KiB. Eight passes and sixteen looks at closed paths run at a time, and seldom is one node asked again. */
+const connectionsLimit = 32
 const idleLimitMs = 60_000
 
 const shortText = z.string().transform((text) => text.slice(0, 500))

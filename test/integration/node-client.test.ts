@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { tokenUsesLimit } from '../../common/admin-api.ts'
 import { systemClock } from '../../common/clock.ts'
 import { AppError } from '../../common/errors.ts'
@@ -257,6 +257,28 @@ describe('connections', () => {
     await client.getState(node)
     expect(server.connections).toBe(2)
     expect(client.size).toBe(1)
+  })
+
+  test('there are few: whose is not used for longest ends, once it has its answer', async () => {
+    const { server, client } = await serve(right)
+    const pods = Array.from({ length: 40 }, (_, i) => ({ ...node, podUid: `pod-${i}` }))
+    const held = Promise.withResolvers<void>()
+    server.intercept = (_request, response) => {
+      void held.promise.then(() => response.end('not json'))
+      return true
+    }
+    const slow = client.getState({ ...node, podUid: 'slow' })
+    await vi.waitFor(() => expect(server.connections).toBe(1))
+    server.intercept = null
+    for (const pod of pods) await client.getState(pod)
+    expect(client.size).toBe(32)
+    held.resolve()
+    await expect(slow).rejects.toMatchObject({ code: 'ERR_NODE_ANSWER' })
+    expect(server.connections).toBe(41)
+    await client.getState(pods.at(-32)!)
+    expect(server.connections).toBe(41)
+    await client.getState(pods[0]!)
+    expect(server.connections).toBe(42)
   })
 
   test('a failed one is replaced', async () => {
